@@ -1,0 +1,69 @@
+import { COLON, CR, LF, SPACE, TAB, isTokenChar } from './grammar.ts';
+import { headerIdAt } from './header.ts';
+
+/** Numbers a field takes in the array: its id, the offsets of its first character, of its colon, and after its CRLF. */
+export const STRIDE = 4;
+
+export interface Scan {
+  bodyStart: number;
+  fault: string;
+  count: number;
+}
+
+/**
+ * One pass over the header section from `pos` to the empty line: four numbers a field into `fields`. Lines that are no
+ * field, or not a whole one, are left out, so that no answer repeats them. A line ends with CRLF and nothing else. Lone CRs and LFs are refused although many parsers take them:
+ * we forward bytes untouched, and what we would read as one field the next element would read as two.
+ */
+export function scanFields(text: string, pos: number, maxFields: number, fields: number[]): Scan {
+  const { length } = text;
+  let fault = '';
+  let n = 0;
+  while (pos < length) {
+    const start = pos;
+    let c = text.charCodeAt(pos);
+    if (c === CR && text.charCodeAt(pos + 1) === LF) return { bodyStart: pos + 2, fault, count: n };
+    if (n === maxFields * STRIDE) {
+      const empty = text.indexOf('\r\n\r\n', pos);
+      return { bodyStart: empty < 0 ? length : empty + 4, fault: fault || 'Too Many Header Fields', count: n };
+    }
+    while (pos < length && isTokenChar(c)) c = text.charCodeAt(++pos);
+    const nameEnd = pos;
+    while (pos < length && (c === SPACE || c === TAB)) c = text.charCodeAt(++pos);
+    let whole = nameEnd > start && c === COLON;
+    if (!whole) fault ||= 'Bad Header Field';
+    const colon = pos;
+
+    for (;;) {
+      // Two native searches cost a fraction of a loop over the characters.
+      const cr = text.indexOf('\r', pos);
+      if (cr < 0) {
+        whole = false;
+        pos = length;
+        break;
+      }
+      if (text.charCodeAt(cr + 1) !== LF) {
+        whole = false;
+        fault ||= 'Bad Line End';
+        pos = cr + 1;
+        continue;
+      }
+      if (text.indexOf('\n', pos) !== cr + 1) {
+        whole = false;
+        fault ||= 'Bad Line End';
+      }
+      pos = cr + 2;
+      c = text.charCodeAt(pos);
+      // RFC 3261 7.3.1: a line that starts with white space goes on with the field before
+      if (c !== SPACE && c !== TAB) break;
+    }
+    if (whole) {
+      fields[n] = headerIdAt(text, start, nameEnd);
+      fields[n + 1] = start;
+      fields[n + 2] = colon;
+      fields[n + 3] = pos;
+      n += 4;
+    }
+  }
+  return { bodyStart: length, fault: fault || 'Missing Empty Line', count: n };
+}

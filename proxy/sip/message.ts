@@ -1,0 +1,195 @@
+import { CR, LF, trimEnd, unfold } from './grammar.ts';
+import { STRIDE, scanFields } from './head.ts';
+import { Header, isList } from './header.ts';
+import type { HeaderId } from './header.ts';
+import { splitList } from './list.ts';
+import { NO_VIA, readNouns } from './nouns.ts';
+import { SipError } from './sip-error.ts';
+import { readStartLine } from './start-line.ts';
+import type { Via } from './via.ts';
+
+export interface ParseLimits {
+  /** Bytes of a whole message; above, 513. */
+  readonly maxBytes: number;
+  /** Header fields; above, 400. */
+  readonly maxFields: number;
+}
+
+export const DEFAULT_LIMITS: ParseLimits = { maxBytes: 65536, maxFields: 256 };
+
+const scratch: number[] = Array.from({ length: 1024 }, () => 0);
+/**
+ * A view on the text of a SIP message, a character a byte (latin1): positions, not objects. It is immutable; a changed
+ * message is a new text (see Edit). Get one from parseMessage, which refuses what has a fault.
+ */
+export class Message {
+  /** As received, but for CRLFs before it and whatever follows the body that Content-Length gives it. */
+  readonly text: string;
+  readonly isRequest: boolean;
+  /** Of the start line; a response's is its CSeq's. */
+  readonly method: string;
+  /** The Request-URI as written; '' for a response. */
+  readonly uri: string;
+  /** 0 for a request. */
+  readonly status: number;
+  readonly reason: string;
+  /** Offset of the body; the end of the text if there is none. */
+  readonly bodyStart: number;
+  readonly fieldCount: number;
+  /** The topmost value. */
+  readonly via: Via;
+  readonly callId: string;
+  readonly cseq: number;
+  /** '' if there is none. */
+  readonly fromTag: string;
+  /** '' if there is none. */
+  readonly toTag: string;
+  /** 0 to 255, higher ones lowered to it; -1 if there is no Max-Forwards. */
+  readonly maxForwards: number;
+  /** The first thing wrong with it, as the status and phrase of the answer; 0 and '' in what parseMessage returns. */
+  readonly faultStatus: number;
+  readonly fault: string;
+  private readonly fields: number[];
+
+  /** Reads as much as can be read, notes the first fault and never throws. */
+  constructor(received: string, limits: ParseLimits) {
+    let text = received;
+    // RFC 3261 7.5: CRLFs before the start line are no part of the message.
+    let pos = 0;
+    while (text.charCodeAt(pos) === CR && text.charCodeAt(pos + 1) === LF) pos += 2;
+    if (pos > 0) text = text.slice(pos);
+
+    const lineEnd = text.indexOf('\r\n');
+    const line = readStartLine(text, lineEnd < 0 ? text.length : lineEnd);
+    let faultStatus = line.faultStatus;
+    let fault = line.fault;
+    if (text.length > limits.maxBytes) {
+      faultStatus = 513;
+      fault = 'Message Too Large';
+    }
+
+    const scanned = scanFields(text, lineEnd < 0 ? text.length : lineEnd + 2, limits.maxFields, scratch);
+    const fields = scratch.slice(0, scanned.count);
+    if (faultStatus === 0 && scanned.fault !== '') {
+      faultStatus = 400;
+      fault = scanned.fault;
+    }
+
+    const nouns = readNouns(text, fields, line.method);
+    if (faultStatus === 0 && nouns.fault !== '') {
+      faultStatus = 400;
+      fault = nouns.fault;
+    }
+
+    const bodyLength = nouns.contentLength;
+    if (bodyLength >= 0 && scanned.bodyStart + bodyLength < text.length) {
+      text = text.slice(0, scanned.bodyStart + bodyLength);
+    } else if (faultStatus === 0 && bodyLength > text.length - scanned.bodyStart) {
+      // RFC 3261 18.3: a datagram that ends before its body does
+      faultStatus = 400;
+      fault = 'Bad Content-Length';
+    }
+
+    this.text = text;
+    this.isRequest = line.isRequest;
+    this.method = line.isRequest ? line.method : nouns.cseqMethod;
+    this.uri = line.uri;
+    this.status = line.status;
+    this.reason = line.reason;
+    this.bodyStart = scanned.bodyStart;
+    this.fieldCount = fields.length / STRIDE;
+    this.via = nouns.via;
+    this.callId = nouns.callId;
+    this.cseq = nouns.cseq;
+    this.fromTag = nouns.fromTag;
+    this.toTag = nouns.toTag;
+    this.maxForwards = nouns.maxForwards;
+    this.faultStatus = faultStatus;
+    this.fault = fault;
+    this.fields = fields;
+  }
+
+  /** Enough could be read to answer it: a request, no ACK, with a topmost Via. */
+  get answerable(): boolean {
+    return this.isRequest && this.method !== 'ACK' && this.via !== NO_VIA;
+  }
+
+  get body(): string {
+    return this.text.slice(this.bodyStart);
+  }
+
+  fieldId(i: number): HeaderId {
+    return (this.fields[i * STRIDE] ?? Header.Other) as HeaderId;
+  }
+
+  /** As written. */
+  fieldName(i: number): string {
+    const start = this.fieldStart(i);
+    return this.text.slice(start, trimEnd(this.text, start, this.colon(i)));
+  }
+
+  /** Unfolded and trimmed. */
+  fieldValue(i: number): string {
+    return unfold(this.text, this.valueStart(i), this.fieldEnd(i));
+  }
+
+  /** Offset of the field's first character. */
+  fieldStart(i: number): number {
+    return this.fields[i * STRIDE + 1] ?? 0;
+  }
+
+  /** Offset just after the field's CRLF. */
+  fieldEnd(i: number): number {
+    return this.fields[i * STRIDE + 3] ?? 0;
+  }
+
+  /** Offset just after the field's colon: LWS may follow. */
+  valueStart(i: number): number {
+    return this.colon(i) + 1;
+  }
+
+  /** Index of the first such field at or after `from`; -1 if there is none. */
+  find(id: HeaderId, from = 0): number {
+    const { fields } = this;
+    for (let at = from * STRIDE; at < fields.length; at += STRIDE) {
+      if (fields[at] === id) return at / STRIDE;
+    }
+    return -1;
+  }
+
+  has(id: HeaderId): boolean {
+    return this.find(id) >= 0;
+  }
+
+  /** The value of the first such field. */
+  value(id: HeaderId): string | undefined {
+    const i = this.find(id);
+    return i < 0 ? undefined : this.fieldValue(i);
+  }
+
+  /** Every value of all such fields in order; the lines of fields that are lists are split at their commas. */
+  values(id: HeaderId): readonly string[] {
+    const values: string[] = [];
+    for (let i = this.find(id); i >= 0; i = this.find(id, i + 1)) {
+      if (isList(id)) splitList(this.text, this.valueStart(i), this.fieldEnd(i), values);
+      else values.push(this.fieldValue(i));
+    }
+    return values;
+  }
+
+  private colon(i: number): number {
+    return this.fields[i * STRIDE + 2] ?? 0;
+  }
+}
+
+/**
+ * A SIP message from its text. Throws SipError: 400 with the fault as its phrase (what is mandatory is checked: Via,
+ * From, To, Call-ID, CSeq and its method), 505, or 513. Its `answerable` is the request if it can be answered.
+ */
+export function parseMessage(text: string, limits: ParseLimits = DEFAULT_LIMITS): Message {
+  const message = new Message(text, limits);
+  if (message.faultStatus !== 0) {
+    throw new SipError(message.faultStatus, message.fault, { answerable: message.answerable ? message : undefined });
+  }
+  return message;
+}

@@ -1,0 +1,55 @@
+import {
+  COMMA,
+  EQUAL,
+  QUOTE,
+  SEMICOLON,
+  equalsIgnoreCase,
+  isWhitespace,
+  skipLws,
+  skipQuoted,
+  unquote,
+} from './grammar.ts';
+
+/** The offset after the value that starts at `pos`: a quoted string, or all up to `;`, `,` or LWS; -1: a quote is open. */
+export function skipParamValue(text: string, pos: number, end: number): number {
+  if (pos < end && text.charCodeAt(pos) === QUOTE) return skipQuoted(text, pos, end);
+  while (pos < end) {
+    const c = text.charCodeAt(pos);
+    if (c <= SEMICOLON && (c === SEMICOLON || c === COMMA || isWhitespace(c))) break;
+    pos++;
+  }
+  return pos;
+}
+
+/**
+ * The value of the first parameter called `name` (lower case) in the list `;a=b;c` at text[start, end), RFC 3261's
+ * generic-param: without quotes and escapes, '' for one without a value, undefined if there is none. Never throws.
+ */
+export function paramAt(text: string, start: number, end: number, name: string): string | undefined {
+  let pos = skipLws(text, start, end);
+  while (pos < end) {
+    // What does not belong between two parameters is skipped: the others are still readable.
+    if (text.charCodeAt(pos) !== SEMICOLON) {
+      pos++;
+      continue;
+    }
+    const nameStart = skipLws(text, pos + 1, end);
+    pos = nameStart;
+    while (pos < end) {
+      const c = text.charCodeAt(pos);
+      if (c === EQUAL || c === SEMICOLON || isWhitespace(c)) break;
+      pos++;
+    }
+    const wanted = equalsIgnoreCase(text, nameStart, pos, name);
+    pos = skipLws(text, pos, end);
+    if (pos < end && text.charCodeAt(pos) === EQUAL) {
+      const valueStart = skipLws(text, pos + 1, end);
+      pos = skipParamValue(text, valueStart, end);
+      if (pos < 0) return undefined;
+      if (wanted) return unquote(text.slice(valueStart, pos));
+    } else if (wanted) {
+      return '';
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,128 @@
+import { trimEnd } from './grammar.ts';
+import { Header } from './header.ts';
+import type { Message } from './message.ts';
+
+/** Reason phrases of RFC 3261 21 and the extensions that the proxy speaks. */
+const REASONS: Readonly<Record<number, string>> = {
+  100: 'Trying',
+  180: 'Ringing',
+  181: 'Call Is Being Forwarded',
+  182: 'Queued',
+  183: 'Session Progress',
+  199: 'Early Dialog Terminated',
+  200: 'OK',
+  202: 'Accepted',
+  204: 'No Notification',
+  300: 'Multiple Choices',
+  301: 'Moved Permanently',
+  302: 'Moved Temporarily',
+  305: 'Use Proxy',
+  380: 'Alternative Service',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
+  410: 'Gone',
+  412: 'Conditional Request Failed',
+  413: 'Request Entity Too Large',
+  414: 'Request-URI Too Long',
+  415: 'Unsupported Media Type',
+  416: 'Unsupported URI Scheme',
+  420: 'Bad Extension',
+  421: 'Extension Required',
+  422: 'Session Interval Too Small',
+  423: 'Interval Too Brief',
+  430: 'Flow Failed',
+  439: 'First Hop Lacks Outbound Support',
+  440: 'Max-Breadth Exceeded',
+  480: 'Temporarily Unavailable',
+  481: 'Call/Transaction Does Not Exist',
+  482: 'Loop Detected',
+  483: 'Too Many Hops',
+  484: 'Address Incomplete',
+  485: 'Ambiguous',
+  486: 'Busy Here',
+  487: 'Request Terminated',
+  488: 'Not Acceptable Here',
+  489: 'Bad Event',
+  491: 'Request Pending',
+  493: 'Undecipherable',
+  500: 'Server Internal Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Server Time-out',
+  505: 'Version Not Supported',
+  513: 'Message Too Large',
+  600: 'Busy Everywhere',
+  603: 'Decline',
+  604: 'Does Not Exist Anywhere',
+  606: 'Not Acceptable',
+};
+
+const CLASSES: readonly string[] = ['', 'Progress', 'OK', 'Redirection', 'Client Error', 'Server Error', 'Failure'];
+
+/** The usual phrase of a status; that of its class for one without. */
+export function reasonPhrase(status: number): string {
+  return REASONS[status] ?? CLASSES[Math.floor(status / 100)] ?? '';
+}
+
+/**
+ * A response of our own to `request` (RFC 3261 8.2.6): its Vias, From, To, Call-ID and CSeq as they came (those it has:
+ * a faulty request may lack some), Timestamp in a 100, then `lines` (header lines without CRLF), and no body. To gets
+ * `toTag`, or one made of the request so that every retransmission gets the same (8.2.7), unless it has a tag or the
+ * status is 100.
+ */
+export function response(
+  request: Message,
+  status: number,
+  reason: string,
+  lines: readonly string[] = [],
+  toTag?: string,
+): string {
+  const { text } = request;
+  let answer = `SIP/2.0 ${status} ${reason}\r\n`;
+  for (let i = 0; i < request.fieldCount; i++) {
+    const start = request.fieldStart(i);
+    switch (request.fieldId(i)) {
+      case Header.To:
+        if (status > 100 && request.toTag === '') {
+          const to = text.slice(start, trimEnd(text, start, request.fieldEnd(i)));
+          answer += `${to};tag=${toTag ?? statelessTag(request)}\r\n`;
+        } else {
+          answer += text.slice(start, request.fieldEnd(i));
+        }
+        break;
+      case Header.Via:
+      case Header.From:
+      case Header.CallId:
+      case Header.CSeq:
+        answer += text.slice(start, request.fieldEnd(i));
+        break;
+      case Header.Timestamp:
+        if (status === 100) answer += text.slice(start, request.fieldEnd(i));
+        break;
+      default:
+    }
+  }
+  for (const line of lines) answer += `${line}\r\n`;
+  return `${answer}Content-Length: 0\r\n\r\n`;
+}
+
+/** 64 bits of what identifies the transaction, by FNV-1a from two starts. */
+function statelessTag(request: Message): string {
+  const seed = `${request.via.branch} ${request.callId} ${request.fromTag} ${request.cseq}`;
+  let high = 0x811c9dc5;
+  let low = 0x01234567;
+  for (let i = 0; i < seed.length; i++) {
+    const c = seed.charCodeAt(i);
+    high = Math.imul(high ^ c, 0x01000193);
+    low = Math.imul(low ^ c, 0x01000193);
+  }
+  return (high >>> 0).toString(36) + (low >>> 0).toString(36);
+}

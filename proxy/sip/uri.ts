@@ -1,0 +1,194 @@
+import { COLON, PERCENT, QUESTION, SEMICOLON, decimal, hostText, skipHost, skipToken } from './grammar.ts';
+import { paramAt } from './param.ts';
+import { SipError } from './sip-error.ts';
+
+/** A SIP or SIPS URI (RFC 3261 19.1), or any other URI with host '' and all that follows the scheme in `user`. */
+export interface SipUri {
+  /** Lower case. */
+  scheme: string;
+  /** As written, escapes included; '' if none. */
+  user: string;
+  /** As written; '' if none. */
+  password: string;
+  /** Lower case; an IPv6 address has no brackets. '' for other schemes than sip and sips. */
+  host: string;
+  /** 0 if absent. */
+  port: number;
+  /** ';a=b' as written, '' if none. */
+  params: string;
+  /** '?a=b' as written, '' if none. */
+  headers: string;
+}
+
+/** Throws SipError 400. An unknown scheme is no error here: it may be one for whoever must route by it (416). */
+export function parseUri(text: string): SipUri {
+  const uri = readUri(text);
+  if (uri === undefined) throw new SipError(400, 'Bad URI');
+  return uri;
+}
+
+/** As parseUri; undefined if it is malformed. */
+export function readUri(text: string): SipUri | undefined {
+  const end = text.length;
+  const colon = skipToken(text, 0, end);
+  if (colon === 0 || colon + 1 >= end || text.charCodeAt(colon) !== COLON || !isPlain(text)) return undefined;
+  const scheme = schemeText(text, colon);
+  let pos = colon + 1;
+  if (scheme !== 'sip' && scheme !== 'sips') {
+    return { scheme, user: text.slice(pos), password: '', host: '', port: 0, params: '', headers: '' };
+  }
+
+  let user = '';
+  let password = '';
+  // A user may hold ; ? / and : but no @, and what follows the host must escape it: the first @ ends the user.
+  const at = text.indexOf('@', pos);
+  if (at >= 0) {
+    const secret = text.indexOf(':', pos);
+    const userEnd = secret >= 0 && secret < at ? secret : at;
+    if (userEnd === pos) return undefined;
+    user = text.slice(pos, userEnd);
+    password = userEnd < at ? text.slice(userEnd + 1, at) : '';
+    pos = at + 1;
+  }
+
+  const hostEnd = skipHost(text, pos, end);
+  if (hostEnd < 0) return undefined;
+  const host = hostText(text, pos, hostEnd);
+  pos = hostEnd;
+  let port = 0;
+  if (pos < end && text.charCodeAt(pos) === COLON) {
+    const portEnd = skipToken(text, pos + 1, end);
+    port = decimal(text, pos + 1, portEnd);
+    if (port < 1 || port > 65535) return undefined;
+    pos = portEnd;
+  }
+  if (pos < end && text.charCodeAt(pos) !== SEMICOLON && text.charCodeAt(pos) !== QUESTION) return undefined;
+  const question = pos < end ? text.indexOf('?', pos) : -1;
+  const paramsEnd = question < 0 ? end : question;
+  return { scheme, user, password, host, port, params: text.slice(pos, paramsEnd), headers: text.slice(paramsEnd) };
+}
+
+function schemeText(text: string, end: number): string {
+  if (end === 3 && text.startsWith('sip')) return 'sip';
+  if (end === 4 && text.startsWith('sips')) return 'sips';
+  return text.slice(0, end).toLowerCase();
+}
+
+/** No white space, control characters, quotes or angle brackets: whoever reads the message after us splits at these. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c <= 34 ? c !== 33 : c === 60 || c === 62 || c === 127) return false;
+  }
+  return true;
+}
+
+/** A URI parameter, unescaped, by its name in any case; '' for a flag, undefined if there is none. */
+export function uriParam(uri: SipUri, name: string): string | undefined {
+  if (uri.params === '') return undefined;
+  const value = paramAt(uri.params, 0, uri.params.length, name.toLowerCase());
+  return value === undefined ? undefined : unescapeUser(value);
+}
+
+/** The text of a URI; hosts with a colon get their brackets back. */
+export function formatUri(u: SipUri): string {
+  if (u.host === '') return `${u.scheme}:${u.user}`;
+  const secret = u.password === '' ? '' : `:${u.password}`;
+  const user = u.user === '' ? '' : `${u.user}${secret}@`;
+  const host = u.host.includes(':') ? `[${u.host}]` : u.host;
+  const port = u.port === 0 ? '' : `:${u.port}`;
+  return `${u.scheme}:${user}${host}${port}${u.params}${u.headers}`;
+}
+
+/** `user` without its %-escapes, each a byte (a latin1 character); what is no escape stays. */
+export function unescapeUser(user: string): string {
+  return user.includes('%') ? unescape(user, '') : user;
+}
+
+/** %-escapes undone, but for those of the characters in `kept`, which get their hex digits in upper case. */
+function unescape(text: string, kept: string): string {
+  let plain = '';
+  for (let pos = 0; pos < text.length; pos++) {
+    const hex = text.charCodeAt(pos) === PERCENT ? text.slice(pos + 1, pos + 3) : '';
+    if (/^[0-9a-f]{2}$/i.test(hex)) {
+      const char = String.fromCharCode(Number.parseInt(hex, 16));
+      plain += kept.includes(char) ? `%${hex.toUpperCase()}` : char;
+      pos += 2;
+    } else {
+      plain += text.charAt(pos);
+    }
+  }
+  return plain;
+}
+
+/** RFC 3261 19.1.4: an escape equals its character, unless that is reserved (RFC 2396) or the percent sign itself. */
+function comparable(text: string): string {
+  return text.includes('%') ? unescape(text, ';/?:@&=+$,%') : text;
+}
+
+/** These must stand in both URIs or in none, with equal values; others that only one has are ignored. */
+const SIGNIFICANT: readonly string[] = ['user', 'ttl', 'method', 'maddr', 'transport'];
+
+/** Equality by RFC 3261 19.1.4: a port or transport left out does not equal its default. Not transitive. */
+export function uriEquals(a: SipUri, b: SipUri): boolean {
+  if (a.scheme !== b.scheme || a.host !== b.host || a.port !== b.port) return false;
+  if (a.host === '') return opaque(a) === opaque(b);
+  if (a.user !== b.user && comparable(a.user) !== comparable(b.user)) return false;
+  if (a.password !== b.password && comparable(a.password) !== comparable(b.password)) return false;
+  if (a.params !== b.params && !paramsEqual(paramMap(a.params), paramMap(b.params))) return false;
+  return a.headers === b.headers || headerList(a.headers) === headerList(b.headers);
+}
+
+function paramsEqual(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  for (const [name, value] of a) {
+    const other = b.get(name);
+    if (other !== undefined && other !== value) return false;
+  }
+  return SIGNIFICANT.every((name) => a.has(name) === b.has(name));
+}
+
+function paramMap(params: string): ReadonlyMap<string, string> {
+  const map = new Map<string, string>();
+  for (const part of params.split(';')) {
+    const [name, value] = pair(part);
+    if (name !== '' && !map.has(name)) map.set(name, value.toLowerCase());
+  }
+  return map;
+}
+
+/** Headers are never ignored (19.1.4), but their order means nothing. */
+function headerList(headers: string): string {
+  return headers
+    .slice(1)
+    .split('&')
+    .map((part) => pair(part).join('='))
+    .toSorted()
+    .join('&');
+}
+
+function pair(part: string): [name: string, value: string] {
+  const equal = part.indexOf('=');
+  const name = equal < 0 ? part : part.slice(0, equal);
+  return [comparable(name).toLowerCase(), equal < 0 ? '' : comparable(part.slice(equal + 1))];
+}
+
+/** RFC 3966 section 5: visual separators and case mean nothing in a telephone number. */
+function opaque(uri: SipUri): string {
+  return uri.scheme === 'tel' ? uri.user.replace(/[-.()]/g, '').toLowerCase() : uri.user;
+}
+
+/**
+ * A key for maps: URIs that are equal by uriEquals have the same key, but not every two with one key are equal (other
+ * parameters, the password and headers are left out), so confirm a hit. Never throws: what is no URI is its own key.
+ */
+export function uriKey(text: string): string {
+  const uri = readUri(text);
+  if (uri === undefined) return text;
+  if (uri.host === '') return `${uri.scheme}:${opaque(uri)}`;
+  const key = `${uri.scheme}:${comparable(uri.user)}@${uri.host}:${uri.port}`;
+  if (uri.params === '') return key;
+  const params = paramMap(uri.params);
+  const transport = params.get('transport');
+  const maddr = params.get('maddr');
+  return `${key}${transport === undefined ? '' : `;t=${transport}`}${maddr === undefined ? '' : `;m=${maddr}`}`;
+}

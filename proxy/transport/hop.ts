@@ -1,0 +1,42 @@
+/** SIP transports (RFC 3261 18, RFC 7118). */
+export type Transport = 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS';
+
+/** One socket a proxy listens on. */
+export interface Listener {
+  readonly transport: Transport;
+  readonly address: string;
+  readonly port: number;
+  /** Which side may use it (the manifest's `side`): a SIP Server is never recognised on an External one. */
+  readonly side: 'Both' | 'Internal' | 'External';
+  /** What Via and Record-Route of messages sent from here say. */
+  readonly advertisedAddress: string;
+  readonly advertisedPort: number;
+}
+
+/** A stream connection (RFC 5626's flow where a phone opened it). */
+export interface Connection {
+  /** Unique in this process; the number of the flow in bindings and tokens. */
+  readonly number: number;
+  readonly transport: Transport;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly inbound: boolean;
+  readonly open: boolean;
+  /** Live bindings and open transactions that need it; a held one is never closed as idle. */
+  holds: number;
+}
+
+/**
+ * Where a message came from, or where one goes. Messages that arrive over UDP from one peer share one Hop object
+ * where possible, so it may be compared and cached by identity.
+ */
+export interface Hop {
+  readonly transport: Transport;
+  /** Remote numeric IP address. */
+  readonly address: string;
+  readonly port: number;
+  /** The local listener that received it or is to send it. */
+  readonly listener: Listener;
+  /** Streams: the connection to use; without it one is looked up by address and port, or opened. */
+  readonly connection?: Connection | undefined;
+}

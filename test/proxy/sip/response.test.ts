@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { Header } from '../../../proxy/sip/header.ts';
+import { parseMessage } from '../../../proxy/sip/message.ts';
+import { reasonPhrase, response } from '../../../proxy/sip/response.ts';
+import { bye, invite } from '../../builders.ts';
+
+describe('a response of our own (RFC 3261 8.2.6)', () => {
+  const request = parseMessage(
+    invite({
+      via: ['SIP/2.0/UDP a;branch=z9hG4bK1,\r\n SIP/2.0/UDP b;branch=z9hG4bK2', 'SIP/2.0/TCP c;branch=z9hG4bK3'],
+      headers: ['Timestamp: 54', 'Record-Route: <sip:p;lr>', 'Supported: 100rel'],
+    }),
+  );
+
+  it('has the Vias, From, To, Call-ID and CSeq of its request, and no body', () => {
+    const answer = parseMessage(response(request, 486, 'Busy Here'));
+    expect(answer).to.include({ status: 486, reason: 'Busy Here', method: 'INVITE', callId: request.callId, body: '' });
+    expect(answer.values(Header.Via)).to.deep.equal(request.values(Header.Via));
+    expect(answer.value(Header.From)).to.equal(request.value(Header.From));
+    expect(answer.value(Header.ContentLength)).to.equal('0');
+    expect([Header.RecordRoute, Header.Supported, Header.Contact].some((id) => answer.has(id))).to.equal(false);
+  });
+
+  it('has a To tag, the same for every retransmission', () => {
+    const tag = parseMessage(response(request, 404, 'Not Found')).toTag;
+    expect(tag).to.have.length.greaterThan(8);
+    expect(parseMessage(response(request, 404, 'Not Found')).toTag).to.equal(tag);
+    expect(parseMessage(response(parseMessage(invite()), 404, 'Not Found')).toTag).to.not.equal(tag);
+  });
+
+  it('has the To tag it is given, unless there is one already', () => {
+    expect(parseMessage(response(request, 200, 'OK', [], 'mine')).toTag).to.equal('mine');
+    expect(parseMessage(response(parseMessage(bye({ toTag: 'theirs' })), 200, 'OK', [], 'mine')).toTag).to.equal(
+      'theirs',
+    );
+  });
+
+  it('with status 100 has no To tag, but Timestamp (8.2.6.1)', () => {
+    const trying = parseMessage(response(request, 100, 'Trying'));
+    expect(trying.toTag).to.equal('');
+    expect(trying.value(Header.Timestamp)).to.equal('54');
+    expect(parseMessage(response(request, 180, 'Ringing')).has(Header.Timestamp)).to.equal(false);
+  });
+
+  it('has the lines it is given', () => {
+    const answer = parseMessage(
+      response(request, 503, 'Service Unavailable', ['Retry-After: 5', 'Warning: 399 p "x"']),
+    );
+    expect(answer.value(Header.RetryAfter)).to.equal('5');
+    expect(answer.has(Header.Warning)).to.equal(true);
+  });
+
+  it('tags a folded To and one without angle brackets where a tag belongs', () => {
+    const text = invite({ to: '<sip:b@c>' }).replace('To: <sip:b@c>', 'To:\r\n sip:b@c ;x=y  ');
+    expect(response(parseMessage(text), 480, 'x', [], 't')).to.include('\r\nTo:\r\n sip:b@c ;x=y;tag=t\r\n');
+  });
+});
+
+describe('reasonPhrase', () => {
+  it('knows the usual phrases and falls back to the class', () => {
+    expect(reasonPhrase(483)).to.equal('Too Many Hops');
+    expect(reasonPhrase(440)).to.equal('Max-Breadth Exceeded');
+    expect(reasonPhrase(599)).to.equal('Server Error');
+    expect(reasonPhrase(1000)).to.equal('');
+  });
+});

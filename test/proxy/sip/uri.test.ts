@@ -1,0 +1,204 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { SipError } from '../../../proxy/sip/sip-error.ts';
+import { formatUri, parseUri, unescapeUser, uriEquals, uriKey, uriParam } from '../../../proxy/sip/uri.ts';
+
+function equal(a: string, b: string): boolean {
+  const one = uriEquals(parseUri(a), parseUri(b));
+  expect(uriEquals(parseUri(b), parseUri(a)), `${a} and ${b} the other way round`).to.equal(one);
+  if (one) expect(uriKey(a)).to.equal(uriKey(b));
+  return one;
+}
+
+/** URIs that differ in little, so that two of them are often equal. */
+const uri = fc
+  .record({
+    scheme: fc.constantFrom('sip', 'SIP', 'sips', 'tel'),
+    user: fc.constantFrom('', 'alice@', '%61lice@', 'Alice@', 'a%2Fb@', 'a%2fb@', 'a/b@', 'alice:pw@'),
+    host: fc.constantFrom('example.com', 'EXAMPLE.com', '[::1]', '192.0.2.1'),
+    port: fc.constantFrom('', ':5060', ':5061'),
+    params: fc.array(
+      fc.constantFrom(
+        'transport=tcp',
+        'Transport=TCP',
+        'transport=udp',
+        'lr',
+        'security=on',
+        'security=off',
+        'user=phone',
+        'm%61ddr=x',
+      ),
+      { maxLength: 3 },
+    ),
+    headers: fc.constantFrom('', '?a=b&c=d', '?c=d&a=b', '?a=b'),
+  })
+  .map(({ scheme, user, host, port, params, headers }) =>
+    [`${scheme}:${user}${host}${port}`, ...params].join(';').concat(headers),
+  );
+
+describe('a URI', () => {
+  it('has scheme, user, password, host, port, parameters and headers', () => {
+    expect(parseUri('SIP:alice:secret@Example.COM:5070;transport=tcp;lr?subject=x')).to.deep.equal({
+      scheme: 'sip',
+      user: 'alice',
+      password: 'secret',
+      host: 'example.com',
+      port: 5070,
+      params: ';transport=tcp;lr',
+      headers: '?subject=x',
+    });
+    expect(parseUri('sips:example.com')).to.include({
+      scheme: 'sips',
+      user: '',
+      host: 'example.com',
+      port: 0,
+      params: '',
+    });
+  });
+
+  it('may have semicolons, question marks and slashes in its user (RFC 4475 3.1.1.9)', () => {
+    expect(parseUri('sip:user;par=u%40example.net@example.com')).to.include({
+      user: 'user;par=u%40example.net',
+      host: 'example.com',
+      params: '',
+    });
+    expect(parseUri('sip:1?2/3@h;x').user).to.equal('1?2/3');
+  });
+
+  it('may have an IPv6 reference for a host', () => {
+    expect(parseUri('sip:a@[2001:DB8::1]:5060;x')).to.include({ host: '2001:db8::1', port: 5060, params: ';x' });
+    expect(() => parseUri('sip:a@2001:db8::1')).to.throw(SipError);
+  });
+
+  it('of another scheme keeps all that follows in its user', () => {
+    expect(parseUri('tel:+1-201-555-0123;phone-context=x')).to.include({
+      scheme: 'tel',
+      user: '+1-201-555-0123;phone-context=x',
+      host: '',
+    });
+    expect(parseUri('soap.beep://192.0.2.103:3002')).to.include({ scheme: 'soap.beep', user: '//192.0.2.103:3002' });
+  });
+
+  it('is refused with 400 if it is malformed', () => {
+    const bad = [
+      '',
+      'sip:',
+      'alice@example.com',
+      '<sip:user@example.com>',
+      'sip:user@example.com; lr',
+      'sip:@example.com',
+      'sip:user@',
+      'sip:a@b@c',
+      'sip:a@b:',
+      'sip:a@b:70000',
+      'sip:a@b:5060x',
+      'sip:a@b/c',
+      'sip:a@[::1',
+      'sip:a"b@c',
+      'sip:a@b;x=\r\ny',
+    ];
+    for (const text of bad) expect(() => parseUri(text), text).to.throw(SipError, '400 Bad URI');
+  });
+
+  it('gives its parameters by name in any case, unescaped', () => {
+    const parsed = parseUri('sip:a@b;Transport=TCP;lr;n=v%61l');
+    expect(uriParam(parsed, 'transport')).to.equal('TCP');
+    expect(uriParam(parsed, 'LR')).to.equal('');
+    expect(uriParam(parsed, 'n')).to.equal('val');
+    expect(uriParam(parsed, 'maddr')).to.equal(undefined);
+  });
+
+  it('is written as it was read', () => {
+    for (const text of ['sip:a:b@c:1;d=e?f=g', 'sip:[::1]:5060', 'tel:+1234', 'sip:example.com;lr', 'sips:%61@b']) {
+      expect(formatUri(parseUri(text))).to.equal(text);
+    }
+    fc.assert(
+      fc.property(uri, (text) => {
+        expect(parseUri(formatUri(parseUri(text)))).to.deep.equal(parseUri(text));
+      }),
+    );
+  });
+
+  it('has its user unescaped byte by byte, and what is no escape left alone', () => {
+    expect(unescapeUser('%75se%72')).to.equal('user');
+    expect(unescapeUser('null-%00-null')).to.equal('null-\0-null');
+    expect(unescapeUser('%C3%A9')).to.equal('\xc3\xa9');
+    expect(unescapeUser('100%')).to.equal('100%');
+    expect(unescapeUser('%zz%4')).to.equal('%zz%4');
+  });
+
+  it('throws nothing but SipError, whatever the text', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string().map((text) => `sip:${text}`),
+        ),
+        (text) => {
+          uriKey(text);
+          try {
+            parseUri(text);
+          } catch (error) {
+            expect(error).to.be.instanceOf(SipError);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('equality of URIs (RFC 3261 19.1.4)', () => {
+  it('holds for the examples of the RFC', () => {
+    expect(equal('sip:%61lice@atlanta.com;transport=TCP', 'sip:alice@AtLanTa.CoM;Transport=tcp')).to.equal(true);
+    expect(equal('sip:carol@chicago.com', 'sip:carol@chicago.com;newparam=5')).to.equal(true);
+    expect(equal('sip:carol@chicago.com;newparam=5', 'sip:carol@chicago.com;security=on')).to.equal(true);
+    expect(
+      equal(
+        'sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com',
+        'sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com',
+      ),
+    ).to.equal(true);
+    expect(
+      equal(
+        'sip:alice@atlanta.com?subject=project%20x&priority=urgent',
+        'sip:alice@atlanta.com?priority=urgent&subject=project%20x',
+      ),
+    ).to.equal(true);
+  });
+
+  it('does not hold for its counter-examples', () => {
+    const pairs = [
+      ['SIP:ALICE@AtLanTa.CoM;Transport=udp', 'sip:alice@AtLanTa.CoM;Transport=UDP'],
+      ['sip:bob@biloxi.com', 'sip:bob@biloxi.com:5060'],
+      ['sip:bob@biloxi.com', 'sip:bob@biloxi.com;transport=udp'],
+      ['sip:bob@biloxi.com', 'sip:bob@biloxi.com:6000;transport=tcp'],
+      ['sip:carol@chicago.com', 'sip:carol@chicago.com?Subject=next%20meeting'],
+      ['sip:bob@phone21.boxesbybob.com', 'sip:bob@192.0.2.4'],
+      ['sip:carol@chicago.com;security=on', 'sip:carol@chicago.com;security=off'],
+      ['sip:a@b', 'sips:a@b'],
+      ['sip:a@b;user=phone', 'sip:a@b'],
+      ['sip:a@b;maddr=1.2.3.4', 'sip:a@b'],
+    ] as const;
+    for (const [a, b] of pairs) expect(equal(a, b), `${a} ${b}`).to.equal(false);
+  });
+
+  it('keeps an escaped reserved character apart from the character', () => {
+    expect(equal('sip:a%2Fb@c', 'sip:a%2fb@c')).to.equal(true);
+    expect(equal('sip:a%2Fb@c', 'sip:a/b@c')).to.equal(false);
+    expect(equal('sip:a%2541@c', 'sip:a%41@c')).to.equal(false);
+  });
+
+  it('ignores visual separators of telephone numbers', () => {
+    expect(equal('tel:+1-201-555-0123', 'tel:+12015550123')).to.equal(true);
+  });
+
+  it('is reflexive and symmetric, and equal URIs have one key', () => {
+    fc.assert(
+      fc.property(uri, uri, (a, b) => {
+        expect(equal(a, a)).to.equal(true);
+        equal(a, b);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
