@@ -1,0 +1,78 @@
+import { cancelFor } from '../sip/cancel.ts';
+import type { Message } from '../sip/message.ts';
+import type { Hop } from '../transport/hop.ts';
+import { sentRequest } from './client-actions.ts';
+import { type ClientOwner, type ClientSide, ClientTransaction, nobody } from './client-transaction.ts';
+import { inviteClient } from './invite-client.ts';
+import { compile } from './machine.ts';
+import { nonInviteClient } from './non-invite-client.ts';
+import type { Setting } from './transaction.ts';
+import { Unanswered } from './unanswered.ts';
+
+const INVITE = compile(inviteClient);
+const NON_INVITE = compile(nonInviteClient);
+
+/** The client transactions of a layer: finds the one that a response, or a failing hop, belongs to. */
+export class Clients implements ClientSide {
+  readonly setting: Setting;
+  readonly #byBranch = new Map<string, ClientTransaction>();
+  /** A CANCEL has the branch of its INVITE (RFC 3261 9.1). */
+  readonly #cancels = new Map<string, ClientTransaction>();
+  readonly #unanswered = new Unanswered();
+
+  constructor(setting: Setting) {
+    this.setting = setting;
+  }
+
+  /** RFC 3261 17.1.3: by branch and CSeq method, whatever address it came from. */
+  ofResponse(response: Message): ClientTransaction | undefined {
+    const method = response.method;
+    const transaction = this.#of(method).get(response.via.branch);
+    return transaction !== undefined && transaction.method === method ? transaction : undefined;
+  }
+
+  begin(
+    request: string,
+    branch: string,
+    method: string,
+    hop: Hop,
+    owner: ClientOwner,
+    startedAt: number,
+  ): ClientTransaction {
+    const initial = method === 'INVITE' ? INVITE : NON_INVITE;
+    const transaction = new ClientTransaction(this, initial, request, branch, method, hop, owner, startedAt);
+    this.#of(method).set(branch, transaction);
+    this.#unanswered.add(transaction);
+    this.setting.counts.clients++;
+    transaction.start();
+    return transaction;
+  }
+
+  /** Fails what waits for a response from `hop`; how many that were. */
+  fail(hop: Hop): number {
+    const failed = this.#unanswered.over(hop);
+    for (const transaction of failed) transaction.fail();
+    return failed.length;
+  }
+
+  sendCancel(invite: ClientTransaction): void {
+    const text = cancelFor(sentRequest(invite), invite.cancelLines);
+    this.begin(text, invite.branch, 'CANCEL', invite.hop, nobody, this.setting.now());
+  }
+
+  answered(transaction: ClientTransaction): void {
+    this.#unanswered.delete(transaction);
+  }
+
+  ended(transaction: ClientTransaction): void {
+    this.setting.counts.clients--;
+    this.#unanswered.delete(transaction);
+    const transactions = this.#of(transaction.method);
+    // A later request with the same branch may have taken its place
+    if (transactions.get(transaction.branch) === transaction) transactions.delete(transaction.branch);
+  }
+
+  #of(method: string): Map<string, ClientTransaction> {
+    return method === 'CANCEL' ? this.#cancels : this.#byBranch;
+  }
+}

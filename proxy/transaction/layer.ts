@@ -1,0 +1,166 @@
+import type { Logger as Log } from 'pino';
+import type { Message } from '../sip/message.ts';
+import { response } from '../sip/response.ts';
+import type { Hop } from '../transport/hop.ts';
+import type { ClientOwner, ClientTransaction } from './client-transaction.ts';
+import { Clients } from './clients.ts';
+import { serverKey } from './matching.ts';
+import type { ServerTransaction } from './server-transaction.ts';
+import { Servers } from './servers.ts';
+import type { TimerWheel } from './timers.ts';
+import type { Setting, TransactionCounts } from './transaction.ts';
+
+export type { ClientOwner, ClientTransaction, ServerTransaction };
+
+/** What the layer gives requests to, and responses that nobody waits for: the proxy core. */
+export interface TransactionUser {
+  /** A new request; never an ACK, nor a CANCEL of a known INVITE. */
+  request(transaction: ServerTransaction, request: Message, from: Hop): void;
+  /** A CANCEL of an INVITE that has no final response yet. The CANCEL itself is already answered 200. */
+  cancel(invite: ServerTransaction, cancel: Message, from: Hop): void;
+  /** An ACK that belongs to no transaction here, or to a 2xx: to be forwarded. */
+  ack(ack: Message, from: Hop): void;
+  /** A CANCEL of no INVITE known here. */
+  unmatchedCancel(transaction: ServerTransaction, cancel: Message, from: Hop): void;
+  /** A response that matches no client transaction. */
+  strayResponse(response: Message, from: Hop): void;
+}
+
+export interface TransactionLayerOptions {
+  /** Must not throw: what can't be sent is told by `transportError`, on a later turn. */
+  send(text: string, hop: Hop): void;
+  /** ms, on the clock that `timers` is advanced by. */
+  now(): number;
+  readonly timers: TimerWheel;
+  readonly user: TransactionUser;
+  /** RFC 3261's T1, T2 and T4 in ms; by default 500, 4000 and 5000. */
+  readonly t1?: number;
+  readonly t2?: number;
+  readonly t4?: number;
+  /** A new request is refused while there are so many transactions, client and server ones; by default 250,000. */
+  readonly limits?: { readonly transactions: number };
+  readonly log: Log;
+}
+
+const LOG_FULL_EVERY = 10_000;
+
+/** RFC 3261 17: matches messages to transactions, runs the machines, and tells the user what is new. */
+export class TransactionLayer {
+  readonly counts: Readonly<TransactionCounts>;
+  readonly #counts: TransactionCounts = { clients: 0, servers: 0, refused: 0, resent: 0 };
+  readonly #setting: Setting;
+  readonly #clients: Clients;
+  readonly #servers: Servers;
+  readonly #user: TransactionUser;
+  readonly #limit: number;
+  readonly #log: Log;
+  /** To tag of what is refused without a transaction: its ACK is known by it, and goes no further. */
+  readonly #refusalTag: string;
+  #fullLoggedAt = -Infinity;
+
+  constructor(options: TransactionLayerOptions) {
+    this.counts = this.#counts;
+    this.#setting = {
+      timers: options.timers,
+      t1: options.t1 ?? 500,
+      t2: options.t2 ?? 4000,
+      t4: options.t4 ?? 5000,
+      counts: this.#counts,
+      now: () => options.now(),
+      send: (text, hop) => options.send(text, hop),
+    };
+    this.#clients = new Clients(this.#setting);
+    this.#servers = new Servers(this.#setting);
+    this.#user = options.user;
+    this.#limit = options.limits?.transactions ?? 250_000;
+    this.#log = options.log;
+    this.#refusalTag = `full-${options.now().toString(36)}`;
+  }
+
+  /** No transaction is left, not even one that only absorbs retransmissions. */
+  get idle(): boolean {
+    return this.#counts.clients === 0 && this.#counts.servers === 0;
+  }
+
+  /** A message has come from `from`. */
+  receive(message: Message, from: Hop): void {
+    if (!message.isRequest) this.#response(message, from);
+    else if (message.method === 'ACK') this.#ack(message, from);
+    else this.#request(message, from);
+  }
+
+  /**
+   * Sends a request as a new client transaction. `request` is the exact text, whose top Via has `branch`. With
+   * `startedAt` Timer B or F counts from then: another try of a request has only what the first left of it.
+   */
+  send(
+    request: string,
+    branch: string,
+    method: string,
+    hop: Hop,
+    owner: ClientOwner,
+    startedAt: number = this.#setting.now(),
+  ): ClientTransaction {
+    return this.#clients.begin(request, branch, method, hop, owner, startedAt);
+  }
+
+  /** Nothing reaches `hop` (ICMP, refused, closed): what waits for a response from there fails now. */
+  transportError(hop: Hop): void {
+    const failed = this.#clients.fail(hop);
+    if (failed === 0) return;
+    const { transport, address, port } = hop;
+    this.#log.debug(
+      { transport, address, port, transactions: failed },
+      'hop unreachable: its transactions have failed',
+    );
+  }
+
+  #response(message: Message, from: Hop): void {
+    const transaction = this.#clients.ofResponse(message);
+    if (transaction === undefined) this.#user.strayResponse(message, from);
+    else transaction.receive(message);
+  }
+
+  #ack(ack: Message, from: Hop): void {
+    const invite = this.#servers.ofAck(ack);
+    // RFC 6026 7.1: once the INVITE is accepted its ACK is the user's, whatever branch it has
+    const ofSuccess = invite === undefined || (invite.final >= 200 && invite.final < 300);
+    if (!ofSuccess) invite.acknowledge();
+    else if (ack.toTag !== this.#refusalTag) this.#user.ack(ack, from);
+  }
+
+  #request(request: Message, from: Hop): void {
+    const key = serverKey(request, request.method);
+    const known = this.#servers.byKey(key);
+    if (known !== undefined) {
+      known.receiveAgain();
+      return;
+    }
+    const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request) : undefined;
+    if (invite !== undefined) {
+      // Not limited: there is one for an INVITE at most, and it makes transactions end
+      this.#cancel(invite, this.#servers.begin(key, request, from), from);
+    } else if (this.#counts.clients + this.#counts.servers >= this.#limit) {
+      this.#refuse(request, from);
+    } else {
+      const transaction = this.#servers.begin(key, request, from);
+      if (request.method === 'CANCEL') this.#user.unmatchedCancel(transaction, request, from);
+      else this.#user.request(transaction, request, from);
+    }
+  }
+
+  /** RFC 3261 9.2: always 200, and no effect on an INVITE that has its final response. */
+  #cancel(invite: ServerTransaction, cancel: ServerTransaction, from: Hop): void {
+    cancel.respond(response(cancel.request, 200, 'OK'), 200);
+    if (invite.final === 0) this.#user.cancel(invite, cancel.request, from);
+  }
+
+  #refuse(request: Message, from: Hop): void {
+    this.#counts.refused++;
+    this.#setting.send(response(request, 503, 'Service Unavailable', [], this.#refusalTag), from);
+    const now = this.#setting.now();
+    if (now - this.#fullLoggedAt < LOG_FULL_EVERY) return;
+    this.#fullLoggedAt = now;
+    this.#log.warn({ limit: this.#limit, refused: this.#counts.refused }, 'too many transactions: requests get 503');
+  }
+}

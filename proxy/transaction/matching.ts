@@ -1,0 +1,28 @@
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+
+/** RFC 3261 8.1.1.7: the branch was made by rules that make it unique. */
+const MAGIC_COOKIE = 'z9hG4bK';
+
+export function hasMagicCookie(request: Message): boolean {
+  return request.via.branch.startsWith(MAGIC_COOKIE);
+}
+
+/**
+ * The text by which a request finds its server transaction (RFC 3261 17.2.3). `method` is that of the transaction looked
+ * for: INVITE for an ACK, and INVITE for the transaction that a CANCEL is about.
+ */
+export function serverKey(request: Message, method: string): string {
+  if (!hasMagicCookie(request)) return legacyKey(request, method, request.toTag);
+  const via = request.via;
+  return `${via.branch}\n${via.host}:${via.port}\n${method}`;
+}
+
+/**
+ * The same without the magic cookie, from an element of RFC 2543. `toTag` is that of the transaction's request: an ACK
+ * has the response's instead, or the same one within a dialog.
+ */
+export function legacyKey(request: Message, method: string, toTag: string): string {
+  const via = request.values(Header.Via)[0] ?? '';
+  return [via, request.uri, toTag, request.fromTag, request.callId, request.cseq, method].join('\n');
+}

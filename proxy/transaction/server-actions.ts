@@ -1,0 +1,62 @@
+import { response } from '../sip/response.ts';
+import { Event } from './machine.ts';
+import type { ServerTransaction } from './server-transaction.ts';
+
+/** Sends a response and keeps it to answer retransmitted requests. */
+export function sendResponse(transaction: ServerTransaction, text: string): void {
+  transaction.last = text;
+  transaction.setting.send(text, transaction.hop);
+}
+
+/** Sends a 2xx to an INVITE, which is sent again only by the one that made it (RFC 6026 6). */
+export function passSuccess(transaction: ServerTransaction, text: string): void {
+  transaction.last = '';
+  transaction.setting.send(text, transaction.hop);
+}
+
+export function resendResponse(transaction: ServerTransaction): void {
+  if (transaction.last === '') return;
+  transaction.setting.counts.resent++;
+  transaction.setting.send(transaction.last, transaction.hop);
+}
+
+export function sendTrying(transaction: ServerTransaction): void {
+  sendResponse(transaction, response(transaction.request, 100, 'Trying'));
+}
+
+/** RFC 4320 4.1: due when the sender's Timer E has come to T2, that is after 500 + 1000 + 2000 ms. */
+export function startTryingDue(transaction: ServerTransaction): void {
+  const { t1, t2 } = transaction.setting;
+  let due = 0;
+  for (let interval = t1; interval < t2; interval *= 2) due += interval;
+  transaction.once(Event.tryingDue, due);
+}
+
+export function startTooLate(transaction: ServerTransaction): void {
+  transaction.until(Event.tooLate, transaction.setting.now() + 64 * transaction.setting.t1);
+}
+
+export function startG(transaction: ServerTransaction): void {
+  transaction.repeat(Event.timerG, transaction.setting.t1);
+}
+
+export function doubleG(transaction: ServerTransaction): void {
+  transaction.repeat(Event.timerG, Math.min(transaction.interval * 2, transaction.setting.t2));
+}
+
+export function startH(transaction: ServerTransaction): void {
+  transaction.until(Event.timerH, transaction.setting.now() + 64 * transaction.setting.t1);
+}
+
+export function startI(transaction: ServerTransaction): void {
+  transaction.wait(Event.timerI, transaction.reliable ? 0 : transaction.setting.t4);
+}
+
+export function startJ(transaction: ServerTransaction): void {
+  transaction.wait(Event.timerJ, transaction.reliable ? 0 : 64 * transaction.setting.t1);
+}
+
+/** RFC 6026 7.1: on every transport, since 2xx may come from several forks. */
+export function startL(transaction: ServerTransaction): void {
+  transaction.wait(Event.timerL, 64 * transaction.setting.t1);
+}

@@ -1,0 +1,83 @@
+import type { Message } from '../sip/message.ts';
+import type { Hop } from '../transport/hop.ts';
+import { Event, type State, step } from './machine.ts';
+import { type Setting, Transaction } from './transaction.ts';
+
+/** What a server transaction asks of the layer. */
+export interface ServerSide {
+  readonly setting: Setting;
+  ended(transaction: ServerTransaction): void;
+}
+
+/** The input of its events is the text of the response to send. */
+export type ServerState = State<ServerTransaction, string>;
+
+/** RFC 3261 17.2: a request that has come and waits for its response. */
+export class ServerTransaction extends Transaction {
+  readonly request: Message;
+  /** What its requests match by (RFC 3261 17.2.3). */
+  readonly key: string;
+  /** Status of the final response it was given; 0: none yet. */
+  final = 0;
+  /** The user's own. */
+  context: object | undefined = undefined;
+  /** The machine's state; its name is that of the RFC's figure. */
+  state: ServerState;
+  /** The response that answers a retransmitted request; '': none. */
+  last = '';
+  readonly side: ServerSide;
+
+  constructor(side: ServerSide, initial: ServerState, key: string, request: Message, from: Hop) {
+    super(side.setting, from);
+    this.side = side;
+    this.state = initial;
+    this.key = key;
+    this.request = request;
+  }
+
+  /** Where the request came from and the responses go. */
+  get from(): Hop {
+    return this.hop;
+  }
+
+  /**
+   * Sends a response, `text`, whose status line says `status`. What the machine does not allow is left out: anything but
+   * another 2xx to an INVITE after the final response, and to other methods a 408 (RFC 4320 4.2; it counts as their
+   * final response all the same) and 1xx (4.1: the transaction sends 100 itself when it is due).
+   */
+  respond(text: string, status: number): void {
+    if (status < 200) {
+      this.fire(Event.provisional, text);
+      return;
+    }
+    const allowed =
+      status === 408 && this.request.method !== 'INVITE'
+        ? this.fire(Event.requestTimeout)
+        : this.fire(status < 300 ? Event.success : Event.failure, text);
+    if (allowed && this.final === 0) this.final = status;
+  }
+
+  /** The layer's own: begins. */
+  start(): void {
+    this.fire(Event.start);
+  }
+
+  /** The layer's own: the request has come again. */
+  receiveAgain(): void {
+    this.fire(Event.request);
+  }
+
+  /** The layer's own: the ACK of its 3xx to 6xx has come. */
+  acknowledge(): void {
+    this.fire(Event.ack);
+  }
+
+  ended(): void {
+    this.release();
+    this.side.ended(this);
+  }
+
+  protected override fire(event: number, text?: string): boolean {
+    return step<ServerTransaction, string>(this, event, text);
+  }
+}

@@ -1,0 +1,54 @@
+import { type Message, parseMessage } from '../sip/message.ts';
+import type { Hop } from '../transport/hop.ts';
+import { inviteServer } from './invite-server.ts';
+import { compile } from './machine.ts';
+import { hasMagicCookie, legacyKey, serverKey } from './matching.ts';
+import { nonInviteServer } from './non-invite-server.ts';
+import { type ServerSide, ServerTransaction } from './server-transaction.ts';
+import type { Setting } from './transaction.ts';
+
+const INVITE = compile(inviteServer);
+const NON_INVITE = compile(nonInviteServer);
+
+/** The server transactions of a layer: finds the one that a request belongs to. */
+export class Servers implements ServerSide {
+  readonly setting: Setting;
+  readonly #byKey = new Map<string, ServerTransaction>();
+
+  constructor(setting: Setting) {
+    this.setting = setting;
+  }
+
+  byKey(key: string): ServerTransaction | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** The INVITE that `ack` acknowledges, if it has its branch: always so for a 3xx to 6xx, hardly ever for a 2xx. */
+  ofAck(ack: Message): ServerTransaction | undefined {
+    if (hasMagicCookie(ack)) return this.#byKey.get(serverKey(ack, 'INVITE'));
+    // RFC 3261 17.2.3: an ACK's To tag is that of the response, which an INVITE has only within a dialog
+    const invite =
+      this.#byKey.get(legacyKey(ack, 'INVITE', ack.toTag)) ?? this.#byKey.get(legacyKey(ack, 'INVITE', ''));
+    if (invite === undefined || invite.last === '') return invite;
+    return parseMessage(invite.last).toTag === ack.toTag ? invite : undefined;
+  }
+
+  /** The INVITE that `cancel` is about. */
+  ofCancel(cancel: Message): ServerTransaction | undefined {
+    return this.#byKey.get(serverKey(cancel, 'INVITE'));
+  }
+
+  begin(key: string, request: Message, from: Hop): ServerTransaction {
+    const initial = request.method === 'INVITE' ? INVITE : NON_INVITE;
+    const transaction = new ServerTransaction(this, initial, key, request, from);
+    this.#byKey.set(key, transaction);
+    this.setting.counts.servers++;
+    transaction.start();
+    return transaction;
+  }
+
+  ended(transaction: ServerTransaction): void {
+    this.setting.counts.servers--;
+    this.#byKey.delete(transaction.key);
+  }
+}

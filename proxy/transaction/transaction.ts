@@ -1,0 +1,128 @@
+import type { Hop } from '../transport/hop.ts';
+import { Timer, type TimerWheel } from './timers.ts';
+
+/** What is there now and what has happened since the start. */
+export interface TransactionCounts {
+  /** Transactions there are now, waiting ones included. */
+  clients: number;
+  servers: number;
+  /** Requests answered 503 because there were too many transactions. */
+  refused: number;
+  /** Messages sent again: by timers A, E and G, and because a request or a final response came again. */
+  resent: number;
+}
+
+/** What every transaction shares. Times in ms. */
+export interface Setting {
+  readonly timers: TimerWheel;
+  /** RFC 3261 17.1.1.1: round-trip estimate, 500. */
+  readonly t1: number;
+  /** Longest interval between retransmissions of a non-INVITE request or an INVITE's final response, 4000. */
+  readonly t2: number;
+  /** How long a message stays in the network, 5000. */
+  readonly t4: number;
+  readonly counts: TransactionCounts;
+  now(): number;
+  send(text: string, hop: Hop): void;
+}
+
+/**
+ * The timers of a transaction. Every machine needs at most two at once: one that sends again (A, E, G) and one that ends
+ * a state (all others); so the transaction is the only node in the wheel, due at the sooner of the two.
+ */
+export abstract class Transaction extends Timer {
+  readonly setting: Setting;
+  readonly hop: Hop;
+  /** A reliable transport needs no retransmissions and no waiting for them (RFC 3261 17). */
+  readonly reliable: boolean;
+  #repeatAt = Infinity;
+  #repeatEvent = 0;
+  #interval = 0;
+  #endAt = Infinity;
+  #endEvent = 0;
+
+  constructor(setting: Setting, hop: Hop) {
+    super();
+    this.setting = setting;
+    this.hop = hop;
+    this.reliable = hop.transport !== 'UDP';
+    if (hop.connection !== undefined) hop.connection.holds++;
+  }
+
+  /** Runs an event; false: ignored in its state. */
+  protected abstract fire(event: number): boolean;
+
+  /** The interval of the last `repeat`. */
+  get interval(): number {
+    return this.#interval;
+  }
+
+  /** Fires `event` after `interval`, unless the transport is reliable. */
+  repeat(event: number, interval: number): void {
+    if (this.reliable) return;
+    this.#interval = interval;
+    this.once(event, interval);
+  }
+
+  /** Fires `event` after `delay`, on any transport, in the place of `repeat`. */
+  once(event: number, delay: number): void {
+    this.#repeatEvent = event;
+    this.#repeatAt = this.setting.now() + delay;
+    this.#arm();
+  }
+
+  stopRepeating(): void {
+    this.#repeatAt = Infinity;
+    this.#arm();
+  }
+
+  /** Fires `event` at `at`, in place of what was to end the state before. */
+  until(event: number, at: number): void {
+    this.#endEvent = event;
+    this.#endAt = at;
+    this.#arm();
+  }
+
+  /** Nothing more to send again: only waits until `event` after `delay`, which fires at once if that is 0. */
+  wait(event: number, delay: number): void {
+    this.#repeatAt = Infinity;
+    if (delay === 0) {
+      this.#endAt = Infinity;
+      this.fire(event);
+    } else {
+      this.until(event, this.setting.now() + delay);
+    }
+  }
+
+  stopTimers(): void {
+    this.#repeatAt = Infinity;
+    this.#endAt = Infinity;
+    this.#arm();
+  }
+
+  override expire(now: number): void {
+    if (this.#endAt <= now) {
+      const event = this.#endEvent;
+      this.#endAt = Infinity;
+      this.fire(event);
+    } else if (this.#repeatAt <= now) {
+      const event = this.#repeatEvent;
+      this.#repeatAt = Infinity;
+      this.fire(event);
+    }
+    this.#arm();
+  }
+
+  /** Lets go of the timers and the connection; the sides call it once when the machine has come to its end. */
+  protected release(): void {
+    this.stopTimers();
+    if (this.hop.connection !== undefined) this.hop.connection.holds--;
+  }
+
+  #arm(): void {
+    const due = Math.min(this.#repeatAt, this.#endAt);
+    if (due === this.at) return;
+    if (due === Infinity) this.setting.timers.cancel(this);
+    else this.setting.timers.schedule(this, due);
+  }
+}

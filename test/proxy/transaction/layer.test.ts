@@ -1,0 +1,208 @@
+import { expect } from 'chai';
+import { parseMessage } from '../../../proxy/sip/message.ts';
+import { ack, cancel, invite, options, respond } from '../../builders.ts';
+import { connection, hopTo, Owner, Scene } from './scene.ts';
+
+const SAME = { branch: 'z9hG4bKcall', sentBy: '127.0.0.1:5060', callId: 'call-1', fromTag: 'alice-1' };
+
+describe('the transaction layer', () => {
+  describe('on a CANCEL', () => {
+    it('answers 200 to the one of a known INVITE and tells the user, once for all retransmissions', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(cancel(SAME));
+      scene.receive(cancel(SAME));
+      expect(scene.told).to.deep.equal(['request INVITE', 'cancel']);
+      expect(scene.sent.map(({ message }) => `${message.status} ${message.method}`)).to.deep.equal([
+        '200 CANCEL',
+        '200 CANCEL',
+      ]);
+      expect(scene.sent[0]?.text).to.equal(scene.sent[1]?.text);
+    });
+
+    it('answers to where the CANCEL came from', () => {
+      const scene = new Scene();
+      const from = hopTo('UDP', '127.0.0.1', 33_000);
+      scene.receive(invite(SAME));
+      scene.receive(cancel(SAME), from);
+      expect(scene.sent.at(-1)?.hop).to.equal(from);
+    });
+
+    it('only answers when it crosses the 200 of the INVITE', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 200), 200);
+      scene.receive(cancel(SAME));
+      expect(scene.wire).to.deep.equal([200, 200]);
+      expect(scene.told).to.deep.equal(['request INVITE']);
+    });
+
+    it('gives one that matches no INVITE to the user, to be answered', () => {
+      const scene = new Scene();
+      scene.receive(cancel(SAME));
+      scene.receive(cancel(SAME));
+      expect(scene.told).to.deep.equal(['unmatchedCancel']);
+      scene.server.respond(respond(cancel(SAME), 481), 481);
+      scene.receive(cancel(SAME));
+      expect(scene.wire).to.deep.equal([481, 481]);
+    });
+
+    it('sends 487 and absorbs its ACK when the user cancels the INVITE', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(cancel(SAME));
+      scene.server.respond(respond(invite(SAME), 487), 487);
+      scene.receive(ack(SAME));
+      scene.advance(64_000);
+      expect(scene.wire).to.deep.equal([200, 487]);
+      expect(scene.layer.idle).to.equal(true);
+    });
+  });
+
+  describe('on a response', () => {
+    it('finds the client transaction whatever address it comes from', () => {
+      const scene = new Scene();
+      const owner = new Owner();
+      const request = options();
+      scene.send(request, owner);
+      scene.receive(respond(request, 200), hopTo('UDP', '127.0.0.77', 7777));
+      expect(owner.heard).to.deep.equal([200]);
+    });
+
+    it('gives one that nobody waits for to the user', () => {
+      const scene = new Scene();
+      scene.receive(respond(invite(), 200));
+      scene.receive(respond(cancel(), 200));
+      expect(scene.told).to.deep.equal(['stray 200', 'stray 200']);
+    });
+  });
+
+  describe('on a transport error', () => {
+    it('fails what waits for that hop and nothing else', () => {
+      const scene = new Scene();
+      const owners = new Map<string, Owner>();
+      const flow = connection(1);
+      const other = connection(2);
+      for (const [name, hop] of Object.entries({
+        'same hop': hopTo('UDP'),
+        'other port': hopTo('UDP', '127.0.0.1', 5070),
+        'other address': hopTo('UDP', '127.0.0.2'),
+        'other transport': hopTo('TCP', '127.0.0.1', 5060, flow),
+        'same hop again': hopTo('UDP'),
+        'other connection': hopTo('TCP', '127.0.0.1', 5060, other),
+      })) {
+        const owner = new Owner();
+        owners.set(name, owner);
+        scene.send(options(), owner, hop);
+      }
+      const failed = () => [...owners].filter(([, owner]) => owner.heard[0] === 'unreachable').map(([name]) => name);
+      scene.layer.transportError(hopTo('UDP'));
+      expect(failed()).to.deep.equal(['same hop', 'same hop again']);
+      scene.layer.transportError(hopTo('TCP', '127.0.0.1', 5060, flow));
+      expect(failed()).to.deep.equal(['same hop', 'other transport', 'same hop again']);
+    });
+
+    it('fails what left its connection to the transport when any to that address is gone', () => {
+      const scene = new Scene();
+      const owner = new Owner();
+      scene.send(options(), owner, hopTo('TCP'));
+      scene.layer.transportError(hopTo('TCP', '127.0.0.1', 5060, connection(5)));
+      expect(owner.heard).to.deep.equal(['unreachable']);
+    });
+
+    it('lets an owner try the next hop, or the same one, at once', () => {
+      const scene = new Scene();
+      const second = new Owner();
+      scene.send(options(), { response() {}, timeout() {}, unreachable: () => scene.send(options(), second) });
+      scene.layer.transportError(hopTo('UDP'));
+      expect(second.heard).to.deep.equal([]);
+      expect(scene.layer.counts.clients).to.equal(1);
+      scene.layer.transportError(hopTo('UDP'));
+      expect(second.heard).to.deep.equal(['unreachable']);
+      expect(scene.layer.idle).to.equal(true);
+    });
+
+    it('tells nothing to an owner that has given up in the meantime', () => {
+      const scene = new Scene();
+      const second = new Owner();
+      const first = {
+        response() {},
+        timeout() {},
+        unreachable: () => later.abandon(),
+      };
+      scene.send(options(), first);
+      const later = scene.send(options(), second);
+      scene.layer.transportError(hopTo('UDP'));
+      expect(second.heard).to.deep.equal([]);
+    });
+  });
+
+  describe('with as many transactions as it may have', () => {
+    it('answers 503 to a new request without a transaction, counts it, and tells the user nothing', () => {
+      const scene = new Scene({ transactions: 2 });
+      scene.receive(options());
+      scene.receive(options());
+      scene.receive(options());
+      expect(scene.told).to.have.length(2);
+      expect(scene.wire).to.deep.equal([503]);
+      expect(scene.layer.counts).to.include({ servers: 2, refused: 1 });
+    });
+
+    it('counts client transactions, too, but never refuses to start one', () => {
+      const scene = new Scene({ transactions: 2 });
+      scene.receive(options());
+      scene.send(options(), new Owner());
+      scene.send(options(), new Owner());
+      scene.receive(options());
+      expect(scene.wire).to.deep.equal(['OPTIONS', 'OPTIONS', 503]);
+    });
+
+    it('still answers retransmissions and takes the CANCEL that ends an INVITE', () => {
+      const scene = new Scene({ transactions: 1 });
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 180), 180);
+      scene.receive(invite(SAME));
+      scene.receive(cancel(SAME));
+      expect(scene.wire).to.deep.equal([180, 180, 200]);
+      expect(scene.told).to.deep.equal(['request INVITE', 'cancel']);
+    });
+
+    it('keeps the ACK of that 503 from the user', () => {
+      const scene = new Scene({ transactions: 0 });
+      scene.receive(invite(SAME));
+      const refusal = parseMessage(scene.sent.at(-1)?.text ?? '');
+      scene.receive(ack({ ...SAME, toTag: refusal.toTag }));
+      expect(scene.told).to.deep.equal([]);
+    });
+
+    it('has room again when one has ended, and forgets it altogether', () => {
+      const scene = new Scene({ transactions: 1 });
+      for (let i = 0; i < 5; i++) {
+        const request = options({ branch: `z9hG4bK${i}` });
+        scene.receive(request);
+        scene.server.respond(respond(request, 200), 200);
+        scene.receive(options());
+        scene.advance(32_000);
+      }
+      expect(scene.told).to.have.length(5);
+      expect(scene.layer.counts).to.include({ servers: 0, refused: 5 });
+      expect(scene.timers.size).to.equal(0);
+    });
+  });
+
+  it('lets a later request with the same branch have the responses, and forgets both', () => {
+    const scene = new Scene();
+    const first = new Owner();
+    const second = new Owner();
+    const request = options({ branch: 'z9hG4bKsame' });
+    scene.send(request, first);
+    scene.advance(20_000);
+    scene.send(request, second);
+    scene.advance(12_000);
+    scene.receive(respond(request, 200));
+    expect(first.heard).to.deep.equal(['timeout']);
+    expect(second.heard).to.deep.equal([200]);
+    scene.advance(5000);
+    expect(scene.layer.idle).to.equal(true);
+  });
+});

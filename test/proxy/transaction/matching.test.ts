@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import { ack, cancel, invite, options, respond } from '../../builders.ts';
+import { hopTo, Scene } from './scene.ts';
+
+const SAME = { branch: 'z9hG4bKcall', sentBy: '127.0.0.1:5060', callId: 'call-1', fromTag: 'alice-1' };
+/** A Via as elements of RFC 2543 make it. */
+const OLD = { via: ['SIP/2.0/UDP 127.0.0.1:5060'], callId: 'call-1', fromTag: 'alice-1', uri: 'sip:bob@example.com' };
+
+describe('matching requests to server transactions', () => {
+  describe('by branch, sent-by and method', () => {
+    it('takes the same branch from another sent-by for another transaction', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(invite({ ...SAME, sentBy: '127.0.0.2:5060' }));
+      scene.receive(invite({ ...SAME, sentBy: '127.0.0.1:5070' }));
+      expect(scene.told).to.deep.equal(['request INVITE', 'request INVITE', 'request INVITE']);
+    });
+
+    it('takes the same branch with another method for another transaction', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(options(SAME));
+      expect(scene.told).to.deep.equal(['request INVITE', 'request OPTIONS']);
+    });
+
+    it('looks at nothing else', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(invite({ ...SAME, callId: 'call-2', cseq: 9 }), hopTo('UDP', '127.0.0.8', 9999));
+      expect(scene.told).to.deep.equal(['request INVITE']);
+    });
+
+    it('takes an ACK with another branch for that of a 2xx, whatever the dialog', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 486), 486);
+      scene.receive(ack({ ...SAME, branch: 'z9hG4bKother' }));
+      expect(scene.server.state.name).to.equal('Completed');
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+  });
+
+  describe('without the magic cookie (RFC 2543)', () => {
+    it('knows a retransmission by Request-URI, tags, Call-ID, CSeq and top Via', () => {
+      const scene = new Scene();
+      scene.receive(invite(OLD));
+      scene.receive(invite(OLD));
+      expect(scene.told).to.deep.equal(['request INVITE']);
+    });
+
+    for (const [what, change] of Object.entries({
+      'Request-URI': { uri: 'sip:carol@example.com' },
+      'From tag': { fromTag: 'alice-2' },
+      'To tag': { toTag: 'bob-1' },
+      'Call-ID': { callId: 'call-2' },
+      'CSeq number': { cseq: 2 },
+      'top Via': { via: ['SIP/2.0/UDP 127.0.0.2:5060'] },
+      branch: { via: ['SIP/2.0/UDP 127.0.0.1:5060;branch=2'] },
+    })) {
+      it(`takes another ${what} for another transaction`, () => {
+        const scene = new Scene();
+        scene.receive(invite(OLD));
+        scene.receive(invite({ ...OLD, ...change }));
+        expect(scene.told).to.deep.equal(['request INVITE', 'request INVITE']);
+      });
+    }
+
+    it('looks at the top Via only', () => {
+      const scene = new Scene();
+      scene.receive(invite({ ...OLD, via: [...OLD.via, 'SIP/2.0/UDP 127.0.0.7'] }));
+      scene.receive(invite({ ...OLD, via: [...OLD.via, 'SIP/2.0/UDP 127.0.0.8'] }));
+      expect(scene.told).to.deep.equal(['request INVITE']);
+    });
+
+    it('knows the ACK by the To tag of the response that was sent', () => {
+      const scene = new Scene();
+      scene.receive(invite(OLD));
+      scene.server.respond(respond(invite(OLD), 486, { toTag: 'bob-1' }), 486);
+      scene.receive(ack({ ...OLD, toTag: 'someone-else' }));
+      expect(scene.server.state.name).to.equal('Completed');
+      scene.receive(ack({ ...OLD, toTag: 'bob-1' }));
+      expect(scene.server.state.name).to.equal('Confirmed');
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+
+    it('knows the ACK of an INVITE within a dialog', () => {
+      const scene = new Scene();
+      scene.receive(invite({ ...OLD, toTag: 'bob-1' }));
+      scene.server.respond(respond(invite({ ...OLD, toTag: 'bob-1' }), 488), 488);
+      scene.receive(ack({ ...OLD, toTag: 'bob-1' }));
+      expect(scene.server.state.name).to.equal('Confirmed');
+    });
+
+    it('gives the ACK of a 2xx to the user', () => {
+      const scene = new Scene();
+      scene.receive(invite(OLD));
+      scene.server.respond(respond(invite(OLD), 200, { toTag: 'bob-1' }), 200);
+      scene.receive(ack({ ...OLD, toTag: 'bob-1' }));
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+
+    it('knows the INVITE that a CANCEL is about', () => {
+      const scene = new Scene();
+      scene.receive(invite(OLD));
+      scene.receive(cancel(OLD));
+      scene.receive(cancel({ ...OLD, cseq: 7 }));
+      expect(scene.told).to.deep.equal(['request INVITE', 'cancel', 'unmatchedCancel']);
+    });
+  });
+});
