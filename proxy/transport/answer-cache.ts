@@ -1,0 +1,84 @@
+import { errorCode } from './error-code.ts';
+
+/** One look-up that was made: its records, or why there are none. */
+export interface Answer<Value> {
+  readonly records: readonly Value[];
+  readonly error: Error | undefined;
+}
+
+/** Records and for how many seconds they hold. */
+export interface Fetched<Value> {
+  readonly records: readonly Value[];
+  readonly ttl: number;
+}
+
+interface Entry<Value> {
+  answer: Answer<Value> | undefined;
+  expires: number;
+  pending: Promise<void> | undefined;
+}
+
+/** s; a TTL of 0 would ask for every message. */
+const shortestTtl = 1;
+const longestTtl = 3_600;
+/** ms that "no such name" and "no answer" are believed: short, for somebody may be putting it right. */
+const failureHolds = 5_000;
+/** ms; that a name has no record of a kind, as most have no AAAA, changes less often. */
+const absenceHolds = 60_000;
+const maxAnswers = 4_096;
+
+/**
+ * DNS answers of one kind for as long as their TTL says, at most `maxAnswers` of them. While DNS does not answer at
+ * all, an answer that has run out is still used (RFC 8767): calls go on when the name servers don't.
+ */
+export class AnswerCache<Value> {
+  readonly #ask: (name: string) => Promise<Fetched<Value>>;
+  readonly #now: () => number;
+  readonly #entries = new Map<string, Entry<Value>>();
+
+  constructor(now: () => number, ask: (name: string) => Promise<Fetched<Value>>) {
+    this.#now = now;
+    this.#ask = ask;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The answer if it is known; else a promise that is fulfilled when it is, the same for all who wait for it. */
+  get(name: string): Answer<Value> | Promise<void> {
+    let entry = this.#entries.get(name);
+    if (entry?.pending !== undefined) return entry.pending;
+    if (entry?.answer !== undefined && this.#now() < entry.expires) return entry.answer;
+    if (entry === undefined) entry = { answer: undefined, expires: 0, pending: undefined };
+    else this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    this.#forgetOldest();
+    entry.pending = this.#fill(entry, name);
+    return entry.pending;
+  }
+
+  async #fill(entry: Entry<Value>, name: string): Promise<void> {
+    try {
+      const { records, ttl } = await this.#ask(name);
+      entry.answer = { records, error: undefined };
+      entry.expires = this.#now() + Math.min(Math.max(ttl, shortestTtl), longestTtl) * 1_000;
+    } catch (caught) {
+      const error = caught instanceof Error ? caught : new Error(String(caught));
+      const code = errorCode(error);
+      const known = entry.answer !== undefined && entry.answer.error === undefined;
+      if (!known || code === 'ENOTFOUND' || code === 'ENODATA') entry.answer = { records: [], error };
+      entry.expires = this.#now() + (code === 'ENODATA' ? absenceHolds : failureHolds);
+    } finally {
+      entry.pending = undefined;
+    }
+  }
+
+  #forgetOldest(): void {
+    if (this.#entries.size <= maxAnswers) return;
+    for (const name of this.#entries.keys()) {
+      this.#entries.delete(name);
+      return;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/** Bounds of everything that traffic fills or keeps waiting. Times in ms, sizes in bytes. */
+export interface TransportLimits {
+  /** Hops remembered per listener. */
+  readonly hops: number;
+  /** Datagrams handed to the kernel and not yet taken by it, per listener. */
+  readonly datagramsQueued: number;
+  /** Open stream connections, inbound and outbound together. */
+  readonly connections: number;
+  /** Inbound connections that have not yet sent a whole message; one more ends the oldest of them. */
+  readonly halfOpen: number;
+  /** Unsent bytes on one connection. */
+  readonly writeQueue: number;
+  readonly connectTimeout: number;
+  /** For the first whole message of an inbound connection, and for the rest of one that was begun. */
+  readonly messageTimeout: number;
+  /** A connection that nothing holds and that carried nothing for so long is closed. */
+  readonly idleTimeout: number;
+  /** What a connection may take to send what is queued when it is being closed. */
+  readonly closeTimeout: number;
+}
+
+export const defaultLimits: TransportLimits = {
+  hops: 65_536,
+  datagramsQueued: 4_096,
+  connections: 50_000,
+  halfOpen: 1_024,
+  writeQueue: 1_048_576,
+  connectTimeout: 4_000,
+  messageTimeout: 30_000,
+  idleTimeout: 300_000,
+  closeTimeout: 2_000,
+};

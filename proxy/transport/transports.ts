@@ -1,0 +1,163 @@
+import type { Logger as Log } from 'pino';
+import { Connections } from './connections.ts';
+import { transportCounters, type TransportCounters } from './counters.ts';
+import type { Connection, Hop, Listener, Transport } from './hop.ts';
+import { defaultLimits, type TransportLimits } from './limits.ts';
+import type { ListenerOptions } from './listener-options.ts';
+import { TcpListener } from './tcp.ts';
+import { UdpListener } from './udp.ts';
+import type { TransportContext, TransportUser } from './user.ts';
+
+export type { ListenerOptions } from './listener-options.ts';
+
+/** How often deadlines of connections are looked at, in ms. */
+const expireEvery = 1_000;
+
+/** TLS, WebSocket and secure WebSocket join here. */
+type OpenListener = UdpListener | TcpListener;
+
+interface TransportsOptions {
+  readonly user: TransportUser;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly limits?: Partial<TransportLimits> | undefined;
+}
+
+/** Everything that this process listens on and sends from (RFC 3261 18). */
+export class Transports {
+  readonly counters: TransportCounters = transportCounters();
+  readonly #context: TransportContext;
+  readonly #connections: Connections;
+  readonly #listeners: OpenListener[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #notices: (() => void)[] = [];
+  #closed = false;
+
+  constructor(options: TransportsOptions) {
+    const { user, log, now } = options;
+    this.#context = {
+      user,
+      log,
+      limits: { ...defaultLimits, ...options.limits },
+      counters: this.counters,
+      blocked: new Set(),
+      now,
+      fail: (hop, error) => this.#notify(() => user.failed(hop, error)),
+      closed: (connection) => this.#notify(() => user.closed(connection)),
+    };
+    this.#connections = new Connections(this.#context);
+    this.#timer = setInterval(() => this.expire(now()), expireEvery);
+    this.#timer.unref();
+  }
+
+  /** Opens all of them or none. Rejects with a ListenError, or an AggregateError of several. */
+  async listen(listeners: readonly ListenerOptions[]): Promise<void> {
+    const opened = await Promise.allSettled(listeners.map((options) => this.#open(options)));
+    const errors = opened.flatMap((result) => (result.status === 'rejected' ? [asError(result.reason)] : []));
+    const ready = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const [first, ...others] = errors;
+    if (first === undefined) {
+      this.#listeners.push(...ready);
+      return;
+    }
+    await Promise.all(ready.map((listener) => listener.close()));
+    if (others.length === 0) throw first;
+    throw new AggregateError(errors, errors.map((error) => error.message).join('; '));
+  }
+
+  get listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+
+  /** The first listener of this transport and address family: what to send from when nothing says otherwise. */
+  listener(transport: Transport, family: 4 | 6): Listener | undefined {
+    return this.#listeners.find((listener) => listener.transport === transport && listener.family === family);
+  }
+
+  /**
+   * The hop to a numeric address, from this listener or else the first that fits. Without any that fits, what is sent
+   * to it fails.
+   */
+  hop(transport: Transport, address: string, port: number, listener?: Listener): Hop {
+    const from = listener ?? this.listener(transport, address.includes(':') ? 6 : 4) ?? this.#listeners[0];
+    if (from === undefined) throw new Error('nothing is listened on, so there is nothing to send from');
+    if (from instanceof UdpListener || from instanceof TcpListener) {
+      if (from.transport === transport) return from.hop(address, port);
+    }
+    return { transport, address, port, listener: from };
+  }
+
+  /** Never throws; what can't be sent is told to user.failed on a later turn. */
+  send(text: string, hop: Hop): void {
+    const from = hop.listener;
+    if (from.transport === hop.transport) {
+      if (from instanceof UdpListener || from instanceof TcpListener) {
+        from.send(text, hop);
+        return;
+      }
+    }
+    this.#context.fail(hop, new Error(`no listener to send ${hop.transport} to ${hop.address} from`));
+  }
+
+  connection(number: number): Connection | undefined {
+    return this.#connections.get(number);
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Ends the streams to a member that is Down. */
+  closeTo(address: string, port: number): void {
+    this.#connections.closeTo(address, port);
+  }
+
+  /**
+   * Simulates a cut link to these numeric addresses, in place of those before: datagrams from and to them vanish,
+   * streams stand still, new ones don't come about. What streams hold moves on when the address is no longer named.
+   */
+  block(addresses: ReadonlySet<string>): void {
+    this.#context.blocked = new Set(addresses);
+    this.#connections.block(this.#context.blocked);
+  }
+
+  /** Closes connections whose deadlines have passed. Called every second from within. */
+  expire(now: number): void {
+    this.#connections.expire(now);
+  }
+
+  /** Sends what streams have queued, then leaves nothing open. The user hears no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await Promise.all([this.#connections.close(), ...this.#listeners.map((listener) => listener.close())]);
+    this.#listeners.length = 0;
+  }
+
+  async #open(options: ListenerOptions): Promise<OpenListener> {
+    switch (options.transport) {
+      case 'UDP':
+        return await UdpListener.open(options, this.#context);
+      case 'TCP':
+        return await TcpListener.open(options, this.#context, this.#connections);
+      default:
+        throw new Error(`this version does not listen on ${options.transport}`);
+    }
+  }
+
+  #notify(notice: () => void): void {
+    if (this.#notices.length === 0) setImmediate(() => this.#flush());
+    this.#notices.push(notice);
+  }
+
+  #flush(): void {
+    const notices = this.#notices;
+    this.#notices = [];
+    if (this.#closed) return;
+    for (const notice of notices) notice();
+  }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

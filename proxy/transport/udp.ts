@@ -1,0 +1,168 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { HopCache } from './hop-cache.ts';
+import type { Hop, Listener } from './hop.ts';
+import { formatAddress, ListenError } from './listen-error.ts';
+import type { ListenerOptions } from './listener-options.ts';
+import type { TransportContext } from './user.ts';
+
+/** UDP's 16-bit length less its own header and that of IPv4; IPv6 does not count its fixed header. */
+const maxPayload = { 4: 65_507, 6: 65_527 } as const;
+/** No SIP message is shorter: what is, are the keep-alives of phones and NATs. */
+const minPayload = 8;
+/** A burst of messages waits here while the process does something else: a second of 10,000 packets at 400 bytes. */
+const socketBuffer = 4_194_304;
+
+/** RFC 3261 18 over UDP: one unconnected socket, messages in and out. */
+export class UdpListener implements Listener {
+  readonly transport = 'UDP';
+  readonly address: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+  readonly side: Listener['side'];
+  readonly advertisedAddress: string;
+  readonly advertisedPort: number;
+  readonly #socket: Socket;
+  readonly #context: TransportContext;
+  readonly #hops: HopCache;
+  readonly #sent: (error: Error | null) => void;
+  /** Sends whose result is still to come: within one turn many, beyond that only what the kernel would not take. */
+  #pending = 0;
+  #closed = false;
+
+  /** Rejects with ListenError. */
+  static async open(options: ListenerOptions, context: TransportContext): Promise<UdpListener> {
+    const family = options.address.includes(':') ? 6 : 4;
+    const socket = createSocket({
+      type: family === 6 ? 'udp6' : 'udp4',
+      ipv6Only: family === 6,
+      reuseAddr: false,
+      // Every address here is numeric already. Asking the resolver would cost a thread's round trip a message.
+      lookup: (hostname, _options, callback) => callback(null, hostname, family),
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once('error', reject);
+    socket.bind({ address: options.address, port: options.port, exclusive: true }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      socket.close();
+      throw new ListenError('UDP', options.address, options.port, error);
+    }
+    socket.removeListener('error', reject);
+    return new UdpListener(socket, family, options, context);
+  }
+
+  private constructor(socket: Socket, family: 4 | 6, options: ListenerOptions, context: TransportContext) {
+    const bound = socket.address();
+    this.address = bound.address;
+    this.port = bound.port;
+    this.family = family;
+    this.side = options.side;
+    this.advertisedAddress = options.advertisedAddress ?? bound.address;
+    this.advertisedPort = options.advertisedPort ?? bound.port;
+    this.#socket = socket;
+    this.#context = context;
+    this.#hops = new HopCache(this, context.limits.hops);
+    // One callback for all messages: the error names the address and port it is about.
+    this.#sent = (error) => {
+      this.#pending--;
+      if (error !== null) this.#sendFailed(error);
+    };
+    this.#raiseBuffers();
+    socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
+    socket.on('error', (error) => {
+      context.log.warn({ err: error }, `receiving on UDP ${formatAddress(this.address, this.port)} failed`);
+    });
+  }
+
+  hop(address: string, port: number): Hop {
+    return this.#hops.get(address, port);
+  }
+
+  send(text: string, hop: Hop): void {
+    const { counters, limits, blocked } = this.#context;
+    if (this.#closed) return;
+    if (blocked.size !== 0 && blocked.has(hop.address)) {
+      counters.blockedDropped++;
+      return;
+    }
+    if (text.length > maxPayload[this.family]) {
+      counters.tooLargeDropped++;
+      this.#context.fail(hop, new Error(`${text.length} bytes do not fit in a datagram`));
+      return;
+    }
+    if (this.#pending >= limits.datagramsQueued && this.#socket.getSendQueueCount() >= limits.datagramsQueued) {
+      counters.sendQueueDropped++;
+      this.#context.fail(hop, new Error(`${limits.datagramsQueued} datagrams wait to be sent already`));
+      return;
+    }
+    counters.udpSent++;
+    this.#pending++;
+    try {
+      this.#socket.send(Buffer.from(text, 'latin1'), 0, text.length, hop.port, hop.address, this.#sent);
+    } catch (error) {
+      // Port 0 and the like: refused before the kernel sees it.
+      this.#pending--;
+      counters.sendFailed++;
+      this.#context.fail(hop, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.close(resolve);
+    await promise;
+  }
+
+  #receive(datagram: Buffer, remote: RemoteInfo): void {
+    if (this.#closed) return;
+    const { counters, blocked, user } = this.#context;
+    if (blocked.size !== 0 && blocked.has(remote.address)) {
+      counters.blockedDropped++;
+      return;
+    }
+    const start = fillerLength(datagram);
+    // RFC 5389 6: the first two bits of STUN are zero, those of SIP's text never both.
+    if (start < datagram.length && (datagram[0] ?? 0) < 4) {
+      counters.stunDropped++;
+      return;
+    }
+    if (datagram.length - start < minPayload) return;
+    counters.udpReceived++;
+    user.message(datagram.toString('latin1', start), this.#hops.get(remote.address, remote.port));
+  }
+
+  #sendFailed(error: Error): void {
+    this.#context.counters.sendFailed++;
+    const address = 'address' in error ? error.address : undefined;
+    const port = 'port' in error ? error.port : undefined;
+    if (typeof address === 'string' && typeof port === 'number') {
+      this.#context.fail(this.#hops.get(address, port), error);
+    } else {
+      this.#context.log.warn({ err: error }, `sending from UDP ${formatAddress(this.address, this.port)} failed`);
+    }
+  }
+
+  #raiseBuffers(): void {
+    for (const raise of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
+      try {
+        this.#socket[raise](socketBuffer);
+      } catch (error) {
+        // Works all the same, but a burst is lost sooner.
+        this.#context.log.debug({ err: error }, `${raise} of UDP ${formatAddress(this.address, this.port)} refused`);
+      }
+    }
+  }
+}
+
+/** How many CR and LF (RFC 3261 7.5 allows them before a message) and NULs (keep-alives of some phones) lead. */
+function fillerLength(datagram: Buffer): number {
+  let length = 0;
+  for (; length < datagram.length; length++) {
+    const byte = datagram[length];
+    if (byte !== 0x0d && byte !== 0x0a && byte !== 0) break;
+  }
+  return length;
+}

@@ -1,0 +1,219 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import type { DnsResolver } from '../../../proxy/transport/dns.ts';
+import { Resolver } from '../../../proxy/transport/resolve.ts';
+
+type Srv = Awaited<ReturnType<DnsResolver['resolveSrv']>>[number];
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`query ${code}`), { code });
+}
+
+/** A DNS of a few names, that counts what it is asked. */
+class Zone implements DnsResolver {
+  readonly a = new Map<string, { address: string; ttl: number }[]>();
+  readonly aaaa = new Map<string, { address: string; ttl: number }[]>();
+  readonly srv = new Map<string, Srv[]>();
+  readonly hosts = new Map<string, string>();
+  readonly asked: string[] = [];
+  /** Every query ends with this, as when the name server is away. */
+  broken: string | undefined;
+
+  async resolve4(name: string) {
+    return await this.#find('A', name, this.a);
+  }
+
+  async resolve6(name: string) {
+    return await this.#find('AAAA', name, this.aaaa);
+  }
+
+  async resolveSrv(name: string) {
+    return await this.#find('SRV', name, this.srv);
+  }
+
+  async lookup(name: string): Promise<{ address: string; family: 4 }[]> {
+    const address = this.hosts.get(name);
+    if (address === undefined) throw failure('ENOTFOUND');
+    return [{ address, family: 4 }];
+  }
+
+  async #find<T>(kind: string, name: string, records: Map<string, T>): Promise<T> {
+    this.asked.push(`${kind} ${name}`);
+    if (this.broken !== undefined) throw failure(this.broken);
+    const found = records.get(name);
+    if (found === undefined) throw failure('ENOTFOUND');
+    return found;
+  }
+}
+
+async function message(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof Error) return error.message;
+  }
+  throw new Error('it resolved');
+}
+
+describe('resolving a host (RFC 3263)', () => {
+  let at: number;
+  let zone: Zone;
+  let drawn: number;
+  let resolver: Resolver;
+
+  beforeEach(() => {
+    at = 1_000_000;
+    drawn = 0;
+    zone = new Zone();
+    resolver = new Resolver({ now: () => at, dns: zone, random: () => drawn, log: pino({ level: 'silent' }) });
+  });
+
+  const texts = async (host: string, port: number, transport: 'UDP' | 'TCP' | 'TLS' | 'WSS' = 'UDP') =>
+    (await resolver.resolve(host, port, transport)).map(({ address, port: to }) => `${address} ${to}`);
+
+  it('takes a numeric address as it is, with the transport\u2019s port when none is given', async () => {
+    expect(resolver.resolveNow('192.0.2.1', 0, 'UDP')).to.deep.equal([
+      { transport: 'UDP', address: '192.0.2.1', port: 5060 },
+    ]);
+    expect(await texts('192.0.2.1', 5070)).to.deep.equal(['192.0.2.1 5070']);
+    expect(await texts('192.0.2.1', 0, 'TLS')).to.deep.equal(['192.0.2.1 5061']);
+    expect(await texts('2001:db8::1', 0)).to.deep.equal(['2001:db8::1 5060']);
+    expect(await texts('[2001:db8::1]', 0)).to.deep.equal(['2001:db8::1 5060']);
+    expect(zone.asked).to.deep.equal([]);
+  });
+
+  it('asks for A and AAAA when a port is given, not for SRV', async () => {
+    zone.a.set('ss1.example', [{ address: '192.0.2.1', ttl: 60 }]);
+    zone.aaaa.set('ss1.example', [{ address: '2001:db8::1', ttl: 60 }]);
+    expect(await texts('SS1.example', 5070)).to.deep.equal(['192.0.2.1 5070', '2001:db8::1 5070']);
+    expect(zone.asked).to.deep.equal(['A ss1.example', 'AAAA ss1.example']);
+  });
+
+  it('asks for SRV of the transport, then for the addresses it names', async () => {
+    zone.srv.set('_sip._tcp.example.com', [{ name: 'a.example.com', port: 5080, priority: 1, weight: 1 }]);
+    zone.a.set('a.example.com', [{ address: '192.0.2.1', ttl: 60 }]);
+    expect(await texts('example.com', 0, 'TCP')).to.deep.equal(['192.0.2.1 5080']);
+  });
+
+  it('asks for _sips._tcp for TLS, and for no SRV for WebSocket', async () => {
+    zone.a.set('example.com', [{ address: '192.0.2.1', ttl: 60 }]);
+    expect(await texts('example.com', 0, 'TLS')).to.deep.equal(['192.0.2.1 5061']);
+    expect(await texts('example.com', 0, 'WSS')).to.deep.equal(['192.0.2.1 443']);
+    expect(zone.asked).to.deep.equal(['SRV _sips._tcp.example.com', 'A example.com', 'AAAA example.com']);
+  });
+
+  it('goes on with A when there is no SRV', async () => {
+    zone.a.set('example.com', [{ address: '192.0.2.1', ttl: 60 }]);
+    expect(await texts('example.com', 0)).to.deep.equal(['192.0.2.1 5060']);
+  });
+
+  it('orders by priority, and draws by weight within one', async () => {
+    zone.srv.set('_sip._udp.example.com', [
+      { name: 'backup.example.com', port: 1, priority: 20, weight: 100 },
+      { name: 'light.example.com', port: 2, priority: 10, weight: 1 },
+      { name: 'heavy.example.com', port: 3, priority: 10, weight: 9 },
+    ]);
+    for (const name of ['backup', 'light', 'heavy'])
+      zone.a.set(`${name}.example.com`, [{ address: '192.0.2.1', ttl: 60 }]);
+    drawn = 0.05;
+    expect(await texts('example.com', 0)).to.deep.equal(['192.0.2.1 2', '192.0.2.1 3', '192.0.2.1 1']);
+    drawn = 0.5;
+    expect(await texts('example.com', 0)).to.deep.equal(['192.0.2.1 3', '192.0.2.1 2', '192.0.2.1 1']);
+  });
+
+  it('draws in proportion to the weights', async () => {
+    zone.srv.set('_sip._udp.example.com', [
+      { name: '192.0.2.1', port: 1, priority: 1, weight: 1 },
+      { name: '192.0.2.2', port: 2, priority: 1, weight: 3 },
+    ]);
+    let heavyFirst = 0;
+    for (let draw = 0; draw < 1_000; draw++) {
+      drawn = draw / 1_000;
+      const [first] = await resolver.resolve('example.com', 0, 'UDP');
+      if (first?.port === 2) heavyFirst++;
+    }
+    // RFC 2782 draws from 0 to the sum, both included: 2 in 5 for the light one
+    expect(heavyFirst).to.equal(600);
+  });
+
+  it('leaves out SRV targets that have no address', async () => {
+    zone.srv.set('_sip._udp.example.com', [
+      { name: 'gone.example.com', port: 1, priority: 1, weight: 0 },
+      { name: 'a.example.com', port: 2, priority: 2, weight: 0 },
+    ]);
+    zone.a.set('a.example.com', [{ address: '192.0.2.1', ttl: 60 }]);
+    expect(await texts('example.com', 0)).to.deep.equal(['192.0.2.1 2']);
+  });
+
+  it('takes the root as SRV target for "no such service"', async () => {
+    zone.srv.set('_sip._udp.example.com', [{ name: '', port: 0, priority: 0, weight: 0 }]);
+    zone.a.set('example.com', [{ address: '192.0.2.1', ttl: 60 }]);
+    expect(await message(resolver.resolve('example.com', 0, 'UDP'))).to.equal(
+      "can't resolve example.com for UDP: SRV says there is no such service",
+    );
+  });
+
+  it('asks the system for names that DNS does not have', async () => {
+    zone.hosts.set('ss1', '127.0.0.9');
+    expect(await texts('ss1', 5060)).to.deep.equal(['127.0.0.9 5060']);
+  });
+
+  it('says which name could not be resolved and why', async () => {
+    expect(await message(resolver.resolve('nowhere.example', 5060, 'UDP'))).to.equal(
+      "can't resolve nowhere.example for UDP: query ENOTFOUND",
+    );
+  });
+
+  describe('keeps answers', () => {
+    beforeEach(() => {
+      zone.a.set('ss1.example', [{ address: '192.0.2.1', ttl: 20 }]);
+    });
+
+    it('as long as their TTL says', async () => {
+      expect(resolver.resolveNow('ss1.example', 5060, 'UDP')).to.equal(undefined);
+      await resolver.resolve('ss1.example', 5060, 'UDP');
+      zone.a.set('ss1.example', [{ address: '192.0.2.2', ttl: 20 }]);
+      zone.aaaa.set('ss1.example', []);
+      at += 4_999;
+      expect(resolver.resolveNow('ss1.example', 5060, 'UDP')?.[0]?.address).to.equal('192.0.2.1');
+      at += 15_000;
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.1 5060']);
+      at += 1;
+      expect(resolver.resolveNow('ss1.example', 5060, 'UDP')).to.equal(undefined);
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.2 5060']);
+    });
+
+    it('that there is no such name for a few seconds', async () => {
+      await message(resolver.resolve('late.example', 5060, 'UDP'));
+      zone.a.set('late.example', [{ address: '192.0.2.3', ttl: 20 }]);
+      at += 4_999;
+      await message(resolver.resolve('late.example', 5060, 'UDP'));
+      at += 1;
+      expect(await texts('late.example', 5060)).to.deep.equal(['192.0.2.3 5060']);
+    });
+
+    it('that have run out, while DNS is away', async () => {
+      await resolver.resolve('ss1.example', 5060, 'UDP');
+      at += 3_600_000;
+      zone.broken = 'ETIMEOUT';
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.1 5060']);
+      zone.broken = undefined;
+      zone.a.set('ss1.example', [{ address: '192.0.2.2', ttl: 20 }]);
+      at += 5_000;
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.2 5060']);
+    });
+
+    it('not when the name is gone for good', async () => {
+      await resolver.resolve('ss1.example', 5060, 'UDP');
+      at += 20_000;
+      zone.a.delete('ss1.example');
+      await message(resolver.resolve('ss1.example', 5060, 'UDP'));
+    });
+  });
+
+  it('asks once for what many wait for', async () => {
+    zone.a.set('ss1.example', [{ address: '192.0.2.1', ttl: 20 }]);
+    await Promise.all(Array.from({ length: 50 }, async () => await resolver.resolve('ss1.example', 5060, 'UDP')));
+    expect(zone.asked).to.deep.equal(['A ss1.example', 'AAAA ss1.example']);
+  });
+});
