@@ -1,0 +1,117 @@
+import { Header } from '../sip/header.ts';
+import { valueEnd } from '../sip/list.ts';
+import type { Message } from '../sip/message.ts';
+import { param, parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
+import { SipError } from '../sip/sip-error.ts';
+import { parseUri, type SipUri } from '../sip/uri.ts';
+
+/** One Contact value of a REGISTER or of its answer (RFC 3261 20.10), other than `*`. */
+export interface Contact {
+  readonly address: NameAddr;
+  readonly uri: SipUri;
+  /** Of its own `expires`, seconds. */
+  readonly expires: number | undefined;
+  /** 0 to 1000: the q value in thousandths. */
+  readonly q: number;
+  /** The URN of +sip.instance. */
+  readonly instance: string | undefined;
+  readonly regId: number | undefined;
+  /** The header field it stands in, and where in the field's value. */
+  readonly field: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Contacts {
+  readonly contacts: readonly Contact[];
+  /** Contact: * */
+  readonly wildcard: boolean;
+  /** Values that are no SIP address: what is wrong with the first one. */
+  readonly fault: string | undefined;
+}
+
+/** All Contact values of a message, in order. Never throws: what to do about a bad one is the caller's. */
+export function contactsOf(message: Message): Contacts {
+  const contacts: Contact[] = [];
+  let wildcard = false;
+  let fault: string | undefined;
+  for (let field = message.find(Header.Contact); field >= 0; field = message.find(Header.Contact, field + 1)) {
+    const text = message.fieldValue(field);
+    for (let start = 0; start < text.length || start === 0;) {
+      const end = valueEnd(text, start, text.length);
+      const value = text.slice(start, end);
+      if (value.trim() === '*') wildcard = true;
+      else {
+        const contact = readContact(value, field, start, end);
+        if (typeof contact === 'string') fault ??= contact;
+        else contacts.push(contact);
+      }
+      start = end + 1;
+    }
+  }
+  return { contacts, wildcard, fault };
+}
+
+function readContact(value: string, field: number, start: number, end: number): Contact | string {
+  try {
+    const address = parseNameAddr(value);
+    const uri = parseUri(address.uri);
+    if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return 'Contact Is Not a SIP URI';
+    const { params } = address;
+    return {
+      address,
+      uri,
+      expires: deltaSeconds(param(params, 'expires')),
+      q: qValue(param(params, 'q')),
+      instance: instanceId(param(params, '+sip.instance')),
+      regId: regIdOf(param(params, 'reg-id')),
+      field,
+      start,
+      end,
+    };
+  } catch (error) {
+    if (error instanceof SipError) return 'Bad Contact';
+    throw error;
+  }
+}
+
+/** Seconds; undefined if absent. RFC 3261 20.19, 10.2.1.1: a malformed one counts as 3600. */
+export function deltaSeconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return /^\d+$/.test(text) ? Math.min(Number(text), 0xffffffff) : 3600;
+}
+
+/** RFC 3261 20.10: `0.7` is 700. Without one, or with a malformed one, a contact is as good as any. */
+function qValue(text: string | undefined): number {
+  return text !== undefined && /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(text) ? Math.round(Number(text) * 1000) : 1000;
+}
+
+/** RFC 5626 4.1: `"<urn:uuid:…>"`. UUIDs and the names of URNs mean the same in either case (RFC 8141 3.1, RFC 4122 3). */
+function instanceId(text: string | undefined): string | undefined {
+  const urn = text?.replace(/^<(.*)>$/, '$1') ?? '';
+  if (urn === '') return undefined;
+  return /^urn:uuid:/i.test(urn) ? urn.toLowerCase() : urn;
+}
+
+/** RFC 5626 4.2: 1 to 2^31 - 1. */
+function regIdOf(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,10}$/.test(text)) return undefined;
+  const number = Number(text);
+  return number >= 1 && number < 2 ** 31 ? number : undefined;
+}
+
+/** A Contact value with this `expires`, everything else as it was. */
+export function withExpires(value: string, seconds: number): string {
+  const expires = `;expires=${seconds}`;
+  let found = false;
+  // quoted strings and addresses are passed over: they may hold the same words
+  const changed = value.replace(
+    /"(?:[^"\\]|\\.)*"|<[^>]*>|;\s*expires(?:\s*=\s*(?:"[^"]*"|[^;,\s"]*))?(?=\s*(?:;|$))/gi,
+    (part) => {
+      if (!part.startsWith(';')) return part;
+      found = true;
+      return expires;
+    },
+  );
+  return found ? changed : value.replace(/\s*$/, (space) => expires + space);
+}

@@ -1,0 +1,168 @@
+import type { RegistrationConfig } from '../config.ts';
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import { param, parseNameAddr } from '../sip/name-addr.ts';
+import { SipError } from '../sip/sip-error.ts';
+import { parseUri, uriEquals, uriParam } from '../sip/uri.ts';
+import type { Binding } from '../store/records.ts';
+import { identityOf, type Identity } from './binding.ts';
+import { contactsOf, deltaSeconds, withExpires, type Contact, type Contacts } from './contact.ts';
+
+/** What a phone gets that asks for no particular time and is told none, seconds (RFC 3261 10.2). */
+const DEFAULT_EXPIRES = 3600;
+
+/**
+ * Whether a REGISTER may go to a server at all.
+ * @param sender who sent it, by transport identity
+ * @returns the answer to give instead: 400 for a contact that is no SIP address or a misplaced `*`, 403 for a Path from
+ * an Endpoint, 423 with Min-Expires for too brief a time
+ */
+export function checkRegister(
+  request: Message,
+  config: Pick<RegistrationConfig, 'minExpires'>,
+  sender: 'Server' | 'Proxy' | 'Sbc' | 'Endpoint',
+): SipError | undefined {
+  // whoever writes a Path decides where the AOR's calls go: a phone must not
+  if (sender === 'Endpoint' && request.has(Header.Path)) return refusal(403, 'Path Not Allowed', request);
+  const named = contactsOf(request);
+  if (named.fault !== undefined) return refusal(400, named.fault, request);
+  const header = deltaSeconds(request.value(Header.Expires));
+  if (named.wildcard) {
+    // RFC 3261 10.3 step 6
+    if (named.contacts.length > 0) return refusal(400, 'Contact * Must Stand Alone', request);
+    return header === 0 ? undefined : refusal(400, 'Contact * Needs Expires 0', request);
+  }
+  const tooBrief = named.contacts.some((contact) => {
+    const asked = contact.expires ?? header;
+    return asked !== undefined && asked > 0 && asked * 1000 < config.minExpires;
+  });
+  if (!tooBrief) return undefined;
+  return refusal(423, 'Interval Too Brief', request, [`Min-Expires: ${Math.ceil(config.minExpires / 1000)}`]);
+}
+
+function refusal(status: number, reason: string, request: Message, headers: readonly string[] = []): SipError {
+  return new SipError(status, reason, { answerable: request, headers });
+}
+
+/** What a 2xx does to one contact that its REGISTER named. */
+export interface Change extends Identity {
+  /** The contact's URI as the phone wrote it. */
+  readonly contact: string;
+  /** ms from now; 0: the binding is removed. */
+  readonly expires: number;
+  /** 0 to 1000: the q value in thousandths. */
+  readonly q: number;
+}
+
+/** What a 2xx grants, and what must be changed in it so that the phone believes the same. */
+export interface Grant {
+  readonly changes: readonly Change[];
+  /** Contact: * with Expires 0: every binding of the AOR is removed. */
+  readonly all?: true;
+  /** Header fields of the 2xx, by index, that get another value: what was granted above maxExpires. */
+  readonly replace: readonly { readonly index: number; readonly value: string }[];
+  /** Header lines that the 2xx gets, without CRLF. */
+  readonly append: readonly string[];
+}
+
+const NOTHING: Grant = { changes: [], replace: [], append: [] };
+
+/**
+ * What the answer to a REGISTER means for the AOR's bindings: only contacts that the request named change, and only by
+ * a 2xx. Both are as they were on the wire.
+ */
+export function grant(request: Message, response: Message, config: Pick<RegistrationConfig, 'maxExpires'>): Grant {
+  if (response.status < 200 || response.status > 299) return NOTHING;
+  const named = contactsOf(request);
+  if (named.wildcard) return { ...NOTHING, all: true };
+  if (named.contacts.length === 0) return NOTHING; // a query
+  const listed = contactsOf(response);
+  const askedOfAll = deltaSeconds(request.value(Header.Expires));
+  const grantedToAll = deltaSeconds(response.value(Header.Expires));
+  const longest = Math.floor(config.maxExpires / 1000);
+  const outbound = usesFlows(request);
+
+  const changes = new Map<string, Change>();
+  const lowered = new Set<Contact>();
+  let headerLowered = false;
+  for (const contact of named.contacts) {
+    const asked = contact.expires ?? askedOfAll ?? DEFAULT_EXPIRES;
+    const answer = answerTo(contact, asked, named, listed);
+    // the 2xx lists what is bound (RFC 3261 10.3 step 8): it is not, and if it was to go, it is gone
+    if (answer === undefined && asked > 0 && lists(listed)) continue;
+    const granted = answer === undefined && asked === 0 ? 0 : (answer?.expires ?? grantedToAll ?? asked);
+    if (granted > longest) {
+      if (answer === undefined) headerLowered = true;
+      else lowered.add(answer);
+    }
+    const identity = identityOf(contact, outbound);
+    const expires = Math.min(granted, longest) * 1000;
+    changes.set(identity.id, { ...identity, contact: contact.address.uri, expires, q: contact.q });
+  }
+
+  const replace = loweredFields(response, listed.contacts, lowered, longest);
+  const append: string[] = [];
+  if (headerLowered) {
+    const index = response.find(Header.Expires);
+    if (index >= 0) replace.push({ index, value: String(longest) });
+    else append.push(`Expires: ${longest}`);
+  }
+  return { changes: [...changes.values()], replace, append };
+}
+
+function lists(listed: Contacts): boolean {
+  return listed.contacts.length > 0;
+}
+
+/** The contact of the 2xx that stands for one of the request. */
+function answerTo(contact: Contact, asked: number, named: Contacts, listed: Contacts): Contact | undefined {
+  const same =
+    listed.contacts.find((candidate) => uriEquals(candidate.uri, contact.uri)) ??
+    listed.contacts.find((candidate) => isSameFlow(candidate, contact));
+  if (same !== undefined) return same;
+  // One in and one out are the same, even if the server rewrote it; but what remains after a removal is another one.
+  const [only, ...others] = listed.contacts;
+  return asked > 0 && named.contacts.length === 1 && others.length === 0 ? only : undefined;
+}
+
+function isSameFlow(a: Contact, b: Contact): boolean {
+  return a.instance !== undefined && a.regId !== undefined && a.instance === b.instance && a.regId === b.regId;
+}
+
+/**
+ * Whether reg-ids count (RFC 5626 6): the phone supports outbound, and its flow ends here, or at an edge proxy that says
+ * with `ob` in its Path that it keeps the flow.
+ */
+function usesFlows(request: Message): boolean {
+  if (!request.values(Header.Supported).some((tag) => tag.toLowerCase() === 'outbound')) return false;
+  const path = request.values(Header.Path);
+  const first = path.at(-1);
+  if (first === undefined) return request.values(Header.Via).length === 1;
+  const address = parseNameAddr(first);
+  return uriParam(parseUri(address.uri), 'ob') !== undefined || param(address.params, 'ob') !== undefined;
+}
+
+/** The fields in which a lowered contact stands, everything else in them as it was. */
+function loweredFields(
+  response: Message,
+  listed: readonly Contact[],
+  lowered: ReadonlySet<Contact>,
+  seconds: number,
+): { index: number; value: string }[] {
+  const values = new Map<number, string>();
+  // from the last one to the first: the offsets of those before stay right
+  for (const contact of listed.toReversed()) {
+    if (!lowered.has(contact)) continue;
+    const { field, start, end } = contact;
+    const value = values.get(field) ?? response.fieldValue(field);
+    values.set(field, value.slice(0, start) + withExpires(value.slice(start, end), seconds) + value.slice(end));
+  }
+  return [...values].map(([index, value]) => ({ index, value }));
+}
+
+/** The bindings of one AOR that must go so that at most `maxContacts` stay: those registered longest ago. */
+export function evictions(bindings: readonly Binding[], maxContacts: number): readonly Binding[] {
+  if (bindings.length <= maxContacts) return [];
+  const oldestFirst = bindings.toSorted((a, b) => a.stamp.commit - b.stamp.commit || (a.id < b.id ? -1 : 1));
+  return oldestFirst.slice(0, bindings.length - maxContacts);
+}

@@ -1,0 +1,103 @@
+import { createSocket } from 'node:dgram';
+import { connect, isIP, isIPv6 } from 'node:net';
+import { KEEPALIVE, StreamFramer } from '../sip/stream.ts';
+
+/** What a line tells its owner. */
+export interface LineUser {
+  /** It can be sent on from here on. */
+  ready(): void;
+  message(text: string): void;
+  /** ICMP, refused, closed. A line that is no longer open is never used again. */
+  failed(error: NodeJS.ErrnoException): void;
+}
+
+/** A socket of its own to one member, so that the kernel tells at once when nobody listens there. */
+export interface Line {
+  readonly open: boolean;
+  /** `host:port` of this end, IPv6 in brackets; '' until ready. */
+  readonly local: string;
+  send(text: string): void;
+  close(): void;
+}
+
+/** Connected: an ICMP error reaches only a socket that is. */
+export function udpLine(address: string, port: number, localAddress: string, user: LineUser): Line {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  const line = { open: true, local: '', send, close };
+  function close(): void {
+    if (line.open) socket.close();
+    line.open = false;
+  }
+  function fail(error: NodeJS.ErrnoException): void {
+    if (!line.open) return;
+    // refused, it is as good as before; whatever else it is, the next ping begins anew
+    if (error.code !== 'ECONNREFUSED') close();
+    user.failed(error);
+  }
+  function send(text: string): void {
+    socket.send(Buffer.from(text, 'latin1'), (error) => {
+      if (error !== null) fail(error);
+    });
+  }
+  socket.on('error', fail);
+  socket.on('message', (bytes) => user.message(bytes.toString('latin1')));
+  socket.on('connect', () => {
+    if (!line.open) return;
+    line.local = endOf(socket.address());
+    user.ready();
+  });
+  const from = ownAddress(localAddress, address);
+  socket.bind({ port: 0, ...(from === undefined ? {} : { address: from }) }, () => {
+    if (line.open) socket.connect(port, address);
+  });
+  return line;
+}
+
+/** A kept connection. */
+export function tcpLine(address: string, port: number, localAddress: string, user: LineUser): Line {
+  const from = ownAddress(localAddress, address);
+  const socket = connect({ host: address, port, noDelay: true, ...(from === undefined ? {} : { localAddress: from }) });
+  const framer = new StreamFramer();
+  const line = { open: true, local: '', send, close };
+  function close(): void {
+    line.open = false;
+    socket.destroy();
+  }
+  function fail(error: NodeJS.ErrnoException): void {
+    if (!line.open) return;
+    close();
+    user.failed(error);
+  }
+  function send(text: string): void {
+    socket.write(text, 'latin1');
+  }
+  socket.on('connect', () => {
+    line.local = endOf({ address: socket.localAddress ?? '', port: socket.localPort ?? 0 });
+    user.ready();
+  });
+  socket.setEncoding('latin1');
+  socket.on('data', (chunk: string) => {
+    framer.push(chunk);
+    try {
+      for (let text = framer.next(); text !== undefined && line.open; text = framer.next()) {
+        if (text === KEEPALIVE) socket.write('\r\n');
+        else user.message(text);
+      }
+    } catch (error) {
+      fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+  socket.on('error', fail);
+  socket.on('close', () => fail(Object.assign(new Error('the member closed the connection'), { code: 'ECONNRESET' })));
+  return line;
+}
+
+/** Our address, if packets to `remote` can leave from it. */
+function ownAddress(localAddress: string, remote: string): string | undefined {
+  const unspecified = localAddress === '0.0.0.0' || localAddress === '::';
+  return unspecified || isIP(localAddress) !== isIP(remote) ? undefined : localAddress;
+}
+
+function endOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

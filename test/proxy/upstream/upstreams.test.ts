@@ -1,0 +1,376 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import type { OosCheckConfig, ServerConfig } from '../../../proxy/config.ts';
+import { fnv1a } from '../../../proxy/hash.ts';
+import type { HealthRecord, MemberRole } from '../../../proxy/store/records.ts';
+import type { Member } from '../../../proxy/upstream/pair.ts';
+import { Upstreams, type PingResult } from '../../../proxy/upstream/upstreams.ts';
+
+const OOS_CHECK: OosCheckConfig = { interval: 5000, recheck: 5000, timeout: 2000, inService: [] };
+const UP: PingResult = { answered: 200, rtt: 2 };
+const REFUSED: PingResult = { failed: 'ConnectionRefused' };
+
+function server(
+  name: string,
+  geoLocation = 'dc1',
+  weight = 1,
+  hosts = [`10.0.0.${name.slice(2)}1`, `10.0.0.${name.slice(2)}2`],
+): ServerConfig {
+  const roles = ['primary', 'backup'] as const;
+  return {
+    name,
+    geoLocation,
+    weight,
+    members: hosts.map((host, i) => ({ role: roles[i] ?? 'backup', host, port: 5060, transport: 'UDP' })),
+  };
+}
+
+function record(
+  proxy: string,
+  geoLocation: string,
+  at: number,
+  actives: Record<string, MemberRole | 'none'>,
+): HealthRecord {
+  return {
+    proxy,
+    geoLocation,
+    at,
+    pairs: Object.entries(actives).map(([name, active]) => ({ name, active, since: 0, members: [] })),
+  };
+}
+
+/** Upstreams of dc1 whose members answer as `answers` says, at once when asked to. */
+class Rig {
+  now = 1_000_000;
+  readonly pinged: Member[] = [];
+  readonly switches: string[] = [];
+  readonly forgotten: string[] = [];
+  changes = 0;
+  names: Record<string, readonly string[] | undefined> = {};
+  readonly upstreams: Upstreams;
+
+  constructor(servers: readonly ServerConfig[], oosCheck = OOS_CHECK) {
+    this.upstreams = new Upstreams({
+      geoLocation: 'dc1',
+      servers,
+      oosCheck,
+      log: pino({ level: 'silent' }),
+      now: () => this.now,
+      random: () => 0,
+      ping: (member) => this.pinged.push(member),
+      resolve: (host) => {
+        const addresses = this.names[host];
+        return addresses === undefined
+          ? Promise.reject(new Error('ENOTFOUND'))
+          : Promise.resolve(addresses.map((address) => ({ address })));
+      },
+      onSwitch: (pair, from, to) =>
+        this.switches.push(`${pair.name}: ${from?.role ?? 'none'} -> ${to?.role ?? 'none'}`),
+      onChange: () => this.changes++,
+      forget: (member) => this.forgotten.push(`${member.pair.name} ${member.role}`),
+    });
+  }
+
+  start(...peers: HealthRecord[]): this {
+    this.upstreams.start(peers);
+    return this;
+  }
+
+  /** Every ping sent so far is answered: in service where `up` holds, else refused. */
+  answer(up: (member: Member) => boolean = (member) => member.role === 'primary'): this {
+    for (const member of this.pinged.splice(0)) this.upstreams.pinged(member, up(member) ? UP : REFUSED);
+    return this;
+  }
+
+  pass(ms: number): this {
+    this.now += ms;
+    this.upstreams.tick(this.now);
+    return this;
+  }
+
+  member(pair: string, role: MemberRole): Member {
+    const member = this.upstreams.pairNamed(pair)?.member(role);
+    if (member === undefined) throw new Error(`no ${pair} ${role}`);
+    return member;
+  }
+
+  active(pair: string): MemberRole | undefined {
+    return this.upstreams.pairNamed(pair)?.active?.role;
+  }
+
+  /** What was asked since the last answer. */
+  get asked(): string[] {
+    return this.pinged.map((member) => `${member.pair.name} ${member.role}`);
+  }
+}
+
+describe('the pairs of the own data centre', () => {
+  it('are pinged from the start, others are not', () => {
+    const rig = new Rig([server('ss1'), server('ss2', 'dc2')]);
+    expect(rig.pass(60_000).asked).to.deep.equal([]);
+    expect(rig.start().asked).to.deep.equal(['ss1 primary', 'ss1 backup']);
+  });
+
+  it('get work once a member answers in service, and tell who is told', () => {
+    const rig = new Rig([server('ss1')]).start();
+    expect(rig.upstreams.chooseForCall('c1')).to.equal(undefined);
+    rig.answer();
+    expect(rig.switches).to.deep.equal(['ss1: none -> primary']);
+    expect(rig.upstreams.chooseForCall('c1')?.active).to.equal(rig.member('ss1', 'primary'));
+    expect(rig.upstreams.chooseForAor('alice@example.com')?.name).to.equal('ss1');
+  });
+
+  it('leave none for work when none is in service', () => {
+    const rig = new Rig([server('ss1'), server('ss2')]).start().answer((member) => member.pair.name === 'ss2');
+    expect(rig.upstreams.chooseForCall('c1')?.name).to.equal('ss2');
+    rig.upstreams.pinged(rig.member('ss2', 'primary'), REFUSED);
+    rig.upstreams.pinged(rig.member('ss2', 'backup'), REFUSED);
+    expect(rig.upstreams.chooseForCall('c1')).to.equal(undefined);
+  });
+
+  it('start with what most live proxies of the data centre publish', () => {
+    const peers = [
+      record('p1', 'dc1', 1, { ss1: 'backup' }),
+      record('p2', 'dc1', 1, { ss1: 'backup' }),
+      record('p3', 'dc1', 1, { ss1: 'primary' }),
+      record('p4', 'dc1', 1, { ss1: 'none' }),
+      record('q1', 'dc2', 1, { ss1: 'primary' }),
+    ];
+    expect(new Rig([server('ss1')]).start(...peers).active('ss1')).to.equal('backup');
+  });
+
+  it('switch when the other sends a request and answers in service', () => {
+    const rig = new Rig([server('ss1')]).start().answer().pass(1000);
+    rig.upstreams.requestFrom(rig.member('ss1', 'primary'), rig.now);
+    expect(rig.asked).to.deep.equal([]);
+    rig.upstreams.requestFrom(rig.member('ss1', 'backup'), rig.now);
+    expect(rig.asked).to.deep.equal(['ss1 primary', 'ss1 backup']);
+    rig.answer(() => true);
+    expect(rig.active('ss1')).to.equal('backup');
+  });
+
+  it('are asked at once after a transport error', () => {
+    const rig = new Rig([server('ss1')]).start().answer().pass(1000);
+    rig.upstreams.unreachable(rig.member('ss1', 'primary'), rig.now);
+    expect(rig.asked).to.deep.equal(['ss1 primary', 'ss1 backup']);
+  });
+
+  it('are asked at once when another proxy of the data centre publishes another active member, once a switch', () => {
+    const rig = new Rig([server('ss1'), server('ss2')]).start().answer().pass(1000);
+    rig.upstreams.hint(record('p2', 'dc1', 1, { ss1: 'backup', ss2: 'primary' }));
+    expect(rig.asked).to.deep.equal(['ss1 primary', 'ss1 backup']);
+    rig
+      .answer()
+      .pass(1000)
+      .upstreams.hint(record('p2', 'dc1', 2, { ss1: 'backup', ss2: 'primary' }));
+    expect(rig.asked).to.deep.equal([]);
+    expect(rig.active('ss1')).to.equal('primary');
+  });
+
+  it('are told of as health, with what others need', () => {
+    const rig = new Rig([server('ss1')]).start().answer(() => true);
+    expect(rig.upstreams.health(rig.now)).to.deep.equal([
+      {
+        name: 'ss1',
+        active: 'primary',
+        since: rig.now,
+        dualPrimary: true,
+        members: [
+          {
+            role: 'primary',
+            address: '10.0.0.11:5060',
+            state: 'InService',
+            reason: 'OptionsAnswered',
+            since: rig.now,
+            rtt: 2,
+            smoothedRtt: 2,
+          },
+          {
+            role: 'backup',
+            address: '10.0.0.12:5060',
+            state: 'InService',
+            reason: 'OptionsAnswered',
+            since: rig.now,
+            rtt: 2,
+            smoothedRtt: 2,
+          },
+        ],
+      },
+    ]);
+  });
+
+  it('tell that health has news only when it has', () => {
+    const rig = new Rig([server('ss1')]).start().answer();
+    rig.changes = 0;
+    rig.pass(5000).answer();
+    expect(rig.changes).to.equal(0);
+    rig.pass(5000).answer(() => false);
+    expect(rig.changes).to.be.greaterThan(0);
+  });
+
+  it('say when the next timer is due', () => {
+    const rig = new Rig([server('ss1')]);
+    expect(rig.upstreams.next()).to.equal(undefined);
+    expect(rig.start().upstreams.next()).to.equal(rig.now + 5000);
+  });
+});
+
+describe('the pairs of other data centres', () => {
+  it('have the active member that most of the proxies there publish', () => {
+    const rig = new Rig([server('ss1'), server('ss2', 'dc2')]).start();
+    expect(rig.upstreams.chooseRemote('c1')).to.equal(undefined);
+    rig.upstreams.hint(record('q1', 'dc2', 1, { ss2: 'backup' }));
+    rig.upstreams.hint(record('q2', 'dc2', 1, { ss2: 'primary' }));
+    rig.upstreams.hint(record('q3', 'dc2', 1, { ss2: 'backup' }));
+    rig.upstreams.hint(record('p9', 'dc1', 1, { ss2: 'primary' }));
+    expect(rig.active('ss2')).to.equal('backup');
+    expect(rig.upstreams.chooseRemote('c1')?.name).to.equal('ss2');
+    expect(rig.switches.at(-1)).to.equal('ss2: primary -> backup');
+  });
+
+  it('count only proxies heard lately, as long as there are any', () => {
+    const rig = new Rig([server('ss2', 'dc2')]).start();
+    rig.upstreams.hint(record('q1', 'dc2', 1, { ss2: 'backup' }));
+    rig.upstreams.hint(record('q2', 'dc2', 1, { ss2: 'backup' }));
+    rig.pass(20_000).upstreams.hint(record('q3', 'dc2', 2, { ss2: 'primary' }));
+    expect(rig.active('ss2')).to.equal('backup');
+    expect(rig.pass(11_000).active('ss2')).to.equal('primary');
+  });
+
+  it('keep what was known of them when the link is cut', () => {
+    const rig = new Rig([server('ss2', 'dc2')]).start(record('q1', 'dc2', 1, { ss2: 'primary' }));
+    expect(rig.pass(48 * 3600_000).active('ss2')).to.equal('primary');
+  });
+
+  it('have none when most there say so', () => {
+    const rig = new Rig([server('ss2', 'dc2')]).start(record('q1', 'dc2', 1, { ss2: 'none' }));
+    expect(rig.active('ss2')).to.equal(undefined);
+  });
+});
+
+describe('finding pairs and members', () => {
+  it('is by name, by hash of the name, and by numeric address and port', () => {
+    const { upstreams } = new Rig([server('ss1'), server('ss2', 'dc2')]);
+    const pair = upstreams.pairNamed('ss2');
+    expect(upstreams.pairByHash(fnv1a('ss2')))
+      .to.equal(pair)
+      .and.not.equal(undefined);
+    expect(upstreams.memberAt('10.0.0.22', 5060)).to.equal(pair?.member('backup'));
+    expect(upstreams.memberAt('10.0.0.22', 5061)).to.equal(undefined);
+    expect(upstreams.memberAtAddress('10.0.0.22')?.role).to.equal('backup');
+  });
+
+  it('takes an IPv6 address however it was written', () => {
+    const { upstreams } = new Rig([server('ss1', 'dc1', 1, ['2001:DB8:0:0::1', '2001:db8::2'])]);
+    expect(upstreams.memberAt('2001:db8::1', 5060)?.role).to.equal('primary');
+    expect(upstreams.memberAt('2001:db8::1', 5060)?.label).to.equal('[2001:db8::1]:5060');
+  });
+});
+
+/** The look-ups under way end. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('members configured by name', () => {
+  const byName = server('ss1', 'dc1', 1, ['a.example.com', 'b.example.com']);
+
+  it('are pinged once their names are resolved, and found by address', async () => {
+    const rig = new Rig([byName]);
+    rig.names = { 'a.example.com': ['10.1.0.1'], 'b.example.com': ['10.1.0.2'] };
+    rig.start();
+    expect(rig.asked).to.deep.equal([]);
+    await settle();
+    rig.pass(100);
+    expect(rig.asked).to.deep.equal(['ss1 primary', 'ss1 backup']);
+    expect(rig.upstreams.memberAt('10.1.0.2', 5060)?.role).to.equal('backup');
+  });
+
+  it('are Down with the reason while their name has no address, and tried again', async () => {
+    const rig = new Rig([byName]);
+    rig.names = { 'b.example.com': ['10.1.0.2'] };
+    rig.start();
+    await settle();
+    rig.pass(100).answer(() => true);
+    expect(rig.upstreams.health(rig.now)[0]?.members[0]).to.include({
+      state: 'Down',
+      reason: 'NameNotResolved',
+      address: 'a.example.com:5060',
+    });
+    expect(rig.active('ss1')).to.equal('backup');
+    rig.names['a.example.com'] = ['10.1.0.1'];
+    rig.pass(5000);
+    await settle();
+    expect(rig.member('ss1', 'primary').address).to.equal('10.1.0.1');
+  });
+
+  it('are resolved again every 30 s; the address in use stays while it is among the answers, and when there is none', async () => {
+    const rig = new Rig([byName]);
+    rig.names = { 'a.example.com': ['10.1.0.1'], 'b.example.com': ['10.1.0.2'] };
+    rig.start();
+    await settle();
+    rig.names['a.example.com'] = ['10.1.0.9', '10.1.0.1'];
+    rig.pass(30_000);
+    await settle();
+    expect(rig.member('ss1', 'primary').address).to.equal('10.1.0.1');
+    rig.names['a.example.com'] = undefined;
+    rig.pass(30_000);
+    await settle();
+    expect(rig.member('ss1', 'primary').address).to.equal('10.1.0.1');
+    rig.names['a.example.com'] = ['10.1.0.9'];
+    rig.pass(30_000);
+    await settle();
+    expect(rig.upstreams.memberAt('10.1.0.9', 5060)?.role).to.equal('primary');
+    expect(rig.upstreams.memberAt('10.1.0.1', 5060)).to.equal(undefined);
+  });
+});
+
+describe('a changed configuration', () => {
+  it('keeps pairs that stay as they were, weights aside', () => {
+    const rig = new Rig([server('ss1')]).start().answer();
+    const pair = rig.upstreams.pairNamed('ss1');
+    rig.upstreams.reconfigure([server('ss1', 'dc1', 0), server('ss2')], OOS_CHECK);
+    expect(rig.upstreams.pairNamed('ss1')).to.equal(pair);
+    expect(rig.active('ss1')).to.equal('primary');
+    expect(rig.upstreams.chooseForCall('c1')).to.equal(undefined);
+    rig.answer();
+    expect(rig.upstreams.chooseForCall('c1')?.name).to.equal('ss2');
+  });
+
+  it('forgets pairs and members that are gone', () => {
+    const rig = new Rig([server('ss1'), server('ss2')]).start().answer();
+    const gone = rig.member('ss2', 'primary');
+    rig.upstreams.reconfigure([server('ss1', 'dc1', 1, ['10.0.0.11'])], OOS_CHECK);
+    expect(rig.forgotten).to.have.members(['ss1 backup', 'ss2 primary', 'ss2 backup']);
+    rig.upstreams.pinged(gone, UP);
+    expect(rig.upstreams.memberAt('10.0.0.21', 5060)).to.equal(undefined);
+    expect(rig.upstreams.health(rig.now).map(({ name, members }) => [name, members.length])).to.deep.equal([
+      ['ss1', 1],
+    ]);
+    expect(rig.active('ss1')).to.equal('primary');
+  });
+
+  it('keeps the active member when the other one is replaced', () => {
+    const rig = new Rig([server('ss1')]).start().answer();
+    rig.upstreams.reconfigure([server('ss1', 'dc1', 1, ['10.0.0.11', '10.0.0.99'])], OOS_CHECK);
+    expect(rig.active('ss1')).to.equal('primary');
+    expect(rig.upstreams.health(rig.now)[0]?.members[1]).to.include({ address: '10.0.0.99:5060', state: 'Unknown' });
+  });
+
+  it('leaves an active member that is replaced; its successor takes the place if it answers in service', () => {
+    const rig = new Rig([server('ss1')]).start().answer();
+    rig.upstreams.reconfigure([server('ss1', 'dc1', 1, ['10.0.0.99', '10.0.0.12'])], OOS_CHECK);
+    expect(rig.switches.at(-1)).to.equal('ss1: primary -> none');
+    rig.pass(100).answer();
+    expect(rig.upstreams.pairNamed('ss1')?.active?.address).to.equal('10.0.0.99');
+  });
+
+  it('takes an interval of 0 and back while the incumbent stays', () => {
+    const rig = new Rig([server('ss1')]).start().answer((member) => member.role === 'backup');
+    rig.upstreams.reconfigure([server('ss1')], { ...OOS_CHECK, interval: 0 });
+    rig.pass(60_000);
+    expect(rig.asked).to.deep.equal([]);
+    expect(rig.active('ss1')).to.equal('backup');
+    rig.upstreams.reconfigure([server('ss1')], OOS_CHECK);
+    expect(rig.asked).to.deep.equal(['ss1 primary', 'ss1 backup']);
+    expect(rig.active('ss1')).to.equal('backup');
+  });
+});
