@@ -42,7 +42,7 @@ export function isDigit(c: number): boolean {
 }
 
 export function isWhitespace(c: number): boolean {
-  return c === SPACE || c === TAB || c === CR || c === LF;
+  return c <= SPACE && (c === SPACE || c === TAB || c === CR || c === LF);
 }
 
 /** The first offset at or after `pos` that is no LWS. Line ends count as LWS: the scan of the head admits only folds. */

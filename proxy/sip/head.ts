@@ -4,28 +4,33 @@ import { headerIdAt } from './header.ts';
 /** Numbers a field takes in the array: its id, the offsets of its first character, of its colon, and after its CRLF. */
 export const STRIDE = 4;
 
-export interface Scan {
-  bodyStart: number;
-  fault: string;
-  count: number;
+export interface Head {
+  /** Offset after the empty line; the end of the text if there is none. */
+  readonly bodyStart: number;
+  /** How many numbers were put into `fields`: STRIDE a field. */
+  readonly size: number;
+  /** The first thing wrong; '' if there is nothing. */
+  readonly fault: string;
 }
 
 /**
- * One pass over the header section from `pos` to the empty line: four numbers a field into `fields`. Lines that are no
- * field, or not a whole one, are left out, so that no answer repeats them. A line ends with CRLF and nothing else. Lone CRs and LFs are refused although many parsers take them:
- * we forward bytes untouched, and what we would read as one field the next element would read as two.
+ * One pass over the header section from `pos` to the empty line; the fields go into `fields` from its start on. Lines
+ * that are no field, or not a whole one, are left out, so that no answer repeats them.
+ *
+ * A line ends with CRLF and nothing else. Lone CRs and LFs are refused although many parsers take them: we forward
+ * bytes untouched, and what we would read as one field the next element could read as two.
  */
-export function scanFields(text: string, pos: number, maxFields: number, fields: number[]): Scan {
+export function readHead(text: string, pos: number, maxFields: number, fields: number[]): Head {
   const { length } = text;
   let fault = '';
-  let n = 0;
+  let size = 0;
   while (pos < length) {
     const start = pos;
     let c = text.charCodeAt(pos);
-    if (c === CR && text.charCodeAt(pos + 1) === LF) return { bodyStart: pos + 2, fault, count: n };
-    if (n === maxFields * STRIDE) {
+    if (c === CR && text.charCodeAt(pos + 1) === LF) return { bodyStart: pos + 2, size, fault };
+    if (size === maxFields * STRIDE) {
       const empty = text.indexOf('\r\n\r\n', pos);
-      return { bodyStart: empty < 0 ? length : empty + 4, fault: fault || 'Too Many Header Fields', count: n };
+      return { bodyStart: empty < 0 ? length : empty + 4, size, fault: fault || 'Too Many Header Fields' };
     }
     while (pos < length && isTokenChar(c)) c = text.charCodeAt(++pos);
     const nameEnd = pos;
@@ -58,12 +63,12 @@ export function scanFields(text: string, pos: number, maxFields: number, fields:
       if (c !== SPACE && c !== TAB) break;
     }
     if (whole) {
-      fields[n] = headerIdAt(text, start, nameEnd);
-      fields[n + 1] = start;
-      fields[n + 2] = colon;
-      fields[n + 3] = pos;
-      n += 4;
+      fields[size] = headerIdAt(text, start, nameEnd);
+      fields[size + 1] = start;
+      fields[size + 2] = colon;
+      fields[size + 3] = pos;
+      size += STRIDE;
     }
   }
-  return { bodyStart: length, fault: fault || 'Missing Empty Line', count: n };
+  return { bodyStart: length, size, fault: fault || 'Missing Empty Line' };
 }

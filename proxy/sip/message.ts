@@ -1,5 +1,5 @@
 import { CR, LF, trimEnd, unfold } from './grammar.ts';
-import { STRIDE, scanFields } from './head.ts';
+import { STRIDE, readHead } from './head.ts';
 import { Header, isList } from './header.ts';
 import type { HeaderId } from './header.ts';
 import { splitList } from './list.ts';
@@ -17,7 +17,12 @@ export interface ParseLimits {
 
 export const DEFAULT_LIMITS: ParseLimits = { maxBytes: 65536, maxFields: 256 };
 
-const scratch: number[] = Array.from({ length: 1024 }, () => 0);
+/**
+ * Where the fields of the message now being read are put before they are copied at their exact length: faster and
+ * smaller than an array that grows, and than an Int32Array (measured). Reading is synchronous and never nests.
+ */
+const scratch: number[] = Array.from({ length: DEFAULT_LIMITS.maxFields * STRIDE }, () => 0);
+
 /**
  * A view on the text of a SIP message, a character a byte (latin1): positions, not objects. It is immutable; a changed
  * message is a new text (see Edit). Get one from parseMessage, which refuses what has a fault.
@@ -68,11 +73,11 @@ export class Message {
       fault = 'Message Too Large';
     }
 
-    const scanned = scanFields(text, lineEnd < 0 ? text.length : lineEnd + 2, limits.maxFields, scratch);
-    const fields = scratch.slice(0, scanned.count);
-    if (faultStatus === 0 && scanned.fault !== '') {
+    const head = readHead(text, lineEnd < 0 ? text.length : lineEnd + 2, limits.maxFields, scratch);
+    const fields = scratch.slice(0, head.size);
+    if (faultStatus === 0 && head.fault !== '') {
       faultStatus = 400;
-      fault = scanned.fault;
+      fault = head.fault;
     }
 
     const nouns = readNouns(text, fields, line.method);
@@ -82,9 +87,9 @@ export class Message {
     }
 
     const bodyLength = nouns.contentLength;
-    if (bodyLength >= 0 && scanned.bodyStart + bodyLength < text.length) {
-      text = text.slice(0, scanned.bodyStart + bodyLength);
-    } else if (faultStatus === 0 && bodyLength > text.length - scanned.bodyStart) {
+    if (bodyLength >= 0 && head.bodyStart + bodyLength < text.length) {
+      text = text.slice(0, head.bodyStart + bodyLength);
+    } else if (faultStatus === 0 && bodyLength > text.length - head.bodyStart) {
       // RFC 3261 18.3: a datagram that ends before its body does
       faultStatus = 400;
       fault = 'Bad Content-Length';
@@ -96,7 +101,7 @@ export class Message {
     this.uri = line.uri;
     this.status = line.status;
     this.reason = line.reason;
-    this.bodyStart = scanned.bodyStart;
+    this.bodyStart = head.bodyStart;
     this.fieldCount = fields.length / STRIDE;
     this.via = nouns.via;
     this.callId = nouns.callId;

@@ -89,7 +89,10 @@ export function response(
   let answer = `SIP/2.0 ${status} ${reason}\r\n`;
   for (let i = 0; i < request.fieldCount; i++) {
     const start = request.fieldStart(i);
-    switch (request.fieldId(i)) {
+    const id = request.fieldId(i);
+    // Of a faulty request's two Call-IDs the answer has the first: with both it would be a fault itself.
+    if (id !== Header.Via && request.find(id) !== i) continue;
+    switch (id) {
       case Header.To:
         if (status > 100 && request.toTag === '') {
           const to = text.slice(start, trimEnd(text, start, request.fieldEnd(i)));

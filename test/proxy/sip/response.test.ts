@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import { parseMessage } from '../../../proxy/sip/message.ts';
 import { reasonPhrase, response } from '../../../proxy/sip/response.ts';
+import { SipError } from '../../../proxy/sip/sip-error.ts';
 import { bye, invite } from '../../builders.ts';
 
 describe('a response of our own (RFC 3261 8.2.6)', () => {
@@ -48,6 +49,18 @@ describe('a response of our own (RFC 3261 8.2.6)', () => {
     );
     expect(answer.value(Header.RetryAfter)).to.equal('5');
     expect(answer.has(Header.Warning)).to.equal(true);
+  });
+
+  it('is no fault itself where the request repeats what it may not', () => {
+    const text = invite({ callId: 'c1', headers: ['Call-ID: c2', 'To: <sip:other@example.com>'] });
+    let answer = '';
+    try {
+      parseMessage(text);
+    } catch (error) {
+      if (error instanceof SipError && error.answerable)
+        answer = response(error.answerable, error.status, error.reason);
+    }
+    expect(parseMessage(answer)).to.include({ status: 400, reason: 'Repeated Call-ID', callId: 'c1' });
   });
 
   it('tags a folded To and one without angle brackets where a tag belongs', () => {
