@@ -1,0 +1,98 @@
+import {
+  ClientClosedError,
+  Etcd3,
+  EtcdAuthenticationFailedError,
+  EtcdError,
+  EtcdInvalidAuthTokenError,
+  EtcdLeaseInvalidError,
+  EtcdPermissionDeniedError,
+  GRPCDeadlineExceededError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCNotFoundError,
+  GRPCOutOfRangeError,
+  GRPCUnauthenticatedError,
+  type IOptions,
+} from 'etcd3';
+import { StoreError } from './store.ts';
+
+export interface EtcdClientOptions {
+  /** `http://` or `https://`, host and port. */
+  readonly endpoints: readonly string[];
+  /** PEM. */
+  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  readonly auth?: { readonly username: string; readonly password: string };
+}
+
+/** How long one call may take, ms. */
+export const CALL_DEADLINE = 2000;
+
+type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
+
+/** etcd3 retries and breaks circuits by itself unless told not to; we do it, where we know what a retry may do. */
+const noFaultHandling: Policy = {
+  get _altReturn(): never {
+    throw new TypeError('only there for its type');
+  },
+  onSuccess: () => ({ dispose: () => undefined }),
+  onFailure: () => ({ dispose: () => undefined }),
+  execute: async (call, signal = new AbortController().signal) => call({ signal }),
+};
+
+export function etcdClient(options: EtcdClientOptions): Etcd3 {
+  const { endpoints, tls, auth } = options;
+  return new Etcd3({
+    hosts: [...endpoints],
+    ...(tls === undefined
+      ? {}
+      : {
+          credentials: {
+            rootCertificate: tls.ca,
+            ...(tls.cert === undefined || tls.key === undefined ? {} : { certChain: tls.cert, privateKey: tls.key }),
+          },
+        }),
+    ...(auth === undefined ? {} : { auth: { username: auth.username, password: auth.password } }),
+    grpcOptions: {
+      // a link that was cut without a word is noticed in 15 s
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 5000,
+      'grpc.keepalive_permit_without_calls': 1,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1000,
+      // etcd itself bounds what it sends: a page, or a fragment of 2 MiB and an event
+      'grpc.max_receive_message_length': 64 << 20,
+    },
+    // gRPC compares deadlines with the real clock
+    defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + CALL_DEADLINE }),
+    faultHandling: { global: noFaultHandling, host: () => noFaultHandling },
+  });
+}
+
+/** What went wrong while `doing`, with a reason that a user can act on. */
+export function storeError(error: unknown, doing: string): StoreError {
+  if (error instanceof StoreError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  return new StoreError(reasonOf(error, said), `${doing}: ${said}`, { cause: error });
+}
+
+function reasonOf(error: unknown, said: string): string {
+  if (said.includes('database space exceeded')) return 'NoSpace';
+  if (UNAUTHENTICATED.some((type) => error instanceof type) || said.includes('authentication')) return 'Unauthenticated';
+  if (error instanceof GRPCDeadlineExceededError) return 'Deadline';
+  if (error instanceof ClientClosedError) return 'Closed';
+  if (REFUSED.some((type) => error instanceof type) || said.includes('larger than max')) return 'Refused';
+  return 'Unreachable';
+}
+
+const UNAUTHENTICATED = [EtcdAuthenticationFailedError, EtcdInvalidAuthTokenError, EtcdPermissionDeniedError, GRPCUnauthenticatedError];
+/** The same request would be refused again. */
+const REFUSED = [EtcdError, EtcdLeaseInvalidError, GRPCInvalidArgumentError, GRPCFailedPreconditionError, GRPCNotFoundError, GRPCOutOfRangeError];
+
+/** The range of all keys that begin with `prefix`, which ends in a character below U+007F. */
+export function rangeOf(prefix: string): { key: Buffer; range_end: Buffer } {
+  const key = Buffer.from(prefix);
+  const end = Buffer.from(prefix);
+  const last = end.length - 1;
+  end.writeUInt8(end.readUInt8(last) + 1, last);
+  return { key, range_end: end };
+}

@@ -1,0 +1,284 @@
+import { EtcdLeaseInvalidError, type Etcd3, type IRequestOp, type ITxnResponse } from 'etcd3';
+import type { Logger as Log } from 'pino';
+import { Backoff } from './backoff.ts';
+import { storeError } from './etcd-client.ts';
+import type { ExpiryLeases, PresenceLease } from './lease.ts';
+import { StoreError, type Life } from './store.ts';
+
+/** What is to be done to one key. */
+interface Op {
+  readonly kind: 'put' | 'remove' | 'create';
+  readonly key: string;
+  value: string;
+  life: Life | undefined;
+  /** Removed only if the store holds this. */
+  readonly held: string | undefined;
+  readonly waiting: { resolve(created: boolean): void; reject(error: StoreError): void }[];
+  readonly deadline: number;
+  lease: string;
+  /** It may have been done by a try whose answer was lost. */
+  tried: boolean;
+  sent: boolean;
+  /** To be done to the same key after it. */
+  next: Op | undefined;
+}
+
+/** etcd's default for operations in a transaction (--max-txn-ops). */
+const MAX_OPS = 128;
+/** etcd refuses requests over 1.5 MiB. */
+const MAX_BYTES = 1 << 20;
+/** How long an operation waits for company, ms. */
+const WAIT = 2;
+/** Transactions on their way at once: while one is committed the next is gathered. */
+const MAX_FLYING = 4;
+/** How long an operation is tried, unless told otherwise, ms. */
+const DEADLINE = 5000;
+/** The same for what is left when the store is closed, ms. */
+const CLOSE_DEADLINE = 1500;
+const MAX_QUEUED = 20_000;
+
+/** Groups writes to etcd into transactions: each key once in a transaction, and in the order in which it was written. */
+export class Group {
+  readonly #client: Etcd3;
+  readonly #prefix: string;
+  readonly #expiry: ExpiryLeases;
+  readonly #presence: PresenceLease;
+  readonly #log: Log;
+  readonly #trouble: (reason: string) => void;
+  readonly #leaseLost: () => void;
+  readonly #deadline: number;
+  readonly #backoff = new Backoff();
+  /** The last operation of each key that has any. */
+  readonly #last = new Map<string, Op>();
+  /** Those that may be sent now: the first of their key. */
+  #ready: Op[] = [];
+  #flying = 0;
+  #pausing = false;
+  /** When operations are given up although their deadline is later. */
+  #end = Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #drained: (() => void)[] = [];
+  #complained = '';
+
+  /**
+   * `trouble`: why writes fail, '' when they do not; on change. `leaseLost`: etcd does not know a lease that should
+   * still be there, so it was set back or replaced.
+   */
+  constructor(options: {
+    client: Etcd3;
+    prefix: string;
+    expiry: ExpiryLeases;
+    presence: PresenceLease;
+    log: Log;
+    trouble(reason: string): void;
+    leaseLost(): void;
+    deadline?: number | undefined;
+  }) {
+    this.#client = options.client;
+    this.#prefix = options.prefix;
+    this.#expiry = options.expiry;
+    this.#presence = options.presence;
+    this.#log = options.log;
+    this.#trouble = (reason) => options.trouble(reason);
+    this.#leaseLost = () => options.leaseLost();
+    this.#deadline = options.deadline ?? DEADLINE;
+  }
+
+  /** Resolves once committed, with false if `create` found the key; rejects with StoreError. */
+  add(kind: Op['kind'], key: string, value: string, life: Life | undefined, held: string | undefined): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      if (this.#end < Infinity) {
+        reject(new StoreError('Closed', `${kind} ${key}: the store is closed`));
+        return;
+      }
+      const last = this.#last.get(key);
+      if (last !== undefined && !last.sent && kind === 'put' && last.kind === 'put') {
+        last.value = value;
+        last.life = life;
+        last.waiting.push({ resolve, reject });
+        return;
+      }
+      if (this.#last.size >= MAX_QUEUED) {
+        reject(new StoreError('Deadline', `${kind} ${key}: ${MAX_QUEUED} writes wait already`));
+        return;
+      }
+      const deadline = performance.now() + this.#deadline;
+      const op: Op = { kind, key, value, life, held, waiting: [{ resolve, reject }], deadline, lease: '0', tried: false, sent: false, next: undefined };
+      this.#last.set(key, op);
+      if (last !== undefined) last.next = op;
+      else this.#ready.push(op);
+      this.#schedule();
+    });
+  }
+
+  /** What is queued is written within its deadline, then nothing more is taken. */
+  async close(): Promise<void> {
+    this.#end = performance.now() + CLOSE_DEADLINE;
+    this.#flush();
+    if (this.#last.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
+    clearTimeout(this.#timer);
+    this.#backoff.end();
+  }
+
+  #schedule(): void {
+    if (this.#pausing || this.#flying >= MAX_FLYING) return;
+    if (this.#ready.length >= MAX_OPS) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), WAIT);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#ready.length > 0 && !this.#pausing && this.#flying < MAX_FLYING) {
+      const ops = this.#nextOps();
+      this.#flying++;
+      void this.#send(ops).finally(() => {
+        this.#flying--;
+        if (this.#ready.length > 0) this.#schedule();
+        if (this.#last.size === 0) for (const drained of this.#drained.splice(0)) drained();
+      }); // never rejects
+    }
+  }
+
+  #nextOps(): Op[] {
+    let bytes = 0;
+    let count = 0;
+    for (const op of this.#ready) {
+      bytes += op.key.length + op.value.length;
+      if (count > 0 && (count === MAX_OPS || bytes > MAX_BYTES)) break;
+      count++;
+    }
+    const ops = this.#ready.splice(0, count);
+    for (const op of ops) op.sent = true;
+    return ops;
+  }
+
+  async #send(ops: readonly Op[]): Promise<void> {
+    const now = performance.now();
+    try {
+      await this.#lease(ops);
+      const response = await this.#client.kv.txn({ success: ops.map((op) => this.#request(op)) });
+      ops.forEach((op, i) => this.#done(op, response.responses[i]?.response_txn));
+      this.#report('');
+    } catch (error) {
+      if (error instanceof EtcdLeaseInvalidError) this.#forgetLeases(ops);
+      const failure = storeError(error, `write ${ops.length} keys, ${ops[0]?.key ?? ''} first`);
+      for (const op of ops) op.tried = true;
+      if (failure.reason === 'Refused' && !(error instanceof EtcdLeaseInvalidError)) await this.#split(ops, failure);
+      else await this.#again(ops, failure, now);
+    }
+  }
+
+  /** One operation that etcd refuses must not take the others with it. */
+  async #split(ops: readonly Op[], failure: StoreError): Promise<void> {
+    const [only] = ops;
+    if (ops.length === 1 && only !== undefined) {
+      this.#fail(only, failure);
+      return;
+    }
+    const half = Math.ceil(ops.length / 2);
+    await this.#send(ops.slice(0, half));
+    await this.#send(ops.slice(half));
+  }
+
+  async #again(ops: readonly Op[], failure: StoreError, startedAt: number): Promise<void> {
+    this.#report(failure.reason, failure);
+    const isFinal = failure.reason === 'Closed' || failure.reason === 'Unauthenticated';
+    const end = performance.now();
+    const left: Op[] = [];
+    for (const op of ops) {
+      if (isFinal || this.#deadlineOf(op) <= end) this.#fail(op, failure);
+      else left.push(op);
+    }
+    this.#ready = [...left, ...this.#ready];
+    // a lost lease is replaced at once; others that failed meanwhile share one pause
+    if (this.#pausing || (failure.cause instanceof EtcdLeaseInvalidError && end - startedAt < this.#deadline)) return;
+    this.#pausing = true;
+    await this.#backoff.pause();
+    this.#pausing = false;
+    const late = performance.now();
+    const overdue = this.#ready.filter((op) => this.#deadlineOf(op) <= late);
+    this.#ready = this.#ready.filter((op) => this.#deadlineOf(op) > late);
+    for (const op of overdue) this.#fail(op, failure);
+  }
+
+  #deadlineOf(op: Op): number {
+    return Math.min(op.deadline, this.#end);
+  }
+
+  async #lease(ops: readonly Op[]): Promise<void> {
+    for (const op of ops) {
+      if (op.life === undefined || op.kind === 'remove') {
+        op.lease = '0';
+      } else if (op.life === 'presence') {
+        await this.#presence.open();
+        // lost again already: without a lease the key would outlive this process
+        if (this.#presence.id === undefined) throw new StoreError('Unreachable', 'there is no presence lease');
+        op.lease = this.#presence.id;
+      } else {
+        op.lease = await this.#expiryLease(op.life.expires);
+      }
+    }
+  }
+
+  async #expiryLease(expires: number): Promise<string> {
+    for (;;) {
+      const id = this.#expiry.take(expires);
+      if (id !== undefined) return id;
+      await this.#expiry.open(expires);
+    }
+  }
+
+  /** etcd does not say which one it does not know. */
+  #forgetLeases(ops: readonly Op[]): void {
+    let early = false;
+    for (const id of new Set(ops.map(({ lease }) => lease))) {
+      if (id === this.#presence.id) this.#presence.forget(id);
+      else if (this.#expiry.forget(id)) early = true;
+    }
+    if (early) this.#leaseLost();
+  }
+
+  #request(op: Op): IRequestOp {
+    const key = Buffer.from(this.#prefix + op.key);
+    const put: IRequestOp = { request_put: { key, value: Buffer.from(op.value), lease: op.lease } };
+    const remove: IRequestOp = { request_delete_range: { key } };
+    if (op.kind === 'put') return put;
+    if (op.kind === 'create') {
+      const isAbsent = { target: 'Create', result: 'Equal', key, create_revision: 0 } as const;
+      return { request_txn: { compare: [isAbsent], success: [put], failure: [{ request_range: { key } }] } };
+    }
+    if (op.held === undefined) return remove;
+    const isHeld = { target: 'Value', result: 'Equal', key, value: Buffer.from(op.held) } as const;
+    return { request_txn: { compare: [isHeld], success: [remove], failure: [] } };
+  }
+
+  #done(op: Op, response: ITxnResponse | null | undefined): void {
+    let created = response?.succeeded ?? true;
+    if (op.kind === 'create' && !created && op.tried) {
+      // the try before may have created it: then it holds our value
+      created = response?.responses[0]?.response_range.kvs[0]?.value.toString() === op.value;
+    }
+    this.#finish(op);
+    for (const { resolve } of op.waiting) resolve(created);
+  }
+
+  #fail(op: Op, error: StoreError): void {
+    this.#finish(op);
+    for (const { reject } of op.waiting) reject(error);
+  }
+
+  #finish(op: Op): void {
+    if (op.next !== undefined) this.#ready.push(op.next);
+    else this.#last.delete(op.key);
+  }
+
+  #report(reason: string, failure?: StoreError): void {
+    if (reason === this.#complained) return;
+    if (failure !== undefined) this.#log.warn({ err: failure }, 'could not write to the store; trying again');
+    else this.#log.info('writes to the store go through again');
+    this.#complained = reason;
+    if (reason === '') this.#backoff.reset();
+    this.#trouble(reason);
+  }
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger as Log } from 'pino';
+import type { ProxyConfig, StoreConfig } from '../config.ts';
+import { EtcdStore } from './etcd.ts';
+import { prefix } from './keys.ts';
+import { MemoryCluster } from './memory.ts';
+import type { Store } from './store.ts';
+
+/** The store that the configuration names, for its shard. Throws if a file of its credentials can't be read. */
+export function openStore(store: StoreConfig, config: ProxyConfig, options: { log: Log; now(): number }): Store {
+  const { geoLocation, endpoints, tls, auth } = store;
+  if (store.memory === true || endpoints === undefined) return new MemoryCluster(options).store(geoLocation);
+  return new EtcdStore({
+    geoLocation,
+    endpoints,
+    prefix: prefix(config.namespace, config.cluster, config.switch, config.dn),
+    log: options.log,
+    now: () => options.now(),
+    ...(tls === undefined ? {} : { tls: readTls(geoLocation, tls) }),
+    ...(auth === undefined
+      ? {}
+      : {
+          auth: {
+            username: read(geoLocation, auth, 'username').toString().trim(),
+            password: read(geoLocation, auth, 'password').toString().trim(),
+          },
+        }),
+  });
+}
+
+function readTls(geoLocation: string, directory: string): { ca: Buffer; cert?: Buffer; key?: Buffer } {
+  const ca = read(geoLocation, directory, 'ca.crt');
+  const cert = readIfThere(geoLocation, directory, 'tls.crt');
+  const key = readIfThere(geoLocation, directory, 'tls.key');
+  return cert === undefined || key === undefined ? { ca } : { ca, cert, key };
+}
+
+function read(geoLocation: string, directory: string, name: string): Buffer {
+  try {
+    return readFileSync(join(directory, name));
+  } catch (error) {
+    throw new Error(`the credentials of ${geoLocation}'s etcd: ${String(error)}`, { cause: error });
+  }
+}
+
+function readIfThere(geoLocation: string, directory: string, name: string): Buffer | undefined {
+  try {
+    return readFileSync(join(directory, name));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new Error(`the credentials of ${geoLocation}'s etcd: ${String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The contract of a store: one data centre's etcd (or memory) seen through one shard's key range.
+ * Keys are relative to that range (`binding/…`, `call/…`, `key/…`, `owner/…`, `proxy/…`, `health/…`); values are text.
+ */
+export interface Store {
+  readonly geoLocation: string;
+  /** Lists, then watches from the list's revision; reconnects for ever, until close(). Called once. */
+  follow(follower: StoreFollower): void;
+  /** Grouped with others; of several puts of one key the last wins. Resolves once committed; rejects with StoreError. */
+  put(key: string, value: string, life?: Life): Promise<void>;
+  /** With `held`, only if that is the value the store holds. */
+  remove(key: string, held?: string): Promise<void>;
+  /** Compare-and-create: false, and nothing written, if the key exists. */
+  create(key: string, value: string, life?: Life): Promise<boolean>;
+  /** Ends the watch, flushes what is queued within its deadline and revokes the presence lease. */
+  close(): Promise<void>;
+}
+
+/** How long the store keeps a key: until an absolute time (ms since the epoch; cleaned up a minute or so later), or as long as this process lives. */
+export type Life = { readonly expires: number } | 'presence';
+
+export interface StoreFollower {
+  /**
+   * A full list begins: keys not named between here and loaded() are gone. `restored`: this is not the store that was
+   * followed before, but an empty, an older or another one, so what it lacks was lost rather than removed.
+   */
+  listing(restored: boolean): void;
+  put(key: string, value: string): void;
+  remove(key: string): void;
+  loaded(): void;
+  /** Reported on change only. */
+  available(available: boolean, reason: string): void;
+}
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  /** What a user can act on: `Unreachable`, `Deadline`, `NoSpace`, `Unauthenticated`, `Closed`, `Refused`. */
+  readonly reason: string;
+  constructor(reason: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,238 @@
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
+import type { Etcd3, IDuplexStream, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
+import type { Logger as Log } from 'pino';
+import { Backoff } from './backoff.ts';
+import { rangeOf, storeError } from './etcd-client.ts';
+import { StoreError, type StoreFollower } from './store.ts';
+
+export interface WatchTimes {
+  /** Silence after which etcd is asked whether the watch lives, ms. */
+  readonly ask: number;
+  /** Silence after which it is reopened, ms. */
+  readonly giveUp: number;
+}
+
+export interface WatchOptions {
+  readonly client: Etcd3;
+  readonly prefix: string;
+  readonly follower: StoreFollower;
+  /** For log lines: the data centre and its endpoints. */
+  readonly log: Log;
+  readonly times?: WatchTimes;
+}
+
+const TIMES: WatchTimes = { ask: 5000, giveUp: 10_000 };
+/** Keys a page of a list: larger ones hold up the event loop for longer than a call may wait. */
+const PAGE = 1000;
+/** etcd reports progress of all watches of a stream under this id, and of one under its own. */
+const WHOLE_STREAM = '-1';
+
+/**
+ * Follows a key range: lists it in pages at one revision, then watches from the next one. It resumes after the last
+ * event it has seen whole; where that can't be, it lists again.
+ */
+export class Watch {
+  readonly #client: Etcd3;
+  readonly #range: { key: Buffer; range_end: Buffer };
+  readonly #prefixLength: number;
+  readonly #follower: StoreFollower;
+  readonly #log: Log;
+  readonly #times: WatchTimes;
+  readonly #backoff = new Backoff();
+  /** The revision to watch from; undefined: list first. */
+  #next: bigint | undefined;
+  #restored = false;
+  /** Of the cluster that was listed, and the highest revision known of it. */
+  #clusterId = '';
+  #seen = 0n;
+  #stream: IDuplexStream<IWatchRequest, IWatchResponse> | undefined;
+  /** Why it is out of touch, as far as that was said. */
+  #complained = '';
+  #closed = false;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: WatchOptions) {
+    this.#client = options.client;
+    this.#range = rangeOf(options.prefix);
+    this.#prefixLength = this.#range.key.length;
+    this.#follower = options.follower;
+    this.#log = options.log;
+    this.#times = options.times ?? TIMES;
+  }
+
+  start(): void {
+    this.#ended = this.#run();
+  }
+
+  /** Something shows that the store is not what it was: list it again. `restored`: as StoreFollower.listing. */
+  relist(restored: boolean): void {
+    this.#next = undefined;
+    this.#restored ||= restored;
+    this.#stream?.cancel();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#backoff.end();
+    this.#stream?.cancel();
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        if (this.#next !== undefined) await this.#check();
+        if (this.#next === undefined) await this.#list();
+        await this.#follow();
+      } catch (error) {
+        if (this.#closed) return;
+        const failure = storeError(error, this.#next === undefined ? 'list the store' : 'watch the store');
+        // one line an outage: it is tried again every second or so
+        this.#log[failure.reason === this.#complained ? 'debug' : 'warn']({ err: failure }, 'out of touch with the store; trying again');
+        this.#complained = failure.reason;
+        this.#follower.available(false, failure.reason);
+      }
+      if (!this.#closed) await this.#backoff.pause();
+    }
+  }
+
+  /** Before a stream is opened again: renews the auth token, and finds out whether this is still the store it was. */
+  async #check(): Promise<void> {
+    this.#observe(await this.#client.kv.range({ ...this.#range, limit: 1, keys_only: true }));
+  }
+
+  #observe({ header }: IRangeResponse | IWatchResponse): void {
+    const revision = BigInt(header.revision);
+    const isAnother = this.#clusterId !== '' && header.cluster_id !== this.#clusterId;
+    if (isAnother || revision < this.#seen) {
+      this.#log.warn(
+        { revision: header.revision, seen: this.#seen.toString(), cluster: header.cluster_id, before: this.#clusterId },
+        isAnother ? 'the store is another cluster than before' : 'the store was set back to an older revision',
+      );
+      this.#next = undefined;
+      this.#restored = true;
+    }
+  }
+
+  async #list(): Promise<void> {
+    const first = await this.#client.kv.range({ ...this.#range, limit: PAGE });
+    this.#observe(first);
+    const { revision, cluster_id: clusterId } = first.header;
+    this.#follower.listing(this.#restored);
+    let page = first;
+    for (;;) {
+      for (const { key, value } of page.kvs) this.#put(key, value);
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) break;
+      const after = Buffer.concat([last.key, Buffer.of(0)]);
+      page = await this.#client.kv.range({ key: after, range_end: this.#range.range_end, limit: PAGE, revision });
+      if (this.#closed) throw new StoreError('Closed', 'closed while listing');
+    }
+    this.#clusterId = clusterId;
+    this.#seen = BigInt(revision);
+    this.#next = this.#seen + 1n;
+    this.#restored = false;
+    this.#follower.available(true, '');
+    this.#follower.loaded();
+  }
+
+  /** Watches until the stream ends or a reason is found to end it; rejects with that. */
+  async #follow(): Promise<void> {
+    const stream = await this.#client.watchClient.watch({ interceptors: [requireLeader] });
+    this.#stream = stream;
+    let heard = performance.now();
+    let asked = false;
+    let check: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<never>((_resolve, reject) => {
+        stream.on('data', (response) => {
+          heard = performance.now();
+          asked = false;
+          const problem = this.#receive(response);
+          if (problem !== undefined) reject(problem);
+        });
+        stream.on('error', reject);
+        stream.on('end', () => reject(new StoreError('Unreachable', 'etcd ended the watch')));
+        check = setInterval(() => {
+          const silence = performance.now() - heard;
+          if (silence >= this.#times.giveUp) {
+            reject(new StoreError('Unreachable', `the watch has been silent for ${Math.round(silence)} ms`));
+          } else if (silence >= this.#times.ask && !asked) {
+            asked = true;
+            stream.write({ progress_request: {} });
+          }
+        }, this.#times.ask / 5);
+        stream.write({
+          create_request: {
+            ...this.#range,
+            start_revision: String(this.#next ?? this.#seen + 1n),
+            progress_notify: true,
+            fragment: true,
+          },
+        });
+      });
+    } finally {
+      clearInterval(check);
+      this.#stream = undefined;
+      stream.cancel();
+    }
+  }
+
+  /** The reason to end the watch, if there is one. */
+  #receive(response: IWatchResponse): StoreError | undefined {
+    if (this.#next === undefined) return new StoreError('Unreachable', 'listing again');
+    if (response.canceled) {
+      this.#next = undefined;
+      const compacted = response.compact_revision !== '0' ? `compacted at revision ${response.compact_revision}` : '';
+      return new StoreError('Unreachable', `etcd cancelled the watch: ${response.cancel_reason || compacted}`);
+    }
+    if (response.header.cluster_id !== this.#clusterId) {
+      this.#observe(response);
+      return new StoreError('Unreachable', 'the store is another cluster than before');
+    }
+    if (response.created) {
+      if (this.#complained !== '') this.#log.info({ from: this.#next.toString() }, 'in touch with the store again');
+      this.#complained = '';
+      this.#backoff.reset();
+      this.#follower.available(true, '');
+    }
+    for (const { type, kv } of response.events) {
+      if (type === 'Put') this.#put(kv.key, kv.value);
+      else this.#follower.remove(this.#relative(kv.key));
+    }
+    this.#advance(response);
+    return undefined;
+  }
+
+  /**
+   * Moves the place to resume from: past the last event once all fragments of its revision are in, or by a progress
+   * notice of this watch. Never by a mere header, whose revision may be ahead of events that are still to come, as
+   * may that of the whole stream's progress in etcd before 3.5.8.
+   */
+  #advance(response: IWatchResponse): void {
+    if (response.fragment) return;
+    const last = response.events.at(-1);
+    const isNotice = last === undefined && !response.created && response.watch_id !== WHOLE_STREAM;
+    const revision = last !== undefined ? BigInt(last.kv.mod_revision) : isNotice ? BigInt(response.header.revision) : 0n;
+    if (revision < this.#seen) return;
+    this.#seen = revision;
+    this.#next = revision + 1n;
+  }
+
+  #put(key: Buffer, value: Buffer): void {
+    this.#follower.put(this.#relative(key), value.toString());
+  }
+
+  #relative(key: Buffer): string {
+    return key.toString('utf8', this.#prefixLength);
+  }
+}
+
+/** A member that lost its quorum must end the watch rather than go on in silence. */
+const requireLeader: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata, listener, next) {
+      metadata.set('hasleader', 'true');
+      next(metadata, listener);
+    },
+  });

@@ -1,0 +1,177 @@
+import type { Logger as Log } from 'pino';
+import { StoreError, type Life, type Store } from './store.ts';
+
+interface Write {
+  /** Undefined: the key is removed. */
+  value: string | undefined;
+  life: Life | undefined;
+  /** For a removal: only what the store holds so. */
+  held: string | undefined;
+  waiting: (() => void)[];
+  flying: boolean;
+  /** Counts changes, so that what changed while it was on its way is written again. */
+  change: number;
+}
+
+/** How many keys are on their way to the store at once. */
+const IN_FLIGHT = 2048;
+
+/**
+ * What is to be written to the own store, one write a key, the last one wins. While the store is away they wait here,
+ * and are tried again whenever it is back or retry() is called.
+ */
+export class WriteBehind {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #limit: number;
+  /** Those on their way and those that wait. */
+  readonly #writes = new Map<string, Write>();
+  /** Those that wait, in order. */
+  readonly #queue = new Map<string, Write>();
+  #flying = 0;
+  /** The last write failed: nothing more is tried until retry(). */
+  #failed = false;
+  /** How often retry() was called: what fails that was sent before says nothing of now. */
+  #retries = 0;
+  /** That writes fail was said, and is not again until one succeeds. */
+  #complained = false;
+  readonly #drained: (() => void)[] = [];
+  /** There was no room for a write: who holds the records must look for what the store lacks. */
+  overflowed = false;
+  /** Writes that failed and are tried again; refused by the store for good; not queued for lack of room. */
+  readonly counters = { writesRetried: 0, writesRefused: 0, writesOverflowed: 0 };
+
+  constructor(options: { store: Store; limit: number; log: Log }) {
+    this.#store = options.store;
+    this.#limit = options.limit;
+    this.#log = options.log;
+  }
+
+  get size(): number {
+    return this.#writes.size;
+  }
+
+  /** Half of it is kept for what is new. */
+  get hasRoom(): boolean {
+    return this.#writes.size < this.#limit / 2;
+  }
+
+  has(key: string): boolean {
+    return this.#writes.has(key);
+  }
+
+  /** Resolves when the key's last write is committed, or when the store refused it for good; never rejects. */
+  put(key: string, value: string, life: Life | undefined): Promise<void> {
+    return new Promise((resolve) => this.#add(key, value, life, undefined, resolve));
+  }
+
+  /** Removes the key; with `held`, only if that is what the store holds. */
+  remove(key: string, held?: string): void {
+    this.#add(key, undefined, undefined, held, undefined);
+  }
+
+  /** A put that need not be made any more. One that is on its way can't be called back. */
+  cancel(key: string): void {
+    const write = this.#writes.get(key);
+    if (write === undefined || write.flying) return;
+    this.#writes.delete(key);
+    this.#queue.delete(key);
+    for (const resolve of write.waiting) resolve();
+  }
+
+  /** The store may be back. */
+  retry(): void {
+    this.#failed = false;
+    this.#retries++;
+    this.#send();
+  }
+
+  /** Resolves when all is written, or when a write fails. */
+  async drained(): Promise<void> {
+    if (this.#writes.size > 0 && !this.#failed) await new Promise<void>((resolve) => this.#drained.push(resolve));
+  }
+
+  #add(key: string, value: string | undefined, life: Life | undefined, held: string | undefined, done: (() => void) | undefined): void {
+    let write = this.#writes.get(key);
+    if (write === undefined) {
+      if (this.#writes.size >= this.#limit) {
+        this.overflowed = true;
+        this.counters.writesOverflowed++;
+        done?.();
+        return;
+      }
+      write = { value, life, held, waiting: [], flying: false, change: 0 };
+      this.#writes.set(key, write);
+      this.#queue.set(key, write);
+    } else {
+      write.value = value;
+      write.life = life;
+      write.held = held;
+      write.change++;
+    }
+    if (done !== undefined) write.waiting.push(done);
+    this.#send();
+  }
+
+  #send(): void {
+    if (this.#failed) return;
+    for (const [key, write] of this.#queue) {
+      if (this.#flying >= IN_FLIGHT) return;
+      this.#queue.delete(key);
+      this.#flying++;
+      write.flying = true;
+      const { change, value } = write;
+      const retries = this.#retries;
+      const sent = value === undefined ? this.#store.remove(key, write.held) : this.#store.put(key, value, write.life);
+      sent.then(
+        () => this.#landed(key, write, write.change === change),
+        (error: unknown) => this.#lost(key, write, { unchanged: write.change === change, isNews: retries === this.#retries }, error),
+      );
+    }
+  }
+
+  #landed(key: string, write: Write, done: boolean): void {
+    this.#flying--;
+    write.flying = false;
+    if (this.#complained) {
+      this.#complained = false;
+      this.#log.info({ store: this.#store.geoLocation, waiting: this.#writes.size }, 'the store takes writes again');
+    }
+    if (done) this.#finish(key, write);
+    else this.#queue.set(key, write);
+    this.#send();
+  }
+
+  #lost(key: string, write: Write, { unchanged, isNews }: { unchanged: boolean; isNews: boolean }, error: unknown): void {
+    this.#flying--;
+    write.flying = false;
+    if (unchanged && error instanceof StoreError && error.reason === 'Refused') {
+      this.counters.writesRefused++;
+      this.#log.error({ err: error, store: this.#store.geoLocation, key }, 'the store refuses this write for good; it is not tried again');
+      this.#finish(key, write);
+      return;
+    }
+    if (!this.#complained) {
+      this.#complained = true;
+      this.#log.warn({ err: error, store: this.#store.geoLocation, key, waiting: this.#writes.size }, 'could not write to the store; trying again');
+    }
+    this.counters.writesRetried++;
+    this.#queue.set(key, write);
+    if (isNews) {
+      this.#failed = true;
+      this.#drain();
+    } else {
+      this.#send();
+    }
+  }
+
+  #finish(key: string, write: Write): void {
+    this.#writes.delete(key);
+    for (const resolve of write.waiting) resolve();
+    if (this.#writes.size === 0) this.#drain();
+  }
+
+  #drain(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,118 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findEtcd } from '../../operator/find-etcd.ts';
+
+/** How long etcd may take to start or stop, ms. */
+const PATIENCE = 10_000;
+
+/** A real etcd of one member on free loopback ports, with its data in a temporary directory. */
+export class Etcd {
+  readonly port: number;
+  readonly endpoint: string;
+  readonly #binary: string;
+  readonly #peerPort: number;
+  readonly #flags: readonly string[];
+  #directory: string;
+  #token = 0;
+  #child: ChildProcess | undefined;
+
+  private constructor(binary: string, ports: readonly [number, number], directory: string, flags: readonly string[]) {
+    this.#binary = binary;
+    [this.port, this.#peerPort] = ports;
+    this.endpoint = `http://127.0.0.1:${this.port}`;
+    this.#directory = directory;
+    this.#flags = flags;
+  }
+
+  /** Rejects with what etcd said if it does not start. `flags`: more of its flags. */
+  static async start(flags: readonly string[] = []): Promise<Etcd> {
+    const ports = [await freePort(), await freePort()] as const;
+    const etcd = new Etcd(await findEtcd(), ports, await emptyDirectory(), flags);
+    await etcd.#run();
+    return etcd;
+  }
+
+  /** Ends the process and removes its data. */
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Ends the process as a crash would; its data stays. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** Starts again on the same ports with the same data. */
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.#run();
+  }
+
+  /** Starts again on the same ports with no data. `asAnother`: it is another cluster, by its id. */
+  async replace(options: { asAnother: boolean }): Promise<void> {
+    await this.stop();
+    this.#directory = await emptyDirectory();
+    if (options.asAnother) this.#token++;
+    await this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const peer = `http://127.0.0.1:${this.#peerPort}`;
+    const args = [
+      ...['--name', 'test', '--data-dir', this.#directory, '--log-level', 'error', '--unsafe-no-fsync'],
+      ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`],
+      ...['--initial-cluster-token', `test-${this.#token}`, ...this.#flags],
+    ];
+    const child = spawn(this.#binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-4000);
+    });
+    const killOnExit = (): void => void child.kill('SIGKILL');
+    process.once('exit', killOnExit);
+    child.once('exit', () => process.off('exit', killOnExit));
+    await this.#healthy(child, () => said);
+  }
+
+  async #healthy(child: ChildProcess, said: () => string): Promise<void> {
+    const end = performance.now() + PATIENCE;
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`etcd ended with ${child.exitCode}: ${said()}`);
+      if (performance.now() > end) throw new Error(`etcd was not healthy within ${PATIENCE} ms: ${said()}`);
+      try {
+        const response = await fetch(`${this.endpoint}/health`, { signal: AbortSignal.timeout(1000) });
+        if (response.ok) return;
+      } catch {
+        // not listening yet
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function emptyDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'sipcluster-etcd-'));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port is free on 127.0.0.1');
+  return address.port;
+}

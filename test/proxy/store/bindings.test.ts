@@ -1,0 +1,129 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { BindingTable } from '../../../proxy/store/bindings.ts';
+import { encodeBinding } from '../../../proxy/store/codec.ts';
+import { keptUntil, merge } from '../../../proxy/store/merge.ts';
+import type { Binding } from '../../../proxy/store/records.ts';
+import { binding, HOUR, MINUTE, NOW, removed, stamp, versions } from './records.ts';
+
+describe('binding table', () => {
+  const table = (limit = 1000): BindingTable => new BindingTable(limit);
+  const phone = (n: number, part: Partial<Binding> = {}): Binding => {
+    const contact = `sip:alice@10.0.0.${n}:5060`;
+    return binding({ id: contact, contact, stamp: stamp({ first: NOW + n }), ...part });
+  };
+
+  it("finds an AOR's bindings, the last one registered first", () => {
+    const bindings = table();
+    for (const n of [1, 3, 2]) bindings.take(phone(n), 0, NOW);
+    bindings.take(binding({ aor: 'bob@example.com' }), 0, NOW);
+    expect(bindings.ofAor('alice@example.com', NOW)).to.deep.equal([phone(3), phone(2), phone(1)]);
+    expect(bindings.ofAor('carol@example.com', NOW)).to.deep.equal([]);
+  });
+
+  it('finds bindings by a contact that is equal though written otherwise', () => {
+    const bindings = table();
+    bindings.take(binding({ contact: 'sip:%61lice@Example.COM;ob;transport=TCP' }), 0, NOW);
+    expect(bindings.ofContact('sip:alice@example.com;transport=tcp', NOW)).to.have.length(1);
+    expect(bindings.ofContact('sip:alice@example.com', NOW)).to.deep.equal([]);
+    expect(bindings.ofContact('sip:alice@example.com:5060;transport=tcp', NOW)).to.deep.equal([]);
+    expect(bindings.ofContact('no uri', NOW)).to.deep.equal([]);
+  });
+
+  it('finds a binding by its contact of now, not by one it had', () => {
+    const bindings = table();
+    const id = '<urn:uuid:1>;1';
+    bindings.take(binding({ id, contact: 'sip:alice@10.0.0.1' }), 0, NOW);
+    bindings.take(binding({ id, contact: 'sip:alice@10.0.0.2', stamp: stamp({ cseq: 2 }) }), 0, NOW);
+    expect(bindings.ofContact('sip:alice@10.0.0.1', NOW)).to.deep.equal([]);
+    expect(bindings.ofContact('sip:alice@10.0.0.2', NOW)).to.have.length(1);
+  });
+
+  it('shows neither tombstones nor what expired', () => {
+    const bindings = table();
+    bindings.take(phone(1, { expires: NOW + MINUTE }), 0, NOW);
+    bindings.take(removed({ expires: NOW + HOUR }), 0, NOW);
+    expect(bindings.ofAor('alice@example.com', NOW)).to.have.length(1);
+    expect(bindings.ofAor('alice@example.com', NOW + MINUTE)).to.deep.equal([]);
+    expect(bindings.ofContact('sip:alice@10.0.0.1:5060', NOW + MINUTE)).to.deep.equal([]);
+  });
+
+  it('counts live ones and forgets each when it need not be remembered', () => {
+    const bindings = table();
+    bindings.take(phone(1, { expires: NOW + 5000 }), 0, NOW);
+    bindings.take(phone(2, { expires: NOW + 5000 }), 0, NOW);
+    bindings.take(phone(2, { expires: NOW + 9000, stamp: stamp({ first: NOW + 2, cseq: 2 }) }), 0, NOW);
+    expect([bindings.live, bindings.size]).to.deep.equal([2, 2]);
+    bindings.expire(NOW + 5000);
+    expect([bindings.live, bindings.size]).to.deep.equal([1, 2]);
+    bindings.expire(NOW + 9000);
+    expect([bindings.live, bindings.size]).to.deep.equal([0, 2]);
+    bindings.expire(NOW + 5000 + MINUTE);
+    expect([bindings.live, bindings.size]).to.deep.equal([0, 1]);
+    bindings.expire(NOW + 9000 + MINUTE);
+    expect(bindings.size).to.equal(0);
+    expect([...bindings.entries()]).to.deep.equal([]);
+  });
+
+  it('does not stay long over one call when very many expire at once', () => {
+    const bindings = table(100_000);
+    for (let i = 0; i < 25_000; i++) bindings.take(binding({ aor: `u${i}@example.com`, id: `${i}`, contact: `sip:${i}@h` }), 0, NOW);
+    bindings.expire(NOW + HOUR);
+    expect(bindings.live).to.equal(5000);
+    bindings.expire(NOW + HOUR);
+    expect(bindings.live).to.equal(0);
+  });
+
+  it('takes nothing that need not be remembered', () => {
+    expect(table().take(binding({ expires: NOW - MINUTE }), 0, NOW)).to.equal(undefined);
+  });
+
+  it('makes room by the tombstones that go first, and refuses new bindings where there are none', () => {
+    const bindings = table(3);
+    bindings.take(removed({ id: 'late', expires: NOW + 2 * HOUR }), 0, NOW);
+    bindings.take(removed({ id: 'soon', expires: NOW + HOUR }), 0, NOW);
+    bindings.take(phone(1), 0, NOW);
+    expect(bindings.take(phone(2), 0, NOW)).to.not.equal(undefined);
+    expect([...bindings.entries()].map((e) => e.binding.id)).to.include('late').and.not.include('soon');
+    expect(bindings.take(phone(3), 0, NOW)).to.not.equal(undefined);
+    expect(bindings.take(phone(4), 0, NOW)).to.equal(undefined);
+    expect([bindings.size, bindings.evicted, bindings.refused]).to.deep.equal([3, 2, 1]);
+    expect(bindings.take(phone(1, { stamp: stamp({ first: NOW + 1, cseq: 2 }) }), 0, NOW), 'a refresh').to.not.equal(undefined);
+  });
+
+  it('is equal whatever the order in which versions of several stores came, and counts right', () => {
+    const ids = fc.constantFrom('a', 'b', 'c');
+    const all = fc.array(fc.tuple(versions(), ids, fc.nat(2)), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(
+        all.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
+        ([list, mixed]) => {
+          const tables = [list, mixed].map((order) => {
+            const bindings = table();
+            for (const [version, id, origin] of order) bindings.take({ ...version, id }, origin, NOW);
+            return bindings;
+          });
+          const [one, other] = tables.map((t) => [...t.entries()].map((e) => `${e.binding.id} ${encodeBinding(e.binding)}`).toSorted());
+          expect(one).to.deep.equal(other);
+          for (const t of tables) {
+            const entries = [...t.entries()];
+            expect(t.live).to.equal(entries.filter((e) => e.binding.removed !== true).length);
+            expect(t.size).to.equal(entries.length);
+            for (const contact of ['sip:alice@10.0.0.1:5060', 'sip:alice@10.0.0.2:5060']) {
+              expect(t.ofContact(contact, NOW).length).to.equal(entries.filter((e) => e.binding.contact === contact).length);
+            }
+            t.expire(NOW + 4 * HOUR);
+            t.expire(NOW + 4 * HOUR);
+            expect([t.size, t.live]).to.deep.equal([0, 0]);
+          }
+          const expected = list.filter(([, id]) => id === 'a').map(([version]) => ({ ...version, id: 'a' }));
+          if (expected.length > 0) {
+            const whole = expected.reduce(merge);
+            expect(one?.[0]).to.equal(`a ${encodeBinding(whole)}`);
+            expect(keptUntil(whole)).to.be.greaterThan(NOW);
+          }
+        },
+      ),
+    );
+  });
+});

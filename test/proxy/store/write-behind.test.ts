@@ -1,0 +1,134 @@
+import { expect } from 'chai';
+import { StoreError, type Life, type Store } from '../../../proxy/store/store.ts';
+import { WriteBehind } from '../../../proxy/store/write-behind.ts';
+import { silent } from './records.ts';
+
+/** A store whose writes the test lets succeed or fail, one by one. */
+class Slow implements Store {
+  readonly geoLocation = 'dc1';
+  readonly asked: string[] = [];
+  readonly #open: { resolve(): void; reject(error: Error): void }[] = [];
+
+  follow(): void {}
+  put(key: string, value: string, _life?: Life): Promise<void> {
+    return this.#ask(`put ${key} ${value}`);
+  }
+  remove(key: string, held?: string): Promise<void> {
+    return this.#ask(`remove ${key}${held === undefined ? '' : ` ${held}`}`);
+  }
+  create(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+  async answer(reason = ''): Promise<void> {
+    const { resolve, reject } = this.#open.shift() ?? expect.fail('nothing was asked');
+    if (reason === '') resolve();
+    else reject(new StoreError(reason, 'by the test'));
+    await new Promise((done) => setImmediate(done));
+  }
+  #ask(what: string): Promise<void> {
+    this.asked.push(what);
+    return new Promise((resolve, reject) => this.#open.push({ resolve, reject }));
+  }
+}
+
+describe('write-behind', () => {
+  let store: Slow;
+  let writes: WriteBehind;
+  let done: string[];
+
+  beforeEach(() => {
+    store = new Slow();
+    writes = new WriteBehind({ store, limit: 3, log: silent });
+    done = [];
+  });
+  const put = (key: string, value: string): void => {
+    void writes.put(key, value, undefined).then(() => done.push(`${key} ${value}`));
+  };
+
+  it('writes at once and settles at the commit', async () => {
+    put('a', '1');
+    expect(store.asked).to.deep.equal(['put a 1']);
+    expect(done).to.deep.equal([]);
+    await store.answer();
+    expect(done).to.deep.equal(['a 1']);
+    expect(writes.size).to.equal(0);
+  });
+
+  it('writes again what changed on its way, once, and settles all then', async () => {
+    put('a', '1');
+    put('a', '2');
+    put('a', '3');
+    await store.answer();
+    expect(done).to.deep.equal([]);
+    expect(store.asked).to.deep.equal(['put a 1', 'put a 3']);
+    await store.answer();
+    expect(done).to.deep.equal(['a 1', 'a 2', 'a 3']);
+  });
+
+  it('keeps what failed and tries it again when told to, the last of each key', async () => {
+    put('a', '1');
+    put('b', '1');
+    await store.answer('Unreachable');
+    await store.answer('Deadline');
+    put('a', '2');
+    expect(store.asked).to.have.length(2);
+    writes.retry();
+    expect(store.asked.slice(2).toSorted()).to.deep.equal(['put a 2', 'put b 1']);
+    await store.answer();
+    await store.answer();
+    expect(done.toSorted()).to.deep.equal(['a 1', 'a 2', 'b 1']);
+    expect(writes.counters.writesRetried).to.equal(2);
+  });
+
+  it('gives up what the store refuses for good, and nothing else', async () => {
+    put('a', '1');
+    put('b', '1');
+    await store.answer('Refused');
+    expect(done).to.deep.equal(['a 1']);
+    expect(writes.size).to.equal(1);
+    expect(writes.counters.writesRefused).to.equal(1);
+  });
+
+  it('is bounded, and says that it overflowed', async () => {
+    for (const key of ['a', 'b', 'c', 'd']) put(key, '1');
+    expect(store.asked).to.have.length(3);
+    expect(writes.overflowed).to.equal(true);
+    expect(writes.counters.writesOverflowed).to.equal(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done, 'no one waits for what is not queued').to.deep.equal(['d 1']);
+  });
+
+  it('calls back what is not on its way yet', async () => {
+    put('a', '1');
+    await store.answer('Unreachable');
+    writes.cancel('a');
+    writes.retry();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(store.asked).to.have.length(1);
+    expect(done).to.deep.equal(['a 1']);
+  });
+
+  it('removes after it put, on condition where told so', async () => {
+    put('a', '1');
+    writes.remove('a');
+    writes.remove('b', 'old');
+    expect(store.asked).to.deep.equal(['put a 1', 'remove b old']);
+    await store.answer();
+    expect(store.asked).to.deep.equal(['put a 1', 'remove b old', 'remove a']);
+  });
+
+  it('tells when all is written, or that it can not be', async () => {
+    let drained = 0;
+    put('a', '1');
+    void writes.drained().then(() => drained++);
+    await store.answer();
+    expect(drained).to.equal(1);
+    put('a', '2');
+    void writes.drained().then(() => drained++);
+    await store.answer('Unreachable');
+    expect(drained).to.equal(2);
+  });
+});
