@@ -1,0 +1,291 @@
+import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Logger as Log } from 'pino';
+import { startAdmin } from './admin.ts';
+import type { ProxyConfig } from './config.ts';
+import { Core } from './routing/core.ts';
+import { Identity } from './routing/identity.ts';
+import { transportOf, type Reach } from './routing/way.ts';
+import { parseUri } from './sip/uri.ts';
+import { openStore } from './store/open.ts';
+import type { ProxyAddress, ProxyRecord } from './store/records.ts';
+import { Replica } from './store/replica.ts';
+import type { Store } from './store/store.ts';
+import { TransactionLayer } from './transaction/layer.ts';
+import { TimerWheel } from './transaction/timers.ts';
+import { Cidrs } from './transport/cidr.ts';
+import type { Hop } from './transport/hop.ts';
+import { Resolver } from './transport/resolve.ts';
+import { Transports } from './transport/transports.ts';
+import { Pinger } from './upstream/pinger.ts';
+import { Upstreams } from './upstream/upstreams.ts';
+import type { ProxyStatus, RegistrationView } from './status.ts';
+
+export interface ProxyOptions {
+  readonly log: Log;
+  /** Hash of the configuration's file. */
+  readonly hash: string;
+  /** Where the stores come from, if not from the configuration's endpoints: one process with all proxies in it. */
+  readonly stores?: (geoLocation: string) => Store;
+  /** Opens POST /block on the admin port, which cuts links for tests and the demo. */
+  readonly testing?: boolean;
+}
+
+export interface RunningProxy {
+  readonly name: string;
+  readonly addresses: readonly ProxyAddress[];
+  /** The admin port's URL. */
+  readonly admin: string;
+  status(): ProxyStatus;
+  reconfigure(config: ProxyConfig, hash: string): void;
+  /** A newer configuration was refused: published, so that whoever wrote it learns why. */
+  refuse(hash: string, why: string): void;
+  block(addresses: ReadonlySet<string>): void;
+  /** In order: no new work, what is in flight ends, sockets, presence, store. */
+  close(): Promise<void>;
+}
+
+/** The wheel's step and the longest that an answer waits for its turn, ms. */
+const TICK = 10;
+const HEARTBEAT = 5000;
+/** How long close() waits for transactions that are still open, ms. */
+const FINISH = 2000;
+
+/** One proxy: store, servers, sockets and the core between them. Rejects, with nothing left open, if a socket can't be bound. */
+export async function startProxy(config: ProxyConfig, options: ProxyOptions): Promise<RunningProxy> {
+  const { log } = options;
+  const now = Date.now;
+  const boot = randomBytes(6).toString('base64url');
+  const timers = new TimerWheel(now());
+  let current = config;
+  let configuration: ProxyRecord['configuration'] = { hash: options.hash };
+
+  const transports = new Transports({
+    log,
+    now,
+    user: {
+      message: (text, from) => core.receive(text, from),
+      malformed: (error, from) => core.malformed(error, from),
+      failed: (hop, error) => {
+        log.debug({ to: `${hop.transport} ${hop.address}:${hop.port}`, err: error }, 'send failed');
+        layer.transportError(hop);
+      },
+      closed: (connection) => core.flows.release(connection),
+    },
+  });
+  const advertise = config.place.advertise ?? config.place.address;
+  await transports.listen(
+    config.listeners.map((listener) => ({
+      transport: listener.transport,
+      port: listener.port,
+      side: listener.side,
+      address: config.place.address,
+      advertisedAddress: listener.side === 'Internal' ? (config.place.internal ?? advertise) : advertise,
+    })),
+  );
+  const addresses: ProxyAddress[] = transports.listeners.map((listener) => ({
+    transport: listener.transport,
+    address: config.place.internal ?? listener.advertisedAddress,
+    port: listener.advertisedPort,
+    side: listener.side,
+  }));
+
+  const stores = config.stores.map((store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now }));
+  const [own, ...others] = stores;
+  if (own === undefined) throw new Error('the configuration names no store for this geo-location');
+  const replica = new Replica({ proxy: config.place.name, own, others, now, log });
+
+  const resolver = new Resolver({ now, log });
+  const pinger = new Pinger({
+    localAddress: config.place.address,
+    log,
+    done: (member, result) => upstreams.pinged(member, result),
+  });
+  const upstreams = new Upstreams({
+    geoLocation: config.geoLocation,
+    servers: config.servers,
+    oosCheck: config.oosCheck,
+    now,
+    random: Math.random,
+    log,
+    ping: (member, timeout) => pinger.ping(member, timeout),
+    resolve: (host, port, transport) => resolver.resolve(host, port, transport),
+    onSwitch: (pair, from, to) => {
+      log.info({ pair: pair.name, from: from?.role ?? 'none', to: to?.role ?? 'none' }, 'pair switched');
+      core.pairSwitched(pair, to);
+      if (from !== undefined) transports.closeTo(from.address, from.port);
+    },
+    onChange: () => publishHealth(),
+    forget: (member) => pinger.forget(member),
+  });
+
+  const reach: Reach = {
+    proxy: config.place.name,
+    boot,
+    proxies: replica.proxies,
+    connection: (number) => transports.connection(number),
+    hop: (transport, address, port, connection) => {
+      const listener = transports.listener(transport, isIP(address) === 6 ? 6 : 4);
+      if (listener === undefined) return undefined;
+      if (connection !== undefined) return { transport, address, port, listener, connection };
+      return transports.hop(transport, address, port, listener);
+    },
+  };
+  const identify = (): Identity => new Identity(current, transports.listeners, replica.proxies.values());
+  const trusted = () => ({ sbcs: Cidrs.of(current.trust.sbcs), servers: Cidrs.of(current.trust.servers) });
+  const core = new Core({
+    config,
+    boot,
+    log,
+    now,
+    random: Math.random,
+    timers,
+    replica,
+    upstreams,
+    identity: identify(),
+    trust: trusted(),
+    outside: {
+      send: (text, hop) => transports.send(text, hop),
+      resolve: async (uri) => {
+        const { host, port } = parseUri(uri);
+        const transport = transportOf(uri);
+        const targets = await resolver.resolve(host, port, transport);
+        return targets.map((target) => reach.hop(target.transport, target.address, target.port)).filter((hop): hop is Hop => hop !== undefined);
+      },
+      reach,
+    },
+  });
+  const layer = new TransactionLayer({ send: (text, hop) => transports.send(text, hop), now, timers, user: core, log });
+  core.attach(layer);
+
+  let known = new Set<string>();
+  replica.onProxies(() => {
+    core.identity = identify();
+    for (const name of known) if (!replica.proxies.has(name)) core.proxyGone(name);
+    known = new Set(replica.proxies.keys());
+  });
+  replica.onHealth((record) => {
+    if (record.proxy !== config.place.name) upstreams.hint(record);
+  });
+
+  let state: ProxyRecord['state'] = 'Starting';
+  const publishProxy = (): void => {
+    const counts = replica.counts(now());
+    replica.publishProxy({
+      name: config.place.name,
+      geoLocation: config.geoLocation,
+      state,
+      boot,
+      addresses,
+      admin: admin.url,
+      configuration,
+      counts: { registrations: counts.bindings, calls: counts.calls },
+      keys: replica.keys.ids(),
+    });
+  };
+  const publishHealth = (): void => {
+    if (!replica.ready) return;
+    const at = now();
+    replica.publishHealth({ proxy: config.place.name, geoLocation: config.geoLocation, at, pairs: upstreams.health(at) });
+  };
+
+  const status = (): ProxyStatus => ({
+    name: config.place.name,
+    geoLocation: config.geoLocation,
+    state,
+    boot,
+    addresses,
+    configuration,
+    counts: { ...countsNow(), transactions: layer.counts.clients + layer.counts.servers },
+    stores: replica.stores,
+    pairs: upstreams.health(now()),
+    proxies: [...replica.proxies.keys()].sort(),
+    ready: replica.ready ? { ok: true } : { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` },
+    counters: { ...core.counts, ...transports.counters },
+  });
+  const countsNow = (): { registrations: number; calls: number } => {
+    const { bindings, calls } = replica.counts(now());
+    return { registrations: bindings, calls };
+  };
+  const registrations = (aor: string | undefined): RegistrationView[] => {
+    const views: RegistrationView[] = [];
+    for (const binding of replica.allBindings(now())) {
+      if (aor !== undefined && binding.aor !== aor) continue;
+      views.push({
+        aor: binding.aor,
+        contact: binding.contact,
+        transport: binding.transport,
+        source: `${binding.sourceAddress}:${binding.sourcePort}`,
+        expires: new Date(binding.expires).toISOString(),
+        geoLocation: binding.geoLocation,
+        ...(binding.owner === undefined ? {} : { owner: binding.owner }),
+        ...(binding.instance === undefined ? {} : { instance: binding.instance }),
+      });
+    }
+    return views;
+  };
+  const block = (blocked: ReadonlySet<string>): void => transports.block(blocked);
+  const admin = await startAdmin({
+    address: config.place.address,
+    port: config.admin.port,
+    log,
+    status,
+    registrations,
+    ...(options.testing === true ? { block } : {}),
+  });
+
+  replica.onReady(() => {
+    state = 'Ready';
+    upstreams.start(replica.health.values());
+    publishProxy();
+    publishHealth();
+    log.info({ name: config.place.name, registrations: replica.counts(now()).bindings }, 'proxy ready');
+  });
+  replica.start();
+
+  const tick = setInterval(() => {
+    const at = now();
+    timers.advance(at);
+    upstreams.tick(at);
+  }, TICK);
+  const housekeeping = setInterval(() => replica.expire(now()), 1000);
+  const heartbeat = setInterval(() => {
+    if (!replica.ready) return;
+    publishHealth();
+    publishProxy();
+  }, HEARTBEAT);
+
+  return {
+    name: config.place.name,
+    addresses,
+    admin: admin.url,
+    status,
+    block,
+    reconfigure(next, hash) {
+      current = next;
+      configuration = { hash };
+      core.reconfigure(next, identify(), trusted());
+      upstreams.reconfigure(next.servers, next.oosCheck);
+      log.info({ hash }, 'configuration changed');
+      if (replica.ready) publishProxy();
+    },
+    refuse(hash, why) {
+      configuration = { ...configuration, refused: { hash, why } };
+      if (replica.ready) publishProxy();
+    },
+    async close() {
+      state = 'Draining';
+      core.draining = true;
+      if (replica.ready) publishProxy();
+      clearInterval(heartbeat);
+      clearInterval(housekeeping);
+      const end = now() + FINISH;
+      while (core.unanswered > 0 && now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      clearInterval(tick);
+      pinger.close();
+      await transports.close();
+      await replica.close();
+      await admin.close();
+    },
+  };
+}

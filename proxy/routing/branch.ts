@@ -1,0 +1,61 @@
+import { fnv1a } from '../hash.ts';
+
+const COOKIE = 'z9hG4bK';
+const NAME_LENGTH = 7;
+
+/**
+ * Branches of one proxy (RFC 3261 16.6 step 8, 16.11): a keyed hash of what identifies the request and where it goes,
+ * so that every fork and try differs, a retransmission after a restart matches, and another proxy of the shard can
+ * write the same one. They name their proxy, so that a response which reaches another proxy can be handed over.
+ */
+export class Branches {
+  readonly #prefix: string;
+  readonly #seedA: number;
+  readonly #seedB: number;
+
+  constructor(shard: string, proxy: string) {
+    this.#prefix = `${COOKIE}${proxyName(proxy)}`;
+    this.#seedA = fnv1a(shard);
+    this.#seedB = fnv1a(shard, 0x9747b28c);
+  }
+
+  /** `viaBranch` and `sentBy` are those of the received top Via; `target` is where this copy goes; `attempt` counts tries. */
+  branch(viaBranch: string, sentBy: string, callId: string, cseq: number, target: string, attempt: number): string {
+    let a = this.#seedA;
+    let b = this.#seedB;
+    a = fnv1a(viaBranch, a);
+    b = fnv1a(sentBy, Math.imul(a ^ b, 0x85ebca6b));
+    a = fnv1a(callId, a ^ cseq);
+    b = fnv1a(target, b ^ a);
+    a = finish(Math.imul(a ^ attempt, 0xc2b2ae35) ^ (b >>> 15));
+    b = finish(b ^ Math.imul(attempt + 1, 0x27d4eb2f) ^ a);
+    return `${this.#prefix}${text36(a)}${text36(b)}`;
+  }
+
+  /** Whether this proxy wrote the branch. */
+  isOurs(branch: string): boolean {
+    return branch.startsWith(this.#prefix);
+  }
+}
+
+/** How a branch names its proxy: 7 characters of a hash of the proxy's name. */
+export function proxyName(proxy: string): string {
+  return text36(fnv1a(proxy));
+}
+
+/** The part of a branch that names the proxy which wrote it; undefined when no proxy of ours did. */
+export function proxyOf(branch: string): string | undefined {
+  const end = COOKIE.length + NAME_LENGTH;
+  return branch.length === end + 2 * NAME_LENGTH && branch.startsWith(COOKIE) ? branch.slice(COOKIE.length, end) : undefined;
+}
+
+function finish(value: number): number {
+  let h = value;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+function text36(value: number): string {
+  return value.toString(36).padStart(NAME_LENGTH, '0');
+}

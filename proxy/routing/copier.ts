@@ -1,0 +1,110 @@
+import type { ProxyConfig } from '../config.ts';
+import type { ClientTransaction } from '../transaction/client-transaction.ts';
+import type { Hop } from '../transport/hop.ts';
+import type { Member } from '../upstream/pair.ts';
+import { Branches } from './branch.ts';
+import type { Core } from './core.ts';
+import type { Copying } from './copying.ts';
+import { forwardRequest, type Names } from './forward.ts';
+import type { Received } from './received.ts';
+import { OPEN, tagHash, type End } from './token.ts';
+import type { Way } from './way.ts';
+
+/** Writes and sends the copies of requests: branch, Record-Route token and hand-over token are put in here. */
+export class Copier {
+  readonly #core: Core;
+  readonly #branches: Branches;
+  #names: Names;
+
+  constructor(core: Core, config: ProxyConfig) {
+    this.#core = core;
+    const { namespace, cluster, switch: name, dn, place } = config;
+    this.#branches = new Branches(`${namespace}/${cluster}/${name}/${dn}`, place.name);
+    this.#names = namesOf(config);
+  }
+
+  reconfigure(config: ProxyConfig): void {
+    this.#names = namesOf(config);
+  }
+
+  /** `startedAt`: since when Timer B or F counts, if not from now. */
+  send(copy: Copying, hop: Hop, way: Way | undefined, attempt: number, startedAt: number | undefined): ClientTransaction {
+    const { received, callerEnd } = copy.context;
+    const branch = this.#branch(received, hop, way, attempt);
+    const text = this.#text(received, hop, way, callerEnd, branch);
+    return this.#core.layer.send(text, branch, received.message.method, hop, copy, startedAt);
+  }
+
+  /** A copy that no transaction belongs to: the ACK of a 2xx (RFC 3261 16.11). */
+  sendStateless(received: Received, hop: Hop, way: Way | undefined): void {
+    this.#core.outside.send(this.#text(received, hop, way, undefined, this.#branch(received, hop, way, 1)), hop);
+  }
+
+  /** Whether this proxy wrote the branch. */
+  isOurs(branch: string): boolean {
+    return this.#branches.isOurs(branch);
+  }
+
+  hopToMember(member: Member): Hop | undefined {
+    return member.address === '' ? undefined : this.#core.reach.hop(member.transport, member.address, member.port);
+  }
+
+  /** Looks up the names of a way and tells the copy. */
+  resolve(way: Way, copy: Copying): void {
+    this.#core.outside.resolve(way.uri ?? '').then(
+      (hops) => copy.resolved(hops.map((hop) => ({ ...way, hop }))),
+      (error: unknown) => {
+        this.#unresolved(way, error);
+        copy.resolved([]);
+      },
+    );
+  }
+
+  /** As resolve(), for what is sent without state. */
+  resolveStateless(received: Received, way: Way): void {
+    this.#core.outside.resolve(way.uri ?? '').then(
+      ([hop]) => {
+        if (hop !== undefined) this.sendStateless(received, hop, way);
+      },
+      (error: unknown) => this.#unresolved(way, error),
+    );
+  }
+
+  #unresolved(way: Way, error: unknown): void {
+    this.#core.counts.unresolved++;
+    this.#core.log.info({ uri: way.uri, err: error }, 'next hop could not be resolved');
+  }
+
+  #branch(received: Received, hop: Hop, way: Way | undefined, attempt: number): string {
+    const { message } = received;
+    const { via } = message;
+    const key = via.branch === '' ? message.method : via.branch;
+    return this.#branches.branch(key, via.host, message.callId, message.cseq, way?.requestUri ?? hop.address, attempt);
+  }
+
+  #text(received: Received, hop: Hop, way: Way | undefined, callerEnd: End | undefined, branch: string): string {
+    const core = this.#core;
+    const { message } = received;
+    const now = core.now();
+    let recordRoute: string | undefined;
+    if (callerEnd !== undefined) {
+      const callee = way?.end ?? OPEN;
+      const token = { use: 'dialog', caller: callerEnd, callee, callerTag: tagHash(message.fromTag) } as const;
+      recordRoute = core.signer.sign(token, message.callId, now);
+      if (recordRoute === undefined) core.counts.noKey++;
+    }
+    let routes = way?.routes;
+    if (way?.handover !== undefined) {
+      core.counts.handedOver++;
+      const token = { use: 'handover', caller: OPEN, callee: way.handover.end, callerTag: 0 } as const;
+      const transport = hop.transport === 'UDP' ? '' : `;transport=${hop.transport.toLowerCase()}`;
+      const host = hop.address.includes(':') ? `[${hop.address}]` : hop.address;
+      routes = [`<sip:${core.signer.sign(token, message.callId, now) ?? 'none'}@${host}:${hop.port}${transport};lr>`];
+    }
+    return forwardRequest(received, { hop, branch, uri: way?.requestUri, recordRoute, routes }, this.#names);
+  }
+}
+
+function namesOf(config: ProxyConfig): Names {
+  return { recordRouteHost: config.recordRoute === 'Address' ? undefined : (config.fqdn?.srv ?? config.fqdn?.a) };
+}

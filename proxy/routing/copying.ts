@@ -1,0 +1,266 @@
+import type { Message } from '../sip/message.ts';
+import type { ClientOwner, ClientTransaction } from '../transaction/client-transaction.ts';
+import { Timer } from '../transaction/timers.ts';
+import type { Hop } from '../transport/hop.ts';
+import type { Member, Pair } from '../upstream/pair.ts';
+import type { ResponseContext } from './response-context.ts';
+import { pairEnd } from './token.ts';
+import type { Way } from './way.ts';
+
+/** How long a request inside the dialogs of a pair without an active member waits for one, ms. */
+const WAIT_FOR_MEMBER = 16_000;
+
+/** Where one copy of a request is to go: a pair, whichever of its members is active, or one of several ways. */
+export interface Target {
+  readonly pair: Pair | undefined;
+  /** It waits for this pair; an unpinned one may go to another. */
+  readonly pinned: boolean;
+  readonly ways: readonly Way[];
+}
+
+/**
+ * One copy of a request on its way: the tries that it takes to get an answer. It follows its pair's active member, and
+ * takes the next way when one fails.
+ */
+export class Copying implements ClientOwner {
+  readonly context: ResponseContext;
+  target: Target;
+  pending = true;
+  /** The core's: among those that follow the same pair, or were handed to the same proxy. */
+  pendingIn: Set<Copying> | undefined;
+  #attempt = 0;
+  #way = 0;
+  #transaction: ClientTransaction | undefined;
+  /** The try before the pair switched: it may still be answered. */
+  #earlier: ClientTransaction | undefined;
+  #ringing = false;
+  #triedOther = false;
+  #waiting: WaitForMember | undefined;
+
+  constructor(context: ResponseContext, target: Target) {
+    this.context = context;
+    this.target = target;
+  }
+
+  start(): void {
+    const { pair } = this.target;
+    if (pair === undefined || this.target.ways.length > 0) {
+      this.#nextWay();
+      return;
+    }
+    this.context.core.pending.add(pair, this);
+    const member = pair.active;
+    if (member !== undefined) this.#toMember(member);
+    else if (this.target.pinned) this.#wait();
+    else this.#fail(503, undefined);
+  }
+
+  /** The pair's active member changed: what had no answer yet goes to the new one, once. */
+  switched(member: Member): void {
+    if (!this.pending || this.#ringing || this.context.cancelled) return;
+    const { core } = this.context;
+    if (this.#waiting !== undefined) {
+      core.timers.cancel(this.#waiting);
+      this.#waiting = undefined;
+      core.counts.waitedForMember++;
+      this.#toMember(member);
+      return;
+    }
+    if (this.#earlier !== undefined || this.#transaction === undefined) return;
+    if (this.#transaction.hop.address === member.address && this.#transaction.hop.port === member.port) return;
+    this.#earlier = this.#transaction;
+    core.counts.resentAtSwitch++;
+    this.#toMember(member);
+  }
+
+  /** The proxy that this copy was handed to is gone. */
+  peerGone(): void {
+    if (!this.pending || this.#ringing) return;
+    this.#transaction?.abandon();
+    this.#nextWay();
+  }
+
+  cancel(): void {
+    if (!this.pending) return;
+    if (this.#waiting !== undefined) {
+      this.context.core.timers.cancel(this.#waiting);
+      this.#waiting = undefined;
+      this.#fail(487, undefined);
+      return;
+    }
+    if (this.context.received.message.method !== 'INVITE') return;
+    this.#transaction?.cancel();
+    this.#earlier?.cancel();
+  }
+
+  response(transaction: ClientTransaction, message: Message): void {
+    const status = message.status;
+    const { core } = this.context;
+    if (status < 200) {
+      if (status === 100 || !this.pending) return;
+      this.#ringing = true;
+      core.pending.release(this);
+      this.context.provisional(message);
+      return;
+    }
+    if (status < 300) {
+      this.#finish();
+      this.context.success(this, message);
+      return;
+    }
+    if (!this.pending) return;
+    if (transaction === this.#earlier) this.#earlier = undefined;
+    else if (status === 482 && this.#earlier !== undefined) {
+      // the backup has this request already, from the primary: that one's answer counts
+      core.counts.mergedAtSwitch++;
+      this.#transaction = this.#earlier;
+      this.#earlier = undefined;
+      return;
+    }
+    if (status === 430) {
+      core.counts.flowFailed++;
+      this.#nextWay();
+    } else if (status === 503 && this.#mayTryOther()) this.#toOtherPair(message);
+    else this.#fail(status, message);
+  }
+
+  timeout(): void {
+    if (!this.pending) return;
+    if (this.#mayTryOther()) this.#toOtherPair(undefined);
+    else if (this.target.ways.length > this.#way) this.#nextWay();
+    else this.#fail(408, undefined);
+  }
+
+  unreachable(transaction: ClientTransaction): void {
+    if (!this.pending) return;
+    const { core } = this.context;
+    const { pair } = this.target;
+    if (transaction === this.#earlier) {
+      this.#earlier = undefined;
+      return;
+    }
+    if (pair === undefined || this.target.ways.length > 0) {
+      this.#nextWay();
+      return;
+    }
+    if (this.#earlier !== undefined) {
+      this.#transaction = this.#earlier;
+      this.#earlier = undefined;
+      return;
+    }
+    this.#transaction = undefined;
+    core.memberUnreachable(pair, transaction.hop);
+    if (this.#transaction !== undefined || !this.pending) return;
+    const member = pair.active;
+    const other = member !== undefined && (member.address !== transaction.hop.address || member.port !== transaction.hop.port);
+    if (other && this.#attempt < 3) this.#toMember(member);
+    else if (this.target.pinned) this.#wait();
+    else if (!this.#triedOther) this.#toOtherPair(undefined);
+    else this.#fail(503, undefined);
+  }
+
+  /** Nobody became active in time. */
+  waitedLongEnough(): void {
+    this.#waiting = undefined;
+    this.context.core.counts.waitedInVain++;
+    this.#fail(503, undefined);
+  }
+
+  #wait(): void {
+    const { core } = this.context;
+    this.#waiting = new WaitForMember(this);
+    core.timers.schedule(this.#waiting, this.context.startedAt + WAIT_FOR_MEMBER);
+  }
+
+  #toMember(member: Member): void {
+    const { core } = this.context;
+    const hop = core.copier.hopToMember(member);
+    if (hop === undefined) {
+      this.#fail(503, undefined);
+      return;
+    }
+    const { pair } = this.target;
+    // another try has only what the first left of Timer B or F
+    this.#send(hop, pair === undefined ? undefined : { hop, end: pairEnd(pair.name, pair.geoLocation) });
+  }
+
+  #mayTryOther(): boolean {
+    const { message } = this.context.received;
+    return (
+      this.target.pair !== undefined &&
+      !this.target.pinned &&
+      !this.#ringing &&
+      !this.#triedOther &&
+      !this.context.cancelled &&
+      message.method === 'INVITE' &&
+      message.toTag === ''
+    );
+  }
+
+  /** A new call that one pair would not take is offered to one other. */
+  #toOtherPair(refusal: Message | undefined): void {
+    this.#triedOther = true;
+    const { core } = this.context;
+    const other = core.otherPair(this.context, this.target.pair);
+    core.pending.release(this);
+    if (other === undefined) {
+      this.#fail(refusal === undefined ? 503 : refusal.status, refusal);
+      return;
+    }
+    core.counts.triedOtherPair++;
+    this.#transaction?.abandon();
+    this.#transaction = undefined;
+    this.#earlier = undefined;
+    this.target = other;
+    this.start();
+  }
+
+  #nextWay(): void {
+    const { core } = this.context;
+    core.pending.release(this);
+    const way = this.target.ways[this.#way++];
+    if (way === undefined || this.context.cancelled) {
+      this.#fail(this.context.cancelled ? 487 : this.context.received.sender === 'Proxy' ? 430 : 480, undefined);
+      return;
+    }
+    if (way.handover !== undefined) core.pending.add(way.handover.proxy.name, this);
+    if (way.hop !== undefined) this.#send(way.hop, way);
+    else core.copier.resolve(way, this);
+  }
+
+  /** The names of a way were looked up; it takes the place of that way. */
+  resolved(ways: readonly Way[]): void {
+    if (!this.pending) return;
+    const rest = this.target.ways.slice(this.#way);
+    this.target = { ...this.target, ways: [...ways, ...rest] };
+    this.#way = 0;
+    this.#nextWay();
+  }
+
+  #send(hop: Hop, way: Way | undefined): void {
+    this.#attempt++;
+    this.#transaction = this.context.core.copier.send(this, hop, way, this.#attempt, this.#earlier?.startedAt);
+  }
+
+  #fail(status: number, message: Message | undefined): void {
+    this.#finish();
+    this.context.failed(this, status, message);
+  }
+
+  #finish(): void {
+    if (!this.pending) return;
+    this.pending = false;
+    this.context.core.pending.release(this);
+  }
+}
+
+class WaitForMember extends Timer {
+  readonly #copy: Copying;
+  constructor(copy: Copying) {
+    super();
+    this.#copy = copy;
+  }
+  override expire(): void {
+    this.#copy.waitedLongEnough();
+  }
+}

@@ -1,0 +1,36 @@
+/** What the proxy counts: plain numbers, read by /metrics and /status. */
+export function newCounts() {
+  return {
+    requests: 0,
+    responses: 0,
+    unparseable: 0,
+    answeredLocally: 0,
+    callsStarted: 0,
+    callsAnswered: 0,
+    callsFailed: 0,
+    callsEnded: 0,
+    registered: 0,
+    unregistered: 0,
+    registerRefused: 0,
+    commitLate: 0,
+    contactsEvicted: 0,
+    forgedTokens: 0,
+    keepAlives: 0,
+    strayResponses: 0,
+    strayAcks: 0,
+    resentAtSwitch: 0,
+    mergedAtSwitch: 0,
+    waitedForMember: 0,
+    waitedInVain: 0,
+    triedOtherPair: 0,
+    handedOver: 0,
+    flowFailed: 0,
+    timerC: 0,
+    overload: 0,
+    unresolved: 0,
+    noKey: 0,
+    pairSwitches: 0,
+  };
+}
+
+export type Counts = ReturnType<typeof newCounts>;

@@ -1,0 +1,94 @@
+import { Edit } from '../sip/edit.ts';
+import { Header, type HeaderId } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import type { Hop, Listener } from '../transport/hop.ts';
+import { isLoose, type Received } from './received.ts';
+
+/** What differs between one copy of a request and another (RFC 3261 16.6). */
+export interface Copy {
+  readonly hop: Hop;
+  readonly branch: string;
+  /** The Request-URI of this copy; undefined leaves it as it is. */
+  readonly uri?: string | undefined;
+  /** The user part of the Record-Route; undefined: none is added. */
+  readonly recordRoute?: string | undefined;
+  /** Route values to put on top: another proxy's hand-over URI, or a Path. */
+  readonly routes?: readonly string[] | undefined;
+}
+
+export interface Names {
+  /** Host of Record-Route URIs, without port; undefined: this proxy's advertised address. */
+  readonly recordRouteHost: string | undefined;
+}
+
+/**
+ * The text of one copy. What RFC 3261 16.6 does not name leaves byte for byte as it came: header fields in order,
+ * unknown ones and the body included.
+ */
+export function forwardRequest(received: Received, copy: Copy, names: Names): string {
+  const { message } = received;
+  const edit = new Edit(message);
+  let uri = copy.uri ?? (received.uri === message.uri ? undefined : received.uri);
+
+  edit.before(Header.Via, via(copy.hop.listener, copy.branch));
+
+  const maxForwards = message.find(Header.MaxForwards);
+  if (maxForwards < 0) edit.append('Max-Forwards: 70');
+  else edit.replace(maxForwards, String(received.maxForwards - 1));
+
+  if (received.strict) {
+    // a strict router before us moved the target to the end; it is the Request-URI again (RFC 3261 16.4)
+    const rest = message.values(Header.Route).slice(received.ownRoutes, -1);
+    removeAll(edit, message, Header.Route);
+    for (const route of rest) edit.append(`Route: ${route}`);
+  } else for (let i = 0; i < received.ownRoutes; i++) edit.dropFirstValue(Header.Route);
+  if (copy.routes !== undefined) {
+    for (const route of copy.routes) edit.before(Header.Route, `Route: ${route}`);
+  } else if (received.route !== undefined && received.sender !== 'Endpoint' && !isLoose(received.route)) {
+    // 16.6 step 6: a strict router next takes its own URI from the Request-URI and the rest from the Route set
+    const next = received.route;
+    edit.dropFirstValue(Header.Route).append(`Route: <${uri ?? message.uri}>`);
+    uri = next.replace(/^[^<]*<([^>]*)>.*$/, '$1');
+  }
+  if (uri !== undefined && uri !== message.uri) edit.requestUri(uri);
+
+  if (copy.recordRoute !== undefined) {
+    for (const line of recordRoutes(copy.recordRoute, received.from, copy.hop, names)) edit.before(Header.RecordRoute, line);
+  }
+  removeAll(edit, message, Header.XGenesysRoute);
+  // RFC 3325: asserted identities count only between those who trust one another
+  if (received.sender === 'Endpoint') removeAll(edit, message, Header.PAssertedIdentity);
+  return edit.render();
+}
+
+/** A response on its way back: without our Via (RFC 3261 16.7 step 3), else as it came. */
+export function forwardResponse(response: Message): string {
+  return new Edit(response).dropFirstValue(Header.Via).render();
+}
+
+function via(listener: Listener, branch: string): string {
+  const host = listener.advertisedAddress.includes(':') ? `[${listener.advertisedAddress}]` : listener.advertisedAddress;
+  return `Via: SIP/2.0/${listener.transport} ${host}:${listener.advertisedPort};branch=${branch}`;
+}
+
+/** In the order in which they are put on top: towards the sender first, so that the next hop sees its own side's first. */
+function recordRoutes(token: string, from: Hop, to: Hop, names: Names): readonly string[] {
+  const sameSide = from.transport === to.transport && from.address.includes(':') === to.address.includes(':');
+  if (sameSide) return [recordRoute(token, to.listener, names)];
+  // RFC 5658: two, where transport or address family changes, so that either side comes back the way it can
+  return [recordRoute(token, from.listener, names), recordRoute(token, to.listener, names)];
+}
+
+function recordRoute(token: string, listener: Listener, names: Names): string {
+  let host = names.recordRouteHost;
+  if (host === undefined) {
+    const address = listener.advertisedAddress;
+    host = `${address.includes(':') ? `[${address}]` : address}:${listener.advertisedPort}`;
+  }
+  const transport = listener.transport === 'UDP' ? '' : `;transport=${listener.transport.toLowerCase()}`;
+  return `Record-Route: <sip:${token}@${host}${transport};lr>`;
+}
+
+function removeAll(edit: Edit, message: Message, id: HeaderId): void {
+  for (let i = message.find(id); i >= 0; i = message.find(id, i + 1)) edit.remove(i);
+}

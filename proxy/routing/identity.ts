@@ -1,0 +1,60 @@
+import type { ProxyConfig } from '../config.ts';
+import type { Listener } from '../transport/hop.ts';
+import type { ProxyRecord } from '../store/records.ts';
+import type { SipUri } from '../sip/uri.ts';
+
+/**
+ * What is "ours": the DN's domains, the names of its proxies and their addresses, one namespace. Rebuilt when the
+ * configuration or the set of live proxies changes, read for every message.
+ */
+export class Identity {
+  readonly #names = new Set<string>();
+  /** Addresses of this shard's proxies, each with its ports: another program may listen on the same address. */
+  readonly #addresses = new Map<string, Set<number>>();
+  readonly #domains = new Set<string>();
+  readonly #proxyAddresses = new Map<string, ProxyRecord>();
+  readonly #ownName: string;
+
+  constructor(config: ProxyConfig, listeners: readonly Listener[], proxies: Iterable<ProxyRecord>) {
+    this.#ownName = config.place.name;
+    for (const domain of config.domains) {
+      this.#domains.add(domain.toLowerCase());
+      this.#names.add(domain.toLowerCase());
+    }
+    if (config.fqdn?.srv !== undefined) this.#names.add(config.fqdn.srv.toLowerCase());
+    if (config.fqdn?.a !== undefined) this.#names.add(config.fqdn.a.toLowerCase());
+    for (const listener of listeners) {
+      this.#add(listener.address, listener.port);
+      this.#add(listener.advertisedAddress, listener.advertisedPort);
+    }
+    for (const proxy of proxies) {
+      for (const { address, port } of proxy.addresses) {
+        this.#add(address, port);
+        if (proxy.name !== this.#ownName) this.#proxyAddresses.set(address, proxy);
+      }
+    }
+  }
+
+  #add(address: string, port: number): void {
+    const ports = this.#addresses.get(address);
+    if (ports === undefined) this.#addresses.set(address, new Set([port]));
+    else ports.add(port);
+  }
+
+  isOurs(uri: SipUri): boolean {
+    if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return false;
+    if (this.#names.has(uri.host)) return true;
+    const ports = this.#addresses.get(uri.host);
+    return ports !== undefined && ports.has(uri.port === 0 ? (uri.scheme === 'sips' ? 5061 : 5060) : uri.port);
+  }
+
+  /** AORs are ours by domain, and by a proxy's name or address, which is what many phones are given as their domain. */
+  servesAor(uri: SipUri): boolean {
+    return this.#domains.has(uri.host) || this.isOurs(uri);
+  }
+
+  /** The live proxy of this shard at this address, other than this one. */
+  proxyAt(address: string): ProxyRecord | undefined {
+    return this.#proxyAddresses.get(address);
+  }
+}

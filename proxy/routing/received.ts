@@ -1,0 +1,87 @@
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import { param, parseNameAddr } from '../sip/name-addr.ts';
+import { parseUri, type SipUri } from '../sip/uri.ts';
+import type { Hop } from '../transport/hop.ts';
+import type { Member } from '../upstream/pair.ts';
+import type { Identity } from './identity.ts';
+import { looksLikeToken, type Token, type TokenSigner } from './token.ts';
+
+/** By transport identity only, never by a header. */
+export type SenderClass = 'Server' | 'Proxy' | 'Sbc' | 'Endpoint';
+
+/** One request as the routing table sees it: who sent it, and what is left once our own Routes are taken off. */
+export interface Received {
+  readonly message: Message;
+  readonly from: Hop;
+  readonly sender: SenderClass;
+  /** The pair member that sent it, if a pair member did. */
+  readonly member: Member | undefined;
+  /** The Request-URI, a strict router's put back (RFC 3261 16.4). */
+  readonly uri: string;
+  readonly target: SipUri;
+  /** How many Route values at the top are ours and go. */
+  readonly ownRoutes: number;
+  /** Whether the last Route value became the Request-URI, and goes as well. */
+  readonly strict: boolean;
+  /** Valid, from a Record-Route of ours. */
+  readonly token: Token | undefined;
+  /** Valid, from another proxy's hand-over. */
+  readonly handover: Token | undefined;
+  /** A token was there and failed: counted, then treated as absent. */
+  readonly forged: boolean;
+  /** The topmost Route value that is not ours. */
+  readonly route: string | undefined;
+  /** From Max-Forwards; 70 if there is none, as 16.6 step 3 adds. */
+  readonly maxForwards: number;
+}
+
+/** What Routes and Request-URI hold: RFC 3261 16.4, and our tokens in them. */
+export function readRoutes(
+  message: Message,
+  identity: Identity,
+  signer: TokenSigner,
+  now: number,
+): Pick<Received, 'uri' | 'target' | 'ownRoutes' | 'strict' | 'token' | 'handover' | 'forged' | 'route'> {
+  const routes = message.find(Header.Route) < 0 ? NONE : message.values(Header.Route);
+  let uri = message.uri;
+  let target = parseUri(uri);
+  let strict = false;
+  let token: Token | undefined;
+  let handover: Token | undefined;
+  let forged = false;
+
+  const take = (user: string): void => {
+    if (!looksLikeToken(user)) return;
+    const found = signer.verify(user, message.callId, now);
+    if (found === undefined) forged = true;
+    else if (found.use === 'dialog') token ??= found;
+    else handover ??= found;
+  };
+
+  let last = routes.length;
+  if (last > 0 && looksLikeToken(target.user) && identity.isOurs(target)) {
+    // the hop before us was a strict router: it put our Record-Route into the Request-URI and the target last
+    take(target.user);
+    last--;
+    uri = parseNameAddr(routes[last] ?? '').uri;
+    target = parseUri(uri);
+    strict = true;
+  }
+  let own = 0;
+  while (own < last) {
+    const route = parseUri(parseNameAddr(routes[own] ?? '').uri);
+    if (!identity.isOurs(route)) break;
+    take(route.user);
+    own++;
+  }
+  return { uri, target, ownRoutes: own, strict, token, handover, forged, route: own < last ? routes[own] : undefined };
+}
+
+const NONE: readonly string[] = [];
+
+/** Whether a Route value names a loose router (RFC 3261 16.6 step 6). */
+export function isLoose(route: string): boolean {
+  const address = parseNameAddr(route);
+  return param(parseUri(address.uri).params, 'lr') !== undefined;
+}

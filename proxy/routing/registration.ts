@@ -1,0 +1,170 @@
+import { Header } from '../sip/header.ts';
+import { Edit } from '../sip/edit.ts';
+import type { Message } from '../sip/message.ts';
+import { ownText } from '../sip/own-text.ts';
+import { SipError } from '../sip/sip-error.ts';
+import { parseUri } from '../sip/uri.ts';
+import { checkRegister, evictions, grant, type Change } from '../registrar/register.ts';
+import type { Binding, Stamp } from '../store/records.ts';
+import { Timer } from '../transaction/timers.ts';
+import type { Core } from './core.ts';
+import type { ResponseContext } from './response-context.ts';
+
+/** How long a 200 waits for its bindings to be committed, ms. */
+const COMMIT_WAIT = 250;
+
+/**
+ * One REGISTER on its way: the server decides, and only what its 2xx grants is stored. The 200 waits for the commit,
+ * but not for long: authentication is never refused because the store is slow.
+ */
+export class Registration {
+  readonly #core: Core;
+  readonly #context: ResponseContext;
+  readonly #aor: string;
+  /** Clocks are read when the REGISTER arrives: of two that cross, the later one sent wins. */
+  readonly #arrived: number;
+
+  private constructor(core: Core, context: ResponseContext, aor: string) {
+    this.#core = core;
+    this.#context = context;
+    this.#aor = ownText(aor);
+    this.#arrived = core.now();
+  }
+
+  /** Refuses what must not reach a server: too brief, a Path from a phone, a contact that is no URI. */
+  static begin(core: Core, context: ResponseContext, aor: string): Registration | SipError {
+    const { message, sender } = context.received;
+    const refused = checkRegister(message, core.config.registration, sender);
+    return refused ?? new Registration(core, context, aor);
+  }
+
+  granted(message: Message): void {
+    const core = this.#core;
+    const request = this.#context.received.message;
+    const granted = grant(request, message, core.config.registration);
+    const saves: Promise<void>[] = [];
+    if (granted.all === true) {
+      for (const binding of core.replica.bindings(this.#aor, this.#arrived)) saves.push(this.#remove(binding));
+    }
+    for (const change of granted.changes) {
+      if (change.expires > 0) saves.push(this.#save(change));
+      else {
+        const known = core.replica.binding(this.#aor, change.id);
+        if (known !== undefined && known.removed !== true) saves.push(this.#remove(known));
+      }
+    }
+    for (const binding of evictions(core.replica.bindings(this.#aor, core.now()), core.config.registration.maxContacts)) {
+      core.counts.contactsEvicted++;
+      saves.push(this.#remove(binding));
+    }
+    const edit = new Edit(message).dropFirstValue(Header.Via);
+    for (const { index, value } of granted.replace) edit.replace(index, value);
+    for (const line of granted.append) edit.append(line);
+    this.#copyPath(edit, message);
+    this.#log(granted.changes, granted.all === true);
+    this.#respondAfter(saves, edit.render(), message.status);
+  }
+
+  #save(change: Change): Promise<void> {
+    const core = this.#core;
+    const { from, sender, message } = this.#context.received;
+    core.counts.registered++;
+    const contact = parseUri(change.contact);
+    const port = contact.port === 0 ? 5060 : contact.port;
+    const nated = from.transport === 'UDP' && (contact.host !== from.address || port !== from.port);
+    const path = sender === 'Sbc' ? message.values(Header.Path) : [];
+    const owned = path.length === 0 && (from.connection !== undefined || nated);
+    if (from.connection !== undefined) core.flows.hold(from.connection, this.#arrived + change.expires);
+    return core.replica.save({
+      aor: this.#aor,
+      id: ownText(change.id),
+      contact: ownText(change.contact),
+      q: change.q,
+      transport: from.transport,
+      sourceAddress: from.address,
+      sourcePort: from.port,
+      expires: this.#arrived + change.expires,
+      stamp: this.#stamp(change.id),
+      ...(change.instance === undefined ? {} : { instance: ownText(change.instance) }),
+      ...(change.regId === undefined ? {} : { regId: change.regId }),
+      ...(path.length === 0 ? {} : { path: path.map(ownText) }),
+      ...(owned ? { owner: core.config.place.name, boot: core.boot, flow: from.connection?.number ?? 0 } : {}),
+    });
+  }
+
+  /** A tombstone, kept until the latest expiry of what it replaces and a minute more. */
+  #remove(binding: Binding): Promise<void> {
+    this.#core.counts.unregistered++;
+    const { owner: _owner, boot: _boot, flow: _flow, ...rest } = binding;
+    return this.#core.replica.save({ ...rest, expires: binding.expires + 60_000, stamp: this.#stamp(binding.id), removed: true });
+  }
+
+  #stamp(id: string): Stamp {
+    const { message } = this.#context.received;
+    return this.#core.replica.stamp(this.#aor, id, ownText(message.callId), message.cseq, this.#arrived);
+  }
+
+  /** RFC 3327: the phone learns the Path from the 200, also where the server did not copy it. */
+  #copyPath(edit: Edit, message: Message): void {
+    const { received } = this.#context;
+    if (received.sender !== 'Sbc' || message.has(Header.Path)) return;
+    for (const value of received.message.values(Header.Path)) edit.append(`Path: ${value}`);
+  }
+
+  #log(changes: readonly Change[], all: boolean): void {
+    if (changes.length === 0 && !all) return;
+    const { from } = this.#context.received;
+    const contacts = all ? ['*'] : changes.map((change) => change.contact);
+    const seconds = Math.round((changes[0]?.expires ?? 0) / 1000);
+    this.#core.log.info(
+      { aor: this.#aor, contacts, seconds, from: `${from.transport} ${from.address}:${from.port}` },
+      all || seconds === 0 ? 'unregistered' : 'registered',
+    );
+  }
+
+  #respondAfter(saves: readonly Promise<void>[], text: string, status: number): void {
+    if (saves.length === 0) {
+      this.#context.respond(text, status);
+      return;
+    }
+    const answer = new DelayedAnswer(this.#core, this.#context, text, status);
+    this.#core.timers.schedule(answer, this.#core.now() + COMMIT_WAIT);
+    Promise.all(saves).then(
+      () => answer.now(),
+      (error: unknown) => {
+        this.#core.log.error({ err: error, aor: this.#aor }, 'a registration could not be queued for the store');
+        answer.now();
+      },
+    );
+  }
+}
+
+class DelayedAnswer extends Timer {
+  readonly #core: Core;
+  readonly #context: ResponseContext;
+  readonly #text: string;
+  readonly #status: number;
+  #sent = false;
+
+  constructor(core: Core, context: ResponseContext, text: string, status: number) {
+    super();
+    this.#core = core;
+    this.#context = context;
+    this.#text = text;
+    this.#status = status;
+  }
+
+  now(): void {
+    if (this.#sent) return;
+    this.#sent = true;
+    this.#core.timers.cancel(this);
+    this.#context.respond(this.#text, this.#status);
+  }
+
+  /** The commit is late; it goes on behind the answer. */
+  override expire(): void {
+    if (this.#sent) return;
+    this.#core.counts.commitLate++;
+    this.now();
+  }
+}

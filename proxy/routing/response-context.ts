@@ -1,0 +1,183 @@
+import { Edit } from '../sip/edit.ts';
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import { response, reasonPhrase } from '../sip/response.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import { Timer } from '../transaction/timers.ts';
+import { Copying, type Target } from './copying.ts';
+import { forwardResponse } from './forward.ts';
+import type { Received } from './received.ts';
+import type { Core } from './core.ts';
+import type { Registration } from './registration.ts';
+import type { End } from './token.ts';
+
+/** RFC 3261 16.6 step 11: over three minutes. */
+const TIMER_C = 185_000;
+
+/**
+ * RFC 3261 16.7: one request that was taken in, the copies of it that went out, and what comes back. Targets are
+ * copied to all at once, or, if `sequential`, each when the one before it has failed.
+ */
+export class ResponseContext {
+  readonly core: Core;
+  readonly server: ServerTransaction;
+  readonly received: Received;
+  readonly row: number;
+  readonly startedAt: number;
+  /** The other side of the token's ends; undefined: this request is not record-routed by us. */
+  readonly callerEnd: End | undefined;
+  /** A REGISTER's: it makes the answer of a 2xx. */
+  registration: Registration | undefined;
+  /** The status sent last; 0 before any. */
+  status = 0;
+  #cancelled = false;
+  readonly #copies: Copying[] = [];
+  readonly #queue: Target[];
+  #best: Message | undefined;
+  #bestStatus = 0;
+  #challenges: string[] | undefined;
+  readonly #timerC: TimerC | undefined;
+
+  constructor(core: Core, server: ServerTransaction, received: Received, row: number, callerEnd: End | undefined, targets: Target[]) {
+    this.core = core;
+    this.server = server;
+    this.received = received;
+    this.row = row;
+    this.startedAt = core.now();
+    this.callerEnd = callerEnd;
+    this.#queue = targets;
+    this.#timerC = received.message.method === 'INVITE' ? new TimerC(this) : undefined;
+  }
+
+  start(sequential: boolean): void {
+    if (this.#timerC !== undefined) this.core.timers.schedule(this.#timerC, this.startedAt + TIMER_C);
+    do this.#startNext();
+    while (!sequential && this.#queue.length > 0);
+  }
+
+  #startNext(): void {
+    const target = this.#queue.shift();
+    if (target === undefined) return;
+    const copy = new Copying(this, target);
+    this.#copies.push(copy);
+    copy.start();
+  }
+
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
+  /** A CANCEL came, or Timer C fired: every copy is cancelled, and none is begun any more. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#queue.length = 0;
+    for (const copy of this.#copies) copy.cancel();
+  }
+
+  provisional(message: Message): void {
+    if (this.#timerC !== undefined) this.core.timers.schedule(this.#timerC, this.core.now() + TIMER_C);
+    if (this.status >= 200) return;
+    this.#respond(forwardResponse(message), message.status);
+  }
+
+  /** RFC 3261 16.7 step 5: every 2xx to INVITE is passed on at once, whatever was sent before it. */
+  success(copy: Copying, message: Message): void {
+    const first = this.status < 200;
+    if (!first && this.received.message.method !== 'INVITE') return;
+    if (first) {
+      this.#queue.length = 0;
+      for (const other of this.#copies) if (other !== copy) other.cancel();
+    }
+    if (this.registration === undefined) this.#respond(forwardResponse(message), message.status);
+    else this.registration.granted(message);
+    if (first) this.#ended(message.status, copy);
+  }
+
+  /** A copy failed: by a response, or without one (`message` undefined) by a status of ours. */
+  failed(copy: Copying, status: number, message: Message | undefined): void {
+    if (this.status >= 200) return;
+    if (message !== undefined && (status === 401 || status === 407)) this.#collectChallenges(message, status);
+    if (this.#bestStatus === 0 || rank(status) < rank(this.#bestStatus)) {
+      this.#best = message;
+      this.#bestStatus = status;
+    }
+    if (status >= 600) {
+      this.#queue.length = 0;
+      for (const other of this.#copies) if (other !== copy) other.cancel();
+    }
+    if (this.#copies.some((other) => other.pending)) return;
+    if (this.#queue.length > 0) this.#startNext();
+    else this.#respondBest(copy);
+  }
+
+  /** A registration that waited for its commit sends its 200 itself. */
+  respond(text: string, status: number): void {
+    this.#respond(text, status);
+  }
+
+  #respondBest(copy: Copying): void {
+    const status = this.#bestStatus;
+    const best = this.#best;
+    const request = this.received.message;
+    if (best === undefined) {
+      // RFC 4320: nothing is said of a non-INVITE that timed out; its sender has given up at the same time
+      if (status === 408 && request.method !== 'INVITE') this.#respond('', 408);
+      else this.#respond(response(request, status, reasonPhrase(status), undefined, this.core.tag()), status);
+    } else if (status === 503 && this.received.sender !== 'Proxy') {
+      // 16.7 step 6: the next hop upstream would take a 503 for ours
+      this.#respond(new Edit(best).status(500, 'Server Out Of Service').dropFirstValue(Header.Via).render(), 500);
+    } else {
+      let text = forwardResponse(best);
+      if (this.#challenges !== undefined && this.#challenges.length > 1) text = this.#withChallenges(best);
+      this.#respond(text, status);
+    }
+    this.#ended(this.status, copy);
+  }
+
+  #respond(text: string, status: number): void {
+    this.status = Math.max(this.status, status);
+    this.server.respond(text, status);
+  }
+
+  #ended(status: number, copy: Copying): void {
+    if (this.#timerC !== undefined) this.core.timers.cancel(this.#timerC);
+    this.core.ended(this, status, copy.target.pair);
+  }
+
+  /** 16.7 step 7: a 401 or 407 carries the challenges of all branches that asked. */
+  #collectChallenges(message: Message, status: number): void {
+    const id = status === 401 ? Header.WwwAuthenticate : Header.ProxyAuthenticate;
+    this.#challenges ??= [];
+    for (let i = message.find(id); i >= 0; i = message.find(id, i + 1)) {
+      this.#challenges.push(`${message.fieldName(i)}: ${message.fieldValue(i)}`);
+    }
+  }
+
+  #withChallenges(best: Message): string {
+    const edit = new Edit(best).dropFirstValue(Header.Via);
+    for (const id of [Header.WwwAuthenticate, Header.ProxyAuthenticate]) {
+      for (let i = best.find(id); i >= 0; i = best.find(id, i + 1)) edit.remove(i);
+    }
+    for (const line of this.#challenges ?? []) edit.append(line);
+    return edit.render();
+  }
+}
+
+class TimerC extends Timer {
+  readonly #context: ResponseContext;
+  constructor(context: ResponseContext) {
+    super();
+    this.#context = context;
+  }
+  override expire(): void {
+    this.#context.core.counts.timerC++;
+    this.#context.cancel();
+  }
+}
+
+/** 16.7 step 6: 6xx first, else the lowest class; within 4xx those that tell the caller what to change. */
+function rank(status: number): number {
+  if (status >= 600) return 0;
+  if (status === 401 || status === 407 || status === 415 || status === 420 || status === 484) return status - 300;
+  return status;
+}

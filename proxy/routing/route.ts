@@ -1,0 +1,202 @@
+import type { ProxyConfig } from '../config.ts';
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
+import { parseUri, type SipUri } from '../sip/uri.ts';
+import { aorOf } from '../registrar/binding.ts';
+import type { Binding, CallRecord } from '../store/records.ts';
+import type { Member, Pair } from '../upstream/pair.ts';
+import type { Identity } from './identity.ts';
+import type { Received } from './received.ts';
+import { tagHash, type End } from './token.ts';
+
+/** What the routing table reads of the world: all of it in memory, none of it changed by a decision. */
+export interface View {
+  readonly config: ProxyConfig;
+  readonly identity: Identity;
+  readonly now: number;
+  readonly draining: boolean;
+  readonly replica: {
+    readonly complete: boolean;
+    bindings(aor: string, now: number): readonly Binding[];
+    bindingsByContact(uri: string, now: number): readonly Binding[];
+    call(callId: string): CallRecord | undefined;
+  };
+  readonly upstreams: {
+    pairNamed(name: string): Pair | undefined;
+    pairByHash(hash: number): Pair | undefined;
+    memberAt(address: string, port: number): Member | undefined;
+    chooseForCall(callId: string, excluded?: Pair): Pair | undefined;
+    chooseForAor(aor: string, excluded?: Pair): Pair | undefined;
+    chooseRemote(callId: string): Pair | undefined;
+  };
+  /** Token buckets: false = refused. Asked only where a row says so. */
+  admitInvite(): boolean;
+  admitRegister(): boolean;
+}
+
+/** What is done with a request. `row` is the row of the routing table in docs/architecture.md that fitted. */
+export type Decision =
+  | { readonly do: 'answer'; readonly row: number; readonly status: number; readonly reason: string; readonly lines?: readonly string[] }
+  /** `pinned`: it belongs to this pair and waits for it; else another pair may take it. `remember`: Call-ID -> pair. */
+  | { readonly do: 'pair'; readonly row: number; readonly pair: Pair; readonly pinned: boolean; readonly remember: boolean }
+  | { readonly do: 'register'; readonly row: number; readonly pair: Pair; readonly aor: string }
+  | { readonly do: 'bindings'; readonly row: number; readonly bindings: readonly Binding[]; readonly end: End | undefined }
+  /** By RFC 3263 to `uri`: a Route's, the Request-URI, or what X-Genesys-Route names. */
+  | { readonly do: 'uri'; readonly row: number; readonly uri: string };
+
+export function decide(received: Received, view: View): Decision {
+  const { message, sender } = received;
+  const method = message.method;
+
+  if (method === 'OPTIONS' && (received.maxForwards === 0 || (received.target.user === '' && view.identity.isOurs(received.target)))) {
+    return options(received, view);
+  }
+  if (sender === 'Server') return fromServer(received, view);
+  if (sender === 'Proxy') return handedOver(received, view);
+
+  // an Endpoint could use us to reach a server's other services
+  if (sender === 'Endpoint' && received.route !== undefined) return answer(0, 403, 'Route Past This Proxy Not Allowed');
+
+  const newInvite = method === 'INVITE' && message.toTag === '';
+  if (newInvite && !view.admitInvite()) return answer(4, 503, 'Too Many New Calls');
+
+  if (received.token !== undefined) {
+    const pair = pairOfToken(received, view);
+    if (pair !== undefined) return { do: 'pair', row: 7, pair, pinned: true, remember: false };
+  }
+
+  if (method === 'REGISTER') {
+    const to = toUri(message);
+    if (to !== undefined && view.identity.servesAor(to)) {
+      if (!view.admitRegister()) return answer(9, 503, 'Too Many Registrations', retryAfter(message.callId));
+      const aor = aorOf(to);
+      const pair = view.upstreams.chooseForAor(aor) ?? remotePair(view, aor);
+      return pair === undefined ? noServer(9, message) : { do: 'register', row: 9, pair, aor };
+    }
+  }
+
+  const known = view.replica.call(message.callId);
+  if (known !== undefined || message.toTag !== '') {
+    const pair =
+      (known === undefined ? undefined : view.upstreams.pairNamed(known.pair)) ?? view.upstreams.chooseForCall(message.callId);
+    if (pair !== undefined) return { do: 'pair', row: 10, pair, pinned: true, remember: false };
+  }
+
+  const named = newInvite ? pairOfReplaced(message, view) : undefined;
+  if (named !== undefined) return { do: 'pair', row: 11, pair: named, pinned: false, remember: true };
+
+  const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
+  if (pair === undefined) return noServer(12, message);
+  return { do: 'pair', row: 12, pair, pinned: false, remember: method === 'INVITE' };
+}
+
+function fromServer(received: Received, view: View): Decision {
+  const { message, target } = received;
+  const override = message.value(Header.XGenesysRoute);
+  if (override !== undefined) {
+    const uri = parseNameAddr(override).uri;
+    const hop = parseUri(uri);
+    const member = view.upstreams.memberAt(hop.host, hop.port === 0 ? 5060 : hop.port);
+    if (member !== undefined) return { do: 'pair', row: 5, pair: member.pair, pinned: true, remember: false };
+    if (!view.identity.isOurs(hop)) return { do: 'uri', row: 5, uri };
+  }
+
+  if (received.token !== undefined) {
+    const end = otherEnd(received);
+    if (end.kind === 'pair') {
+      const pair = view.upstreams.pairByHash(end.pair);
+      if (pair !== undefined) return { do: 'pair', row: 8, pair, pinned: true, remember: false };
+    } else if (end.kind !== 'open') {
+      return { do: 'bindings', row: 8, bindings: view.replica.bindingsByContact(received.uri, view.now), end };
+    }
+  }
+
+  if (received.route === undefined) {
+    const bound = view.replica.bindingsByContact(received.uri, view.now);
+    if (bound.length > 0) return { do: 'bindings', row: 13, bindings: bound, end: undefined };
+
+    if (target.user !== '' && view.identity.servesAor(target)) {
+      const bindings = view.replica.bindings(aorOf(target), view.now);
+      if (bindings.length > 0) return { do: 'bindings', row: 14, bindings, end: undefined };
+      // another data centre may know it: its store has not been read yet
+      if (!view.replica.complete) return answer(14, 503, 'Registrations Not Loaded Yet', retryAfter(message.callId));
+      return answer(14, 480, 'No Registered Contact');
+    }
+
+    const member = view.upstreams.memberAt(target.host, target.port === 0 ? 5060 : target.port);
+    if (member !== undefined) return { do: 'pair', row: 15, pair: member.pair, pinned: true, remember: false };
+  }
+
+  if (received.route === undefined && target.scheme !== 'sip' && target.scheme !== 'sips') {
+    return answer(16, 416, 'Unsupported URI Scheme');
+  }
+  return { do: 'uri', row: 16, uri: received.route === undefined ? received.uri : parseNameAddr(received.route).uri };
+}
+
+/** Row 6: another proxy chose us because we hold the flow, or are in the pair's data centre. Never handed on again. */
+function handedOver(received: Received, view: View): Decision {
+  const end = received.handover?.callee;
+  if (end?.kind === 'pair') {
+    const pair = view.upstreams.pairByHash(end.pair);
+    if (pair !== undefined) return { do: 'pair', row: 6, pair, pinned: received.message.toTag !== '', remember: false };
+  } else if (end !== undefined && end.kind !== 'open') {
+    return { do: 'bindings', row: 6, bindings: [], end };
+  }
+  return answer(6, 430, 'Flow Failed');
+}
+
+/** Row 1: SBCs and other peers balance on this. */
+function options({ message }: Received, view: View): Decision {
+  if (view.draining) return answer(1, 503, 'Draining', retryAfter(message.callId));
+  const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
+  return pair === undefined ? noServer(1, message) : answer(1, 200, 'OK');
+}
+
+/** From Endpoint and Sbc a token leads to a pair or nowhere. */
+function pairOfToken(received: Received, view: View): Pair | undefined {
+  const { token } = received;
+  if (token === undefined) return undefined;
+  const end = otherEnd(received);
+  if (end.kind === 'pair') return view.upstreams.pairByHash(end.pair);
+  // a phone whose stack swaps From and To in a retried dialog still belongs to the only pair there is
+  const reverse = end === token.callee ? token.caller : token.callee;
+  return reverse.kind === 'pair' ? view.upstreams.pairByHash(reverse.pair) : undefined;
+}
+
+/** Which way: From tag equal to the caller's -> towards the callee, else towards the caller. */
+function otherEnd({ message, token }: Received): End {
+  if (token === undefined) return { kind: 'open' };
+  return tagHash(message.fromTag) === token.callerTag ? token.callee : token.caller;
+}
+
+function remotePair(view: View, key: string): Pair | undefined {
+  return view.config.remoteServers === 'WhenNoLocal' ? view.upstreams.chooseRemote(key) : undefined;
+}
+
+/** RFC 3891, RFC 3911: the pair that holds the call which Replaces or Join names. */
+function pairOfReplaced(message: Message, view: View): Pair | undefined {
+  const value = message.value(Header.Replaces) ?? message.value(Header.Join);
+  if (value === undefined) return undefined;
+  const end = value.indexOf(';');
+  const call = view.replica.call((end < 0 ? value : value.slice(0, end)).trim());
+  return call === undefined ? undefined : view.upstreams.pairNamed(call.pair);
+}
+
+function toUri(message: Message): SipUri | undefined {
+  const value = message.value(Header.To);
+  return value === undefined ? undefined : parseUri(parseNameAddr(value).uri);
+}
+
+function noServer(row: number, message: Message): Decision {
+  return answer(row, 503, 'No SIP Server In Service', retryAfter(message.callId));
+}
+
+function answer(row: number, status: number, reason: string, lines?: readonly string[]): Decision {
+  return lines === undefined ? { do: 'answer', row, status, reason } : { do: 'answer', row, status, reason, lines };
+}
+
+/** Spread over 2 to 9 s by Call-ID, so that those who were refused together do not come back together. */
+function retryAfter(callId: string): readonly string[] {
+  return [`Retry-After: ${2 + (tagHash(callId) & 7)}`];
+}

@@ -1,0 +1,81 @@
+import type { Binding } from '../store/records.ts';
+import type { Pair } from '../upstream/pair.ts';
+import type { Core } from './core.ts';
+import type { Target } from './copying.ts';
+import type { Received } from './received.ts';
+import type { Decision } from './route.ts';
+import { OPEN, pairEnd } from './token.ts';
+import { waysToBinding, waysToEnd, waysToRemotePair, type Way } from './way.ts';
+
+/** Turns what was decided into the target set (RFC 3261 16.5): which copies there will be, and each one's ways. */
+export class Targets {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  of(decision: Decision, received: Received): Target[] {
+    switch (decision.do) {
+      case 'answer':
+        return [];
+      case 'pair':
+        return this.#pair(decision.pair, decision.pinned, received);
+      case 'register':
+        return this.#pair(decision.pair, false, received);
+      case 'uri':
+        return [{ pair: undefined, pinned: false, ways: [{ hop: undefined, uri: decision.uri, end: OPEN }] }];
+      case 'bindings':
+        return decision.end === undefined
+          ? this.#fork(decision.bindings)
+          : this.#dialog(decision.bindings, decision.end, received);
+    }
+  }
+
+  #pair(pair: Pair, pinned: boolean, received: Received): Target[] {
+    const core = this.#core;
+    if (pair.geoLocation === core.config.geoLocation) return [{ pair, pinned, ways: [] }];
+    // handed to us for a pair that is not ours either: never handed on twice
+    if (received.sender === 'Proxy') return [];
+    const ways: Way[] = waysToRemotePair(pair, received.message.callId, core.reach);
+    if (ways.length === 0) {
+      const hop = pair.active === undefined ? undefined : core.copier.hopToMember(pair.active);
+      if (hop !== undefined) ways.push({ hop, end: pairEnd(pair.name, pair.geoLocation) });
+    }
+    return ways.length === 0 ? [] : [{ pair, pinned, ways }];
+  }
+
+  /** One target a device: the flows of one instance are tried in turn, never at once (RFC 5626 5.3). */
+  #fork(bindings: readonly Binding[]): Target[] {
+    const { config, reach } = this.#core;
+    const newestFirst = config.registration.forking === 'Newest' ? bindings.slice(0, 1) : bindings;
+    const byQ = [...newestFirst].sort((a, b) => b.q - a.q);
+    const targets = new Map<string, Way[]>();
+    for (const binding of byQ) {
+      const device = binding.instance ?? `${binding.aor} ${binding.id}`;
+      const ways = waysToBinding(binding, reach);
+      const known = targets.get(device);
+      if (known !== undefined) known.push(...ways);
+      else targets.set(device, ways);
+    }
+    const forks: Target[] = [];
+    for (const ways of targets.values()) if (ways.length > 0) forks.push({ pair: undefined, pinned: false, ways });
+    return forks;
+  }
+
+  /** Inside a dialog: the contact's current flow beats the one in the token, since phones reconnect in mid-call. */
+  #dialog(bindings: readonly Binding[], end: Parameters<typeof waysToEnd>[0], received: Received): Target[] {
+    const { reach, replica, now } = this.#core;
+    const ways: Way[] = [];
+    for (const binding of bindings) ways.push(...waysToBinding(binding, reach));
+    ways.push(...waysToEnd(end, reach, received.sender !== 'Proxy'));
+    for (const binding of bindings) {
+      if (binding.instance === undefined) continue;
+      for (const other of replica.bindings(binding.aor, now())) {
+        if (other.instance === binding.instance && other.id !== binding.id) ways.push(...waysToBinding(other, reach));
+      }
+    }
+    const distinct = ways.filter((way, i) => ways.findIndex((w) => w.hop === way.hop && w.handover?.proxy === way.handover?.proxy) === i);
+    return distinct.length === 0 ? [] : [{ pair: undefined, pinned: false, ways: distinct }];
+  }
+}

@@ -1,0 +1,226 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isIPv4, isIPv6 } from 'node:net';
+import type { TokenKey } from '../store/records.ts';
+import { fnv1a } from '../hash.ts';
+import { ownText } from '../sip/own-text.ts';
+
+/**
+ * One end of a dialog, as a token keeps it: a pair of SIP Servers, a phone's stream at the proxy that holds it, a
+ * phone's UDP address, or open: then Route and Request-URI decide (trunks, SBCs).
+ */
+export type End =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'pair'; readonly pair: number; readonly geoLocation: number }
+  | { readonly kind: 'flow'; readonly proxy: number; readonly boot: number; readonly number: number }
+  | { readonly kind: 'udp'; readonly address: string; readonly port: number };
+
+/** What a Record-Route or hand-over URI's user part says. */
+export interface Token {
+  /** `dialog`: from Record-Route, two ends. `handover`: from one proxy to another, `callee` is whom to deliver to. */
+  readonly use: 'dialog' | 'handover';
+  readonly caller: End;
+  readonly callee: End;
+  /** 16 bits of a hash of the caller's From tag: tells which way a request in the dialog goes. */
+  readonly callerTag: number;
+}
+
+export interface TokenKeys {
+  signing(now: number): TokenKey | undefined;
+  byId(id: number): TokenKey | undefined;
+  verified(key: TokenKey, now: number): void;
+}
+
+export const OPEN: End = { kind: 'open' };
+
+export function pairEnd(name: string, geoLocation: string): End {
+  return { kind: 'pair', pair: fnv1a(name), geoLocation: fnv1a(geoLocation) & 0xffff };
+}
+
+export function flowEnd(proxy: string, boot: string, number: number): End {
+  return { kind: 'flow', proxy: fnv1a(proxy), boot: fnv1a(boot), number };
+}
+
+export function tagHash(tag: string): number {
+  return fnv1a(tag) & 0xffff;
+}
+
+const VERSION = { dialog: 1, handover: 2 } as const;
+const KIND = { open: 0, pair: 1, flow: 2, udp: 3 } as const;
+const MAC_BYTES = 10;
+const HEAD_BYTES = 5;
+/** Two IPv6 ends: more than any dialog has, since one end is always a pair or open. */
+const MAX_BYTES = 48;
+
+/** A token is the user part of a URI: devices drop parameters that they do not know, and keep this. */
+const SHAPE = /^[A-Za-z0-9_-]{20,64}$/;
+
+export function looksLikeToken(user: string): boolean {
+  return SHAPE.test(user);
+}
+
+/**
+ * Signs and verifies tokens, and remembers the latest of both so that a dialog costs one HMAC in each proxy it meets.
+ * Tokens that fail are counted by the caller and treated as absent.
+ */
+export class TokenSigner {
+  readonly #keys: TokenKeys;
+  readonly #limit: number;
+  readonly #scratch = Buffer.alloc(MAX_BYTES);
+  /** Two generations: the older is dropped whole when the newer is full, so memory is bounded at two limits. */
+  #young = new Map<string, Remembered>();
+  #old = new Map<string, Remembered>();
+  readonly #secrets = new Map<number, { text: string; bytes: Buffer }>();
+
+  constructor(keys: TokenKeys, limit = 20_000) {
+    this.#keys = keys;
+    this.#limit = limit;
+  }
+
+  /** Undefined while no key can sign: the store has not been loaded yet. */
+  sign(token: Token, callId: string, now: number): string | undefined {
+    const key = this.#keys.signing(now);
+    if (key === undefined) return undefined;
+    const bytes = this.#scratch;
+    bytes[0] = (VERSION[token.use] << 4) | (KIND[token.caller.kind] << 2) | KIND[token.callee.kind];
+    bytes.writeUInt16BE(key.id, 1);
+    bytes.writeUInt16BE(token.callerTag, 3);
+    let at = writeEnd(bytes, HEAD_BYTES, token.caller);
+    at = writeEnd(bytes, at, token.callee);
+    this.#mac(key, bytes.subarray(0, at), callId).copy(bytes, at, 0, MAC_BYTES);
+    const text = bytes.toString('base64url', 0, at + MAC_BYTES);
+    this.#remember(text, callId, token, key);
+    return text;
+  }
+
+  /** The token if its HMAC holds for this Call-ID by any key known, else undefined. */
+  verify(text: string, callId: string, now: number): Token | undefined {
+    const known = this.#young.get(text) ?? this.#old.get(text);
+    if (known !== undefined && known.callId === callId) {
+      this.#keys.verified(known.key, now);
+      return known.token;
+    }
+    if (!SHAPE.test(text)) return undefined;
+    const bytes = Buffer.from(text, 'base64url');
+    if (bytes.length < HEAD_BYTES + MAC_BYTES || bytes.length > MAX_BYTES) return undefined;
+    const key = this.#keys.byId(bytes.readUInt16BE(1));
+    if (key === undefined) return undefined;
+    const signed = bytes.subarray(0, bytes.length - MAC_BYTES);
+    const mac = this.#mac(key, signed, callId).subarray(0, MAC_BYTES);
+    if (!timingSafeEqual(mac, bytes.subarray(bytes.length - MAC_BYTES))) return undefined;
+    const token = readToken(signed);
+    if (token === undefined) return undefined;
+    this.#keys.verified(key, now);
+    this.#remember(text, callId, token, key);
+    return token;
+  }
+
+  /** How many tokens are remembered now; at most twice the limit. */
+  get remembered(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  #mac(key: TokenKey, signed: Uint8Array, callId: string): Buffer {
+    let secret = this.#secrets.get(key.id);
+    if (secret === undefined || secret.text !== key.secret) {
+      if (this.#secrets.size > 1024) this.#secrets.clear();
+      secret = { text: key.secret, bytes: Buffer.from(key.secret, 'base64url') };
+      this.#secrets.set(key.id, secret);
+    }
+    return createHmac('sha256', secret.bytes).update(signed).update(callId, 'latin1').digest();
+  }
+
+  #remember(text: string, callId: string, token: Token, key: TokenKey): void {
+    if (this.#young.size >= this.#limit) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(ownText(text), { callId: ownText(callId), token, key });
+  }
+}
+
+interface Remembered {
+  readonly callId: string;
+  readonly token: Token;
+  readonly key: TokenKey;
+}
+
+function writeEnd(bytes: Buffer, at: number, end: End): number {
+  switch (end.kind) {
+    case 'open':
+      return at;
+    case 'pair':
+      return bytes.writeUInt16BE(end.geoLocation, bytes.writeUInt32BE(end.pair, at));
+    case 'flow':
+      return bytes.writeUInt32BE(end.number >>> 0, bytes.writeUInt32BE(end.boot, bytes.writeUInt32BE(end.proxy, at)));
+    case 'udp':
+      return bytes.writeUInt16BE(end.port, writeAddress(bytes, at, end.address));
+  }
+}
+
+function writeAddress(bytes: Buffer, at: number, address: string): number {
+  if (isIPv4(address)) {
+    bytes[at++] = 4;
+    for (const octet of address.split('.')) bytes[at++] = Number(octet);
+    return at;
+  }
+  bytes[at++] = 16;
+  for (const group of ipv6Groups(address)) at = bytes.writeUInt16BE(group, at);
+  return at;
+}
+
+function ipv6Groups(address: string): number[] {
+  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
+  const left = groupsOf(head);
+  if (tail === undefined) return left;
+  const right = groupsOf(tail);
+  return [...left, ...new Array<number>(Math.max(0, 8 - left.length - right.length)).fill(0), ...right];
+}
+
+function groupsOf(part: string): number[] {
+  const groups: number[] = [];
+  for (const group of part === '' ? [] : part.split(':')) {
+    if (isIPv4(group)) {
+      const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
+      groups.push((a << 8) | b, (c << 8) | d);
+    } else groups.push(Number.parseInt(group, 16));
+  }
+  return groups;
+}
+
+function readToken(bytes: Buffer): Token | undefined {
+  const head = bytes[0] ?? 0;
+  const use = head >> 4 === VERSION.dialog ? 'dialog' : head >> 4 === VERSION.handover ? 'handover' : undefined;
+  if (use === undefined) return undefined;
+  const caller = readEnd(bytes, HEAD_BYTES, (head >> 2) & 3);
+  if (caller === undefined) return undefined;
+  const callee = readEnd(bytes, caller.next, head & 3);
+  if (callee === undefined || callee.next !== bytes.length) return undefined;
+  return { use, caller: caller.end, callee: callee.end, callerTag: bytes.readUInt16BE(3) };
+}
+
+function readEnd(bytes: Buffer, at: number, kind: number): { end: End; next: number } | undefined {
+  if (kind === KIND.open) return { end: OPEN, next: at };
+  if (kind === KIND.pair) {
+    if (at + 6 > bytes.length) return undefined;
+    const end: End = { kind: 'pair', pair: bytes.readUInt32BE(at), geoLocation: bytes.readUInt16BE(at + 4) };
+    return { end, next: at + 6 };
+  }
+  if (kind === KIND.flow) {
+    if (at + 12 > bytes.length) return undefined;
+    const [proxy, boot, number] = [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4), bytes.readUInt32BE(at + 8)];
+    return { end: { kind: 'flow', proxy, boot, number }, next: at + 12 };
+  }
+  const size = bytes[at] ?? 0;
+  if ((size !== 4 && size !== 16) || at + 1 + size + 2 > bytes.length) return undefined;
+  const raw = bytes.subarray(at + 1, at + 1 + size);
+  const address = size === 4 ? raw.join('.') : formatIpv6(raw);
+  return { end: { kind: 'udp', address, port: bytes.readUInt16BE(at + 1 + size) }, next: at + 1 + size + 2 };
+}
+
+function formatIpv6(raw: Buffer): string {
+  const groups: string[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(raw.readUInt16BE(i).toString(16));
+  const text = groups.join(':');
+  // the URL parser writes the shortest form (RFC 5952), which is how sockets name their peers
+  return isIPv6(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
+}

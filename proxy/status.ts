@@ -1,0 +1,32 @@
+import type { PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
+
+/** What /status on the admin port says. */
+export interface ProxyStatus {
+  readonly name: string;
+  readonly geoLocation: string;
+  readonly state: ProxyRecord['state'];
+  readonly boot: string;
+  readonly addresses: readonly ProxyAddress[];
+  readonly configuration: ProxyRecord['configuration'];
+  readonly counts: { readonly registrations: number; readonly calls: number; readonly transactions: number };
+  readonly stores: readonly { readonly geoLocation: string; readonly available: boolean; readonly loaded: boolean; readonly reason: string }[];
+  readonly pairs: readonly PairHealth[];
+  /** Names of the live proxies of the shard. */
+  readonly proxies: readonly string[];
+  readonly ready: { readonly ok: boolean; readonly why?: string };
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** One line of /registrations. */
+export interface RegistrationView {
+  readonly aor: string;
+  readonly contact: string;
+  /** The proxy that holds the flow, where one does. */
+  readonly owner?: string;
+  readonly transport: string;
+  readonly source: string;
+  /** ISO 8601. */
+  readonly expires: string;
+  readonly geoLocation: string;
+  readonly instance?: string;
+}

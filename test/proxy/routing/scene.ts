@@ -1,0 +1,259 @@
+import pino from 'pino';
+import type { ProxyConfig } from '../../../proxy/config.ts';
+import { Core } from '../../../proxy/routing/core.ts';
+import { Identity } from '../../../proxy/routing/identity.ts';
+import type { Reach } from '../../../proxy/routing/way.ts';
+import { parseMessage, type Message } from '../../../proxy/sip/message.ts';
+import { MemoryCluster } from '../../../proxy/store/memory.ts';
+import type { ProxyRecord } from '../../../proxy/store/records.ts';
+import { Replica } from '../../../proxy/store/replica.ts';
+import { TransactionLayer } from '../../../proxy/transaction/layer.ts';
+import { TimerWheel } from '../../../proxy/transaction/timers.ts';
+import { Cidrs } from '../../../proxy/transport/cidr.ts';
+import type { Connection, Hop, Listener, Transport } from '../../../proxy/transport/hop.ts';
+import { Upstreams } from '../../../proxy/upstream/upstreams.ts';
+import { bye, invite, register, respond, type RegisterOptions, type RequestOptions } from '../../builders.ts';
+
+const LOG = pino({ level: 'silent' });
+
+/** Addresses of the cast: proxy p1 of dc1, two pairs there, one in dc2, and phones. */
+export const AT = {
+  proxy: '10.1.0.1',
+  ss1: { primary: '10.1.1.1', backup: '10.1.1.2' },
+  ss2: { primary: '10.1.2.1', backup: '10.1.2.2' },
+  far: { primary: '10.2.1.1', backup: '10.2.1.2' },
+  alice: '192.0.2.11',
+  bob: '192.0.2.12',
+  sbc: '198.51.100.5',
+  farProxy: '10.2.0.1',
+} as const;
+
+export interface Sent {
+  readonly text: string;
+  readonly message: Message;
+  readonly hop: Hop;
+}
+
+export function config(changes: Partial<ProxyConfig> = {}): ProxyConfig {
+  const member = (role: 'primary' | 'backup', host: string) => ({ role, host, port: 5060, transport: 'UDP' as const });
+  const pair = (name: string, geoLocation: string, at: { primary: string; backup: string }) => ({
+    name,
+    geoLocation,
+    weight: 1,
+    members: [member('primary', at.primary), member('backup', at.backup)],
+  });
+  return {
+    namespace: 'voice',
+    cluster: 'cc',
+    switch: 'sw',
+    dn: 'dn',
+    geoLocation: 'dc1',
+    place: { name: 'p1', address: AT.proxy },
+    domains: ['example.com'],
+    fqdn: { srv: 'proxies.example.com' },
+    recordRoute: 'Srv',
+    listeners: [{ transport: 'UDP', port: 5060, side: 'Both' }],
+    admin: { port: 0 },
+    oosCheck: { interval: 5000, recheck: 5000, timeout: 2000, inService: [[200, 299]] },
+    overload: {},
+    registration: { maxContacts: 10, minExpires: 60_000, maxExpires: 3600_000, forking: 'Parallel', natPing: 25_000 },
+    drain: { dnsGrace: 0, window: 0, limit: 0 },
+    remoteServers: 'Never',
+    trust: { sbcs: [{ cidr: `${AT.sbc}/32` }], servers: [] },
+    servers: [pair('ss1', 'dc1', AT.ss1), pair('ss2', 'dc1', AT.ss2), pair('far', 'dc2', AT.far)],
+    proxiesIn: ['dc1', 'dc2'],
+    stores: [{ geoLocation: 'dc1', memory: true }, { geoLocation: 'dc2', memory: true }],
+    log: { level: 'silent' },
+    ...changes,
+  };
+}
+
+/** One proxy's real core on virtual time, with memory stores; the test is the network and every peer on it. */
+export class Scene {
+  time = 1_700_000_000_000;
+  readonly sent: Sent[] = [];
+  readonly timers: TimerWheel;
+  readonly upstreams: Upstreams;
+  readonly replica: Replica;
+  readonly core: Core;
+  readonly layer: TransactionLayer;
+  readonly cluster: MemoryCluster;
+  readonly connections = new Map<number, Connection>();
+  readonly config: ProxyConfig;
+  readonly #listeners = new Map<Transport, Listener>();
+  readonly #hops = new Map<string, Hop>();
+
+  private constructor(changes: Partial<ProxyConfig>) {
+    const now = (): number => this.time;
+    this.config = config(changes);
+    for (const { transport, port, side } of this.config.listeners) {
+      const address = this.config.place.address;
+      this.#listeners.set(transport, { transport, address, port, side, advertisedAddress: address, advertisedPort: port });
+    }
+    this.timers = new TimerWheel(this.time);
+    this.cluster = new MemoryCluster({ now });
+    this.replica = new Replica({
+      proxy: 'p1',
+      own: this.cluster.store('dc1'),
+      others: [this.cluster.store('dc2')],
+      now,
+      log: LOG,
+    });
+    this.upstreams = new Upstreams({
+      geoLocation: 'dc1',
+      servers: this.config.servers,
+      oosCheck: this.config.oosCheck,
+      now,
+      random: () => 0.5,
+      log: LOG,
+      ping: () => undefined,
+      resolve: async (host) => Promise.reject(new Error(`no such host: ${host}`)),
+      onSwitch: (pair, _from, to) => this.core.pairSwitched(pair, to),
+      onChange: () => undefined,
+    });
+    const reach: Reach = {
+      proxy: 'p1',
+      boot: 'boot1',
+      proxies: this.replica.proxies,
+      connection: (number) => this.connections.get(number),
+      hop: (transport, address, port, connection) => this.hop(transport, address, port, connection),
+    };
+    const outside = {
+      send: (text: string, hop: Hop): void => void this.sent.push({ text, hop, message: parseMessage(text) }),
+      resolve: async (uri: string): Promise<readonly Hop[]> => {
+        const [, host = '', port = '5060'] = /^sips?:(?:[^@]*@)?([^:;>]+)(?::(\d+))?/.exec(uri) ?? [];
+        const hop = this.hop('UDP', host, Number(port));
+        if (hop === undefined || !/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
+        return [hop];
+      },
+      reach,
+    };
+    this.core = new Core({
+      config: this.config,
+      boot: 'boot1',
+      log: LOG,
+      now,
+      random: () => 0.25,
+      timers: this.timers,
+      replica: this.replica,
+      upstreams: this.upstreams,
+      identity: new Identity(this.config, [...this.#listeners.values()], []),
+      trust: { sbcs: Cidrs.of(this.config.trust.sbcs), servers: Cidrs.of(this.config.trust.servers) },
+      outside,
+    });
+    this.layer = new TransactionLayer({ send: outside.send, now, timers: this.timers, user: this.core, log: LOG });
+    this.core.attach(this.layer);
+  }
+
+  /** A ready proxy; every local primary answers, every backup's port is closed. */
+  static async begin(changes: Partial<ProxyConfig> = {}): Promise<Scene> {
+    const scene = new Scene(changes);
+    scene.replica.start();
+    await scene.settled();
+    scene.upstreams.start([]);
+    for (const pair of ['ss1', 'ss2'] as const) {
+      scene.pinged(pair, 'primary', 200);
+      scene.pinged(pair, 'backup', 'ConnectionRefused');
+    }
+    return scene;
+  }
+
+  hop(transport: Transport, address: string, port: number, connection?: Connection): Hop | undefined {
+    const listener = this.#listeners.get(transport);
+    if (listener === undefined) return undefined;
+    if (connection !== undefined) return { transport, address, port, listener, connection };
+    const key = `${transport} ${address} ${port}`;
+    let hop = this.#hops.get(key);
+    if (hop === undefined) {
+      hop = { transport, address, port, listener };
+      this.#hops.set(key, hop);
+    }
+    return hop;
+  }
+
+  /** What oos-check hears from a member: a status, or why there was none. */
+  pinged(pairName: string, role: 'primary' | 'backup', heard: number | 'ConnectionRefused' | 'Timeout'): void {
+    const member = this.upstreams.pairNamed(pairName)?.members.find((m) => m.role === role);
+    if (member === undefined) throw new Error(`no ${role} in ${pairName}`);
+    this.upstreams.pinged(member, typeof heard === 'number' ? { answered: heard, rtt: 1 } : { failed: heard });
+  }
+
+  /** A message arrives; what the proxy sends because of it is returned. */
+  async receives(text: string, from: string, port = 5060, transport: Transport = 'UDP', connection?: Connection): Promise<Sent[]> {
+    const hop = this.hop(transport, from, port, connection);
+    if (hop === undefined) throw new Error(`the proxy has no ${transport} listener`);
+    this.core.receive(text, hop);
+    await this.settled();
+    return this.takes();
+  }
+
+  /** What was sent since this was asked last. */
+  takes(): Sent[] {
+    return this.sent.splice(0);
+  }
+
+  async passes(ms: number): Promise<Sent[]> {
+    const end = this.time + ms;
+    while (this.time < end) {
+      this.time = Math.min(end, this.time + 50);
+      this.timers.advance(this.time);
+      this.upstreams.tick(this.time);
+    }
+    await this.settled();
+    return this.takes();
+  }
+
+  /** Lets the memory stores' promises run. */
+  async settled(): Promise<void> {
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  phoneStream(number: number, address: string, port: number): Connection {
+    const connection = { number, transport: 'TCP' as const, remoteAddress: address, remotePort: port, inbound: true, open: true, holds: 0 };
+    this.connections.set(number, connection);
+    return connection;
+  }
+
+  /** Another live proxy of the shard is heard of. */
+  async hasProxy(name: string, geoLocation: string, address: string, boot = 'bootX'): Promise<ProxyRecord> {
+    const record: ProxyRecord = {
+      name,
+      geoLocation,
+      state: 'Ready',
+      boot,
+      addresses: [{ transport: 'UDP', address, port: 5060, side: 'Both' }],
+      admin: '',
+      configuration: { hash: 'h' },
+      counts: { registrations: 0, calls: 0 },
+      keys: [],
+    };
+    const other = new Replica({ proxy: name, own: this.cluster.store(geoLocation), others: [], now: () => this.time, log: LOG });
+    other.start();
+    await this.settled();
+    other.publishProxy(record);
+    await this.settled();
+    this.core.identity = new Identity(this.config, [...this.#listeners.values()], this.replica.proxies.values());
+    return record;
+  }
+
+  /** alice registers and her server grants it; the answer that she gets. */
+  async registers(who: string, from: string, options: RegisterOptions = {}): Promise<Sent | undefined> {
+    const [asked] = await this.receives(register({ from: who, sentBy: `${from}:5060`, ...options }), from);
+    if (asked === undefined || !asked.message.isRequest) return asked;
+    const answers = await this.receives(respond(asked.message, 200), asked.hop.address, asked.hop.port);
+    return answers.at(-1);
+  }
+}
+
+/** The first request among what was sent. */
+export function requestIn(sent: readonly Sent[]): Sent {
+  const found = sent.find((s) => s.message.isRequest);
+  if (found === undefined) throw new Error(`no request among: ${sent.map((s) => s.message.status).join(', ') || 'nothing'}`);
+  return found;
+}
+
+export function statuses(sent: readonly Sent[]): number[] {
+  return sent.filter((s) => !s.message.isRequest).map((s) => s.message.status);
+}
+
+export { bye, invite, respond, type RequestOptions };
