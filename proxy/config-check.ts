@@ -7,7 +7,7 @@ type Report = (path: string, value: unknown, message: string) => void;
 /** A check of how fields fit together; left out where a field that it reads is wrong in itself. */
 interface Check {
   readonly reads: readonly (keyof ProxyConfigFile)[];
-  check(file: ProxyConfigFile, report: Report): void;
+  readonly check: (file: ProxyConfigFile, report: Report) => void;
 }
 
 const checks: readonly Check[] = [
@@ -18,7 +18,11 @@ const checks: readonly Check[] = [
         const at = `listeners[${index}]`;
         const other = listeners.findIndex((l) => l.port === port && (l.transport === 'UDP') === (transport === 'UDP'));
         if (other < index) {
-          report(`${at}.port`, port, `${port} is listeners[${other}]'s already: two may share a port only if exactly one is UDP`);
+          report(
+            `${at}.port`,
+            port,
+            `${port} is listeners[${other}]'s already: two may share a port only if exactly one is UDP`,
+          );
         }
         if (transport !== 'UDP' && port === admin.port) {
           report(`${at}.port`, port, `${port} is admin.port already: change one of them`);
@@ -34,10 +38,18 @@ const checks: readonly Check[] = [
     check({ stores, geoLocation }, report) {
       const first = stores[0]?.geoLocation;
       if (first !== geoLocation) {
-        report('stores[0].geoLocation', first, `must be this proxy's own, '${geoLocation}': the store it writes to comes first`);
+        report(
+          'stores[0].geoLocation',
+          first,
+          `must be this proxy's own, '${geoLocation}': the store it writes to comes first`,
+        );
       }
-      eachRepeated(stores, (store) => store.geoLocation, (index, other, value) =>
-        report(`stores[${index}].geoLocation`, value, `'${value}' has a store already, stores[${other}]: remove one`));
+      eachRepeated(
+        stores,
+        (store) => store.geoLocation,
+        (index, other, value) =>
+          report(`stores[${index}].geoLocation`, value, `'${value}' has a store already, stores[${other}]: remove one`),
+      );
       stores.forEach(({ endpoints, memory }, index) => {
         if ((endpoints === undefined) === (memory === undefined)) {
           report(`stores[${index}]`, undefined, 'must have exactly one of endpoints and memory');
@@ -56,8 +68,12 @@ const checks: readonly Check[] = [
   {
     reads: ['servers'],
     check({ servers }, report) {
-      eachRepeated(servers, (server) => server.name, (index, other, value) =>
-        report(`servers[${index}].name`, value, `'${value}' is servers[${other}]'s name already: names are unique`));
+      eachRepeated(
+        servers,
+        (server) => server.name,
+        (index, other, value) =>
+          report(`servers[${index}].name`, value, `'${value}' is servers[${other}]'s name already: names are unique`),
+      );
       servers.forEach(({ members }, index) => {
         const at = `servers[${index}].members`;
         const [primary, backup] = members;
@@ -100,7 +116,11 @@ export function crossProblems(file: ProxyConfigFile, wrong: readonly ConfigProbl
   return problems;
 }
 
-function eachRepeated<T>(list: readonly T[], key: (item: T) => string, found: (index: number, other: number, value: string) => void) {
+function eachRepeated<T>(
+  list: readonly T[],
+  key: (item: T) => string,
+  found: (index: number, other: number, value: string) => void,
+) {
   const first = new Map<string, number>();
   list.forEach((item, index) => {
     const other = first.get(key(item));
@@ -121,13 +141,19 @@ export function filled(
       const value = env[variable];
       if (value !== undefined && value !== '') return value;
       const problem = value === '' ? 'is empty' : 'is not set';
-      problems.push({ path, value: node, message: `the environment variable ${variable} ${problem}, which ${shown(node)} takes its value from` });
+      problems.push({
+        path,
+        value: node,
+        message: `the environment variable ${variable} ${problem}, which ${shown(node)} takes its value from`,
+      });
       return place;
     });
   }
   if (Array.isArray(node)) return node.map((item, index) => filled(item, env, problems, join(path, index)));
   if (typeof node !== 'object' || node === null) return node;
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, filled(value, env, problems, join(path, key))]));
+  return Object.fromEntries(
+    Object.entries(node).map(([key, value]) => [key, filled(value, env, problems, join(path, key))]),
+  );
 }
 
 /** IPv4 or IPv6 range, `address/bits`. */

@@ -13,12 +13,35 @@ export interface ConfigProblem {
 
 /** The parts of a JSON schema that are looked at here. */
 export interface SchemaNode {
-  readonly type?: string;
+  readonly type?: string | readonly string[];
   readonly description?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
   readonly additionalProperties?: SchemaNode | boolean;
-  readonly [keyword: string]: unknown;
+  readonly required?: readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly default?: unknown;
+  readonly pattern?: string;
+  readonly maxLength?: number;
+  readonly minimumDuration?: string;
+  readonly maximumDuration?: string;
+  readonly 'x-kubernetes-validations'?: readonly SchemaRule[];
+  readonly 'x-kubernetes-list-type'?: string;
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
+  readonly 'x-kubernetes-int-or-string'?: boolean;
+}
+
+/** A CEL rule of a schema. */
+export interface SchemaRule {
+  readonly rule: string;
+  readonly message: string;
+  readonly fieldPath?: string;
+}
+
+/** Whether it has fields. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A schema in which what no object of it names is an error. Objects without named fields stay open. */
@@ -46,7 +69,7 @@ export function problemOf(error: ErrorObject): ConfigProblem {
   if (error.keyword === 'additionalProperties') {
     const field = String(params['additionalProperty']);
     const known = Object.keys(schema.properties ?? {});
-    const value = (error.data as Record<string, unknown>)[field];
+    const value = isObject(error.data) ? error.data[field] : undefined;
     return { path: join(at, field), value, message: `is not a field here; ${suggestion(field, known)}` };
   }
   return { path: at, value: error.data, message: messageOf(error, schema, params) };
@@ -56,9 +79,9 @@ function messageOf(error: ErrorObject, schema: SchemaNode, params: Readonly<Reco
   const is = `but is ${shown(error.data)}`;
   switch (error.keyword) {
     case 'type':
-      return `must be ${typeNames[String(params['type'])] ?? String(params['type'])}, ${is}`;
+      return `must be ${typeNames[String(params['type'])] ?? String(params['type']).replace(',', ' or ')}, ${is}`;
     case 'enum': {
-      const allowed = (params['allowedValues'] as unknown[]).map(String);
+      const allowed = (schema.enum ?? []).map(String);
       const near = typeof error.data === 'string' ? nearest(error.data, allowed) : undefined;
       const list = allowed.length === 1 ? allowed.join() : `one of ${allowed.join(', ')}`;
       return `must be ${list}, ${is}${near === undefined ? '' : `; did you mean ${near}?`}`;
@@ -72,13 +95,13 @@ function messageOf(error: ErrorObject, schema: SchemaNode, params: Readonly<Reco
     case 'maxLength':
       return `must have at most ${String(params['limit'])} characters, ${is}`;
     case 'minItems':
-      return `must have at least ${items(params['limit'])}, but has ${(error.data as unknown[]).length}`;
+      return `must have at least ${items(params['limit'])}, but has ${lengthOf(error.data)}`;
     case 'maxItems':
-      return `must have at most ${items(params['limit'])}, but has ${(error.data as unknown[]).length}`;
+      return `must have at most ${items(params['limit'])}, but has ${lengthOf(error.data)}`;
     case 'uniqueItems':
-      return `has ${shown((error.data as unknown[])[Number(params['i'])])} twice; remove one`;
+      return `has ${shown(Array.isArray(error.data) ? error.data[Number(params['i'])] : error.data)} twice; remove one`;
     case 'pattern':
-      if (schema['pattern'] === durationPattern) return `${shown(error.data)} is not a duration: write ${durationForm}`;
+      if (schema.pattern === durationPattern) return `${shown(error.data)} is not a duration: write ${durationForm}`;
       return `${shown(error.data)} can't be read${hint(schema)}`;
     case 'format':
       return `${shown(error.data)} can't be read${hint(schema)}`;
@@ -95,6 +118,8 @@ const typeNames: Readonly<Record<string, string>> = {
   number: 'a number',
   boolean: 'true or false',
 };
+
+const lengthOf = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
 
 const items = (count: unknown): string => (count === 1 ? '1 item' : `${String(count)} items`);
 
@@ -143,7 +168,7 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}…` : value}'`;
   if (Array.isArray(value)) return `a list of ${items(value.length)}`;
   if (typeof value === 'object' && value !== null) return 'an object';
-  return String(value);
+  return JSON.stringify(value);
 }
 
 /** `/spec/switches/0/name` as `spec.switches[0].name`. */

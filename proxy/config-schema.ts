@@ -78,7 +78,12 @@ export const configSchema = {
       required: ['name', 'address'],
       description: 'What only the place knows in which the proxy runs; usually variables of the environment.',
       properties: {
-        name: { type: 'string', maxLength: 253, pattern: namePattern, description: "The proxy's name, unique in its DN: ${POD_NAME}." },
+        name: {
+          type: 'string',
+          maxLength: 253,
+          pattern: namePattern,
+          description: "The proxy's name, unique in its DN: ${POD_NAME}.",
+        },
         address: { type: 'string', format: 'ip', description: 'The numeric address that it binds: ${POD_IP}.' },
         advertise: {
           type: 'string',
@@ -169,8 +174,18 @@ export const configSchema = {
       default: {},
       description: 'What it takes at most.',
       properties: {
-        invitesPerSecond: { type: 'integer', minimum: 1, maximum: 100000, description: 'New calls a second. Default: no limit.' },
-        registersPerSecond: { type: 'integer', minimum: 1, maximum: 100000, description: 'REGISTER requests a second. Default: no limit.' },
+        invitesPerSecond: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100000,
+          description: 'New calls a second. Default: no limit.',
+        },
+        registersPerSecond: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100000,
+          description: 'REGISTER requests a second. Default: no limit.',
+        },
       },
     },
     registration: {
@@ -178,7 +193,13 @@ export const configSchema = {
       default: {},
       description: 'What contacts are kept, for how long, and how calls to them are forked.',
       properties: {
-        maxContacts: { type: 'integer', minimum: 1, maximum: 100, default: 10, description: 'Contacts of one address of record.' },
+        maxContacts: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100,
+          default: 10,
+          description: 'Contacts of one address of record.',
+        },
         minExpires: duration('Shortest registration; one that asks for less is answered 423.', '1s', '1h', '60s'),
         maxExpires: duration('Longest registration; a longer grant is lowered to it.', '1s', '168h', '1h'),
         forking: {
@@ -209,7 +230,10 @@ export const configSchema = {
       default: {},
       description: 'Who, besides SIP Servers and proxies, is more than an endpoint.',
       properties: {
-        sbcs: { ...trusted, description: 'Session border controllers and others whose requests are meant for SIP Servers.' },
+        sbcs: {
+          ...trusted,
+          description: 'Session border controllers and others whose requests are meant for SIP Servers.',
+        },
         servers: { ...trusted, description: 'Further sources that count as a SIP Server.' },
       },
     },
@@ -225,7 +249,13 @@ export const configSchema = {
         properties: {
           name: name("The pair's name, unique here."),
           geoLocation: name('The data centre that it serves.'),
-          weight: { type: 'integer', minimum: 0, maximum: 1000, default: 1, description: 'Its share of new calls; 0: none.' },
+          weight: {
+            type: 'integer',
+            minimum: 0,
+            maximum: 1000,
+            default: 1,
+            description: 'Its share of new calls; 0: none.',
+          },
           members: {
             type: 'array',
             minItems: 1,

@@ -4,7 +4,7 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { parseDocument } from 'yaml';
 import { crossProblems, filled, isCidr } from './config-check.ts';
 import type { ProxyConfigFile } from './config-file.ts';
-import { closed, problemOf, shown, type ConfigProblem } from './config-problems.ts';
+import { closed, isObject, problemOf, shown, type ConfigProblem } from './config-problems.ts';
 import { configSchema } from './config-schema.ts';
 import { durationPattern, parseDuration } from './duration.ts';
 import type { MemberRole } from './store/records.ts';
@@ -174,8 +174,10 @@ export function loadProxyConfig(
     throw new ConfigError(document.errors.map(({ message }) => ({ path: '', value: undefined, message })));
   }
   const written: unknown = document.toJS();
-  if (typeof written !== 'object' || written === null || Array.isArray(written)) {
-    throw new ConfigError([{ path: '', value: written, message: `the configuration must be an object, but is ${shown(written)}` }]);
+  if (!isObject(written)) {
+    throw new ConfigError([
+      { path: '', value: written, message: `the configuration must be an object, but is ${shown(written)}` },
+    ]);
   }
   const problems: ConfigProblem[] = [];
   const file = filled(written, env, problems);
@@ -193,8 +195,8 @@ export function configHash(file: unknown): string {
 }
 
 function sortedKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, strict: false });

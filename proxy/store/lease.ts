@@ -193,6 +193,8 @@ export class PresenceLease {
       });
       return Number(TTL) > 0;
     } finally {
+      // ended first: etcd3 takes the error of a stream still writable for a broken host, and drops the watch's channel
+      stream.end();
       stream.cancel();
     }
   }

@@ -174,6 +174,8 @@ export class Watch {
     } finally {
       clearInterval(check);
       this.#stream = undefined;
+      // as in the presence lease: a stream cancelled while writable makes etcd3 drop every channel to the host
+      stream.end();
       stream.cancel();
     }
   }

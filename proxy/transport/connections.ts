@@ -1,17 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Listener } from './hop.ts';
 import { formatAddress } from './listen-error.ts';
-import { StreamConnection } from './stream-connection.ts';
+import { StreamConnection, type StreamConnectionOptions } from './stream-connection.ts';
 import type { TransportContext } from './user.ts';
 
-interface NewConnection {
-  readonly socket: Socket;
-  readonly listener: Listener;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly ended: (connection: StreamConnection) => void;
-  readonly connect?: (() => void) | undefined;
-}
+type NewConnection = Omit<StreamConnectionOptions, 'number' | 'context'>;
 
 /** All stream connections of this process, by number. */
 export class Connections {
@@ -47,7 +39,10 @@ export class Connections {
       ...options,
       number: ++this.#last,
       context: this.#context,
-      proven: (one) => this.#unproven.delete(one),
+      proven: (one, message) => {
+        this.#unproven.delete(one);
+        options.proven(one, message);
+      },
       ended: (one) => {
         this.#byNumber.delete(one.number);
         this.#unproven.delete(one);
@@ -64,6 +59,7 @@ export class Connections {
         }
       }
     }
+    connection.begin();
     return connection;
   }
 

@@ -1,12 +1,22 @@
+import type { Transport } from './hop.ts';
+
 /** What the transports count since start, as plain numbers: metrics read them, nothing is computed per message. */
 export interface TransportCounters {
   udpReceived: number;
   udpSent: number;
   tcpReceived: number;
   tcpSent: number;
+  tlsReceived: number;
+  tlsSent: number;
+  wsReceived: number;
+  wsSent: number;
+  wssReceived: number;
+  wssSent: number;
   /** CRLFCRLF pings answered on streams (RFC 5626 4.4.1). */
   keepAlives: number;
-  /** Datagrams of STUN, which this listener does not speak. */
+  /** STUN binding requests (RFC 5626 4.4.2). */
+  stunAnswered: number;
+  /** Datagrams that begin as STUN does and are no binding request. */
   stunDropped: number;
   /** Received or to be sent while the peer's address was cut off by `block`. */
   blockedDropped: number;
@@ -22,6 +32,14 @@ export interface TransportCounters {
   /** Inbound ones above the limit. */
   connectionsRefused: number;
   closedIdle: number;
+  /** TLS handshakes of others that failed. */
+  handshakesFailed: number;
+  /** Clients' certificates that no authority of the listener vouches for: they count as if none was shown. */
+  certificatesUntrusted: number;
+  /** HTTP requests on a WebSocket port that are no opening of SIP over WebSocket. */
+  upgradesRefused: number;
+  /** WebSockets that did not answer a ping. */
+  closedSilent: number;
   /** No whole message within the time given. */
   closedHalfOpen: number;
   /** A message that was begun and not ended within the time given. */
@@ -37,7 +55,14 @@ export function transportCounters(): TransportCounters {
     udpSent: 0,
     tcpReceived: 0,
     tcpSent: 0,
+    tlsReceived: 0,
+    tlsSent: 0,
+    wsReceived: 0,
+    wsSent: 0,
+    wssReceived: 0,
+    wssSent: 0,
     keepAlives: 0,
+    stunAnswered: 0,
     stunDropped: 0,
     blockedDropped: 0,
     tooLargeDropped: 0,
@@ -48,6 +73,10 @@ export function transportCounters(): TransportCounters {
     connectFailed: 0,
     connectTimedOut: 0,
     connectionsRefused: 0,
+    handshakesFailed: 0,
+    certificatesUntrusted: 0,
+    upgradesRefused: 0,
+    closedSilent: 0,
     closedIdle: 0,
     closedHalfOpen: 0,
     closedSlow: 0,
@@ -55,3 +84,20 @@ export function transportCounters(): TransportCounters {
     closedMalformed: 0,
   };
 }
+
+/** Counts messages of streams by transport. */
+export const receivedBy = {
+  UDP: 'udpReceived',
+  TCP: 'tcpReceived',
+  TLS: 'tlsReceived',
+  WS: 'wsReceived',
+  WSS: 'wssReceived',
+} as const satisfies Record<Transport, keyof TransportCounters>;
+
+export const sentBy = {
+  UDP: 'udpSent',
+  TCP: 'tcpSent',
+  TLS: 'tlsSent',
+  WS: 'wsSent',
+  WSS: 'wssSent',
+} as const satisfies Record<Transport, keyof TransportCounters>;

@@ -24,6 +24,11 @@ export interface Connection {
   readonly open: boolean;
   /** Live bindings and open transactions that need it; a held one is never closed as idle. */
   holds: number;
+  /**
+   * TLS: the SIP identities (RFC 5922 7.1) in the certificate that the peer showed, in lower case; none unless the
+   * certificate was verified.
+   */
+  readonly certificateNames?: readonly string[];
 }
 
 /**
@@ -39,4 +44,6 @@ export interface Hop {
   readonly listener: Listener;
   /** Streams: the connection to use; without it one is looked up by address and port, or opened. */
   readonly connection?: Connection | undefined;
+  /** TLS: the name that led to this address and that the peer's certificate must hold (RFC 5922 4). */
+  readonly serverName?: string | undefined;
 }

@@ -1,27 +1,33 @@
 import type { Socket } from 'node:net';
 import { SipError } from '../sip/sip-error.ts';
-import { KEEPALIVE, StreamFramer } from '../sip/stream.ts';
-import type { TransportCounters } from './counters.ts';
+import { KEEPALIVE } from '../sip/stream.ts';
+import { holdsName } from './certificate-names.ts';
+import { receivedBy, sentBy, type TransportCounters } from './counters.ts';
 import type { Connection, Hop, Listener, Transport } from './hop.ts';
 import { formatAddress } from './listen-error.ts';
 import type { TransportContext } from './user.ts';
+import { NAMELESS, type Wire, type WireUser } from './wire.ts';
 
-interface StreamConnectionOptions {
+export interface StreamConnectionOptions {
   readonly number: number;
+  /** TCP's, whatever lies upon it. */
   readonly socket: Socket;
   readonly listener: Listener;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly inbound: boolean;
+  /** TLS, outbound: the name that the peer's certificate must hold. */
+  readonly serverName?: string | undefined;
   readonly context: TransportContext;
+  /** Connects, shakes hands: ends in opened() or broken(). Deferred while the peer's address is blocked. */
+  readonly begin: (connection: StreamConnection) => void;
   /** The first whole message came. */
-  readonly proven: (connection: StreamConnection) => void;
+  readonly proven: (connection: StreamConnection, message: string) => void;
   readonly ended: (connection: StreamConnection) => void;
-  /** Outbound only: begins to connect. Deferred while the peer's address is blocked. */
-  readonly connect?: (() => void) | undefined;
 }
 
-/** A TCP connection that carries SIP (RFC 3261 18.3): framing, keep-alives, deadlines, a bounded queue of writes. */
-export class StreamConnection implements Connection {
+/** A connection that carries SIP (RFC 3261 18.3, RFC 7118): framing, keep-alives, deadlines, a bounded queue of writes. */
+export class StreamConnection implements Connection, WireUser {
   readonly number: number;
   readonly transport: Transport;
   readonly remoteAddress: string;
@@ -33,10 +39,15 @@ export class StreamConnection implements Connection {
   readonly #socket: Socket;
   readonly #context: TransportContext;
   readonly #options: StreamConnectionOptions;
-  readonly #framer = new StreamFramer();
+  readonly #received: keyof TransportCounters;
+  readonly #sent: keyof TransportCounters;
   #open = true;
-  #connecting: boolean;
-  /** Connecting waits for the block to end. */
+  /** Undefined until it is connected and hands are shaken. */
+  #wire: Wire | undefined;
+  /** To be sent once it is. */
+  #early: string[] = [];
+  #earlyLength = 0;
+  /** begin() waits for the block to end. */
   #unstarted = false;
   /** Its address is blocked: nothing is read, nothing is written, nothing is lost. */
   #held = false;
@@ -45,6 +56,8 @@ export class StreamConnection implements Connection {
   #used = false;
   readonly #openedAt: number;
   #activeAt: number;
+  #pingedAt: number;
+  #pongMissing = false;
   /** When a message that is not complete yet was first seen to be so; 0 if there is none. */
   #partialSince = 0;
 
@@ -54,7 +67,7 @@ export class StreamConnection implements Connection {
     this.transport = listener.transport;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
-    this.inbound = options.connect === undefined;
+    this.inbound = options.inbound;
     this.hop = {
       transport: listener.transport,
       address: options.remoteAddress,
@@ -65,28 +78,36 @@ export class StreamConnection implements Connection {
     this.#socket = socket;
     this.#context = context;
     this.#options = options;
-    this.#connecting = !this.inbound;
+    this.#received = receivedBy[listener.transport];
+    this.#sent = sentBy[listener.transport];
     this.#openedAt = context.now();
     this.#activeAt = this.#openedAt;
-    socket.on('connect', () => {
-      this.#connecting = false;
-      this.#activeAt = context.now();
-      context.counters.connectionsOpened++;
-    });
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('end', () => this.close(new Error(`${this.#name()} was closed by the peer`)));
-    socket.on('error', (error) => this.#broken(error));
-    socket.on('close', () => this.#broken(new Error(`${this.#name()} was closed`)));
-    if (context.blocked.has(this.remoteAddress)) {
-      this.#unstarted = !this.inbound;
-      this.hold();
+    this.#pingedAt = this.#openedAt;
+    socket.on('error', (error) => this.broken(error));
+    socket.on('close', () => this.broken(new Error(`${this.#name()} was closed`)));
+  }
+
+  /** Called once, when its owner knows it. */
+  begin(): void {
+    if (this.#context.blocked.has(this.remoteAddress)) {
+      this.#unstarted = true;
+      this.#held = true;
     } else {
-      options.connect?.();
+      this.#options.begin(this);
     }
   }
 
   get open(): boolean {
     return this.#open;
+  }
+
+  get certificateNames(): readonly string[] {
+    return this.#wire?.certificateNames ?? NAMELESS;
+  }
+
+  /** Whether its peer is known to be the server of this name: it is what was dialled, or its certificate says so. */
+  proves(serverName: string): boolean {
+    return this.#options.serverName === serverName || holdsName(this.certificateNames, serverName);
   }
 
   send(text: string, hop: Hop): void {
@@ -98,7 +119,7 @@ export class StreamConnection implements Connection {
     this.#used = true;
     this.#write(text);
     if (this.#open) {
-      counters.tcpSent++;
+      counters[this.#sent]++;
       this.#activeAt = this.#context.now();
     } else {
       this.#context.log.warn(`${this.#name()} has ${limits.writeQueue} bytes that its peer does not read: closed`);
@@ -109,22 +130,22 @@ export class StreamConnection implements Connection {
   close(error: Error): void {
     if (!this.#open) return;
     this.#end(error);
-    const socket = this.#socket;
-    if (this.#connecting || this.#held) {
-      socket.destroy();
+    const wire = this.#wire;
+    if (wire === undefined || this.#held) {
+      this.#destroy();
       return;
     }
     // The socket is read on, unheard, until the peer ends too: closing over unread bytes would send a reset that
     // may overtake an answer still under way.
-    socket.end();
-    const timer = setTimeout(() => socket.destroy(), this.#context.limits.closeTimeout);
-    socket.once('close', () => clearTimeout(timer));
+    wire.end();
+    const timer = setTimeout(() => wire.destroy(), this.#context.limits.closeTimeout);
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   /** Closes it when one of its deadlines has passed. */
   expire(now: number): void {
     const { limits } = this.#context;
-    if (this.#connecting) {
+    if (this.#wire === undefined && !this.inbound) {
       if (now - this.#openedAt < limits.connectTimeout) return;
       this.#giveUp('connectTimedOut', `no connection within ${limits.connectTimeout} ms`);
     } else if (this.inbound && !this.#proven && now - this.#openedAt >= limits.messageTimeout) {
@@ -133,6 +154,14 @@ export class StreamConnection implements Connection {
       this.#giveUp('closedSlow', `a message that takes longer than ${limits.messageTimeout} ms`);
     } else if (this.holds <= 0 && now - this.#activeAt >= limits.idleTimeout) {
       this.#giveUp('closedIdle', `idle for ${limits.idleTimeout} ms`);
+    } else if (this.#wire?.ping !== undefined && now - this.#pingedAt >= limits.pingInterval) {
+      if (this.#pongMissing) {
+        this.#giveUp('closedSilent', `no answer to a ping within ${limits.pingInterval} ms`);
+        return;
+      }
+      this.#pingedAt = now;
+      this.#pongMissing = true;
+      this.#wire.ping();
     }
   }
 
@@ -145,32 +174,45 @@ export class StreamConnection implements Connection {
   hold(): void {
     if (this.#held) return;
     this.#held = true;
-    this.#socket.pause();
-    this.#socket.cork();
+    this.#wire?.hold();
   }
 
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#socket.uncork();
-    this.#socket.resume();
+    this.#wire?.release();
     if (this.#unstarted) {
       this.#unstarted = false;
-      this.#options.connect?.();
+      this.#options.begin(this);
     }
   }
 
-  #receive(chunk: Buffer): void {
-    if (!this.#open) return;
+  opened(wire: Wire): void {
+    if (!this.#open) {
+      wire.destroy();
+      return;
+    }
+    this.#wire = wire;
+    if (!this.inbound) {
+      this.#activeAt = this.#context.now();
+      this.#context.counters.connectionsOpened++;
+    }
+    if (this.#held) wire.hold();
+    for (const text of this.#early) wire.write(text);
+    this.#early = [];
+  }
+
+  received(text: string): void {
+    const framer = this.#wire?.framer;
+    if (!this.#open || framer === undefined) return;
     const { counters, user } = this.#context;
     this.#activeAt = this.#context.now();
-    const text = chunk.toString('latin1');
     let completed = false;
-    this.#framer.push(text);
+    framer.push(text);
     for (;;) {
       let message: string | undefined;
       try {
-        message = this.#framer.next();
+        message = framer.next();
       } catch (error) {
         this.#malformed(error);
         return;
@@ -182,10 +224,10 @@ export class StreamConnection implements Connection {
         counters.keepAlives++;
         this.#write('\r\n');
       } else {
-        counters.tcpReceived++;
+        counters[this.#received]++;
         if (!this.#proven) {
           this.#proven = true;
-          this.#options.proven(this);
+          this.#options.proven(this, message);
         }
         user.message(message, this.hop);
       }
@@ -194,6 +236,25 @@ export class StreamConnection implements Connection {
     }
     if (completed) this.#partialSince = 0;
     else if (this.#partialSince === 0 && !isPong(text)) this.#partialSince = this.#activeAt;
+  }
+
+  partly(): void {
+    if (this.#partialSince === 0) this.#partialSince = this.#context.now();
+  }
+
+  alive(): void {
+    this.#pongMissing = false;
+  }
+
+  ended(): void {
+    this.close(new Error(`${this.#name()} was closed by the peer`));
+  }
+
+  broken(error: Error): void {
+    if (!this.#open) return;
+    if (this.#wire === undefined && !this.inbound) this.#context.counters.connectFailed++;
+    this.#end(error);
+    this.#destroy();
   }
 
   #malformed(error: unknown): void {
@@ -205,13 +266,18 @@ export class StreamConnection implements Connection {
 
   #write(text: string): void {
     const { counters, limits } = this.#context;
-    if (this.#socket.writableLength + text.length > limits.writeQueue) {
+    const wire = this.#wire;
+    const queued = wire === undefined ? this.#earlyLength : wire.queued;
+    if (queued + text.length > limits.writeQueue) {
       counters.closedUnread++;
       this.#end(new Error(`${this.#name()} has ${limits.writeQueue} bytes that its peer does not read`));
-      this.#socket.destroy();
-      return;
+      this.#destroy();
+    } else if (wire === undefined) {
+      this.#early.push(text);
+      this.#earlyLength += text.length;
+    } else {
+      wire.write(text);
     }
-    this.#socket.write(text, 'latin1');
   }
 
   #giveUp(counter: keyof TransportCounters, why: string): void {
@@ -222,18 +288,16 @@ export class StreamConnection implements Connection {
     this.close(error);
   }
 
-  #broken(error: Error): void {
-    if (!this.#open) return;
-    if (this.#connecting) this.#context.counters.connectFailed++;
-    this.#end(error);
-    this.#socket.destroy();
-  }
-
   #end(error: Error): void {
     this.#open = false;
     this.#options.ended(this);
     if (this.#used) this.#context.fail(this.hop, error);
     this.#context.closed(this);
+  }
+
+  #destroy(): void {
+    this.#wire?.destroy();
+    this.#socket.destroy();
   }
 
   #name(): string {

@@ -10,6 +10,7 @@ import { binding, healthRecord, HOUR, MINUTE, NOW, proxyRecord, silent, until, v
 interface Proxy {
   readonly name: string;
   readonly geoLocation: string;
+  readonly skew: number;
   readonly replica: Replica;
   readonly links: ReadonlyMap<string, MemoryStore>;
 }
@@ -33,7 +34,7 @@ describe('replica', () => {
     const [own, ...others] = stores;
     if (own === undefined) throw new Error('no store');
     const replica = new Replica({ proxy: name, own, others, now: () => now + skew, log: silent, ...(limits === undefined ? {} : { limits }) });
-    const proxy = { name, geoLocation, replica, links: new Map(stores.map((store) => [store.geoLocation, store])) };
+    const proxy = { name, geoLocation, skew, replica, links: new Map(stores.map((store) => [store.geoLocation, store])) };
     proxies.push(proxy);
     replica.start();
     return proxy;
@@ -47,7 +48,7 @@ describe('replica', () => {
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 5; i++) {
       await new Promise((resolve) => setImmediate(resolve));
-      for (const { replica } of proxies) replica.expire(now);
+      for (const { replica, skew } of proxies) replica.expire(now + skew);
     }
   };
   const register = (proxy: Proxy, part: Partial<Binding> & { callId?: string; cseq?: number } = {}): Promise<void> => {

@@ -1,0 +1,101 @@
+import type { ListenerFile, MemberFile, ProxyConfigFile, ServerFile, StoreFile } from '../../proxy/config-file.ts';
+import type { ClusterDN, ListenerSpec, Member, ProxySet, SipCluster, SipServer } from '../sip-cluster.ts';
+import type { Facts } from './facts.ts';
+import { adminPortBeside, portOf } from './ports.ts';
+import type { StorePlan } from './store.ts';
+
+/**
+ * The configuration of one shard's proxies, with open places for what only their place knows.
+ * @param stores those that they follow, their own data centre's first
+ * @param name the shard's
+ */
+export function planProxyConfig(
+  resource: SipCluster,
+  switchName: string,
+  dn: ClusterDN,
+  set: ProxySet,
+  stores: readonly StorePlan[],
+  facts: Facts,
+  name: string,
+): ProxyConfigFile {
+  const listeners = set.listeners.map(listener);
+  return {
+    namespace: resource.metadata.namespace ?? 'default',
+    cluster: resource.metadata.name,
+    switch: switchName,
+    dn: dn.name,
+    geoLocation: set.geoLocation,
+    place: { name: '${POD_NAME}', address: '${POD_IP}', ...advertised(set, facts, name) },
+    domains: dn.domains,
+    fqdn: dn.fqdn,
+    recordRoute: dn.recordRoute,
+    listeners,
+    admin: { port: facts.adminPort ?? adminPortBeside(listeners) },
+    oosCheck: dn.oosCheck,
+    overload: dn.overload,
+    registration: dn.registration,
+    drain: dn.drain,
+    remoteServers: dn.remoteServers,
+    trust: dn.trust,
+    servers: dn.sipServers.map(server),
+    proxiesIn: dn.proxies.map((proxies) => proxies.geoLocation),
+    stores: stores.map((store) => reached(store, facts)),
+    log: { level: 'info' },
+  };
+}
+
+/** What they tell others, where that is not the address they bind. */
+function advertised({ advertise, exposure }: ProxySet, facts: Facts, name: string): Partial<ProxyConfigFile['place']> {
+  if (facts.reachedDirectly) return {};
+  if (advertise?.address !== undefined) {
+    const internal = advertise.internalAddress;
+    return { advertise: advertise.address, ...(internal !== undefined && { internal }) };
+  }
+  const balancer = exposure.type === 'LoadBalancer' ? facts.loadBalancers?.[name] : undefined;
+  if (balancer !== undefined) return { advertise: balancer };
+  // A proxy that finds no ADVERTISE says so instead of leaking its pod's address: a load balancer may have none yet.
+  const ownAddressWillDo = advertise === undefined && ['HostNetwork', 'PodNetwork'].includes(exposure.type);
+  return ownAddressWillDo ? {} : { advertise: '${ADVERTISE}' };
+}
+
+function listener(spec: ListenerSpec): ListenerFile {
+  return {
+    transport: spec.transport,
+    port: portOf(spec),
+    side: spec.side,
+    ...(spec.tlsSecretName !== undefined && { tls: directory(spec.tlsSecretName) }),
+  };
+}
+
+function server({ name, geoLocation, weight, primary, backup }: SipServer): ServerFile {
+  const members = [member('primary', primary), ...(backup ? [member('backup', backup)] : [])];
+  return { name, geoLocation, weight, members };
+}
+
+function member(role: MemberFile['role'], { host, port, transport, tls }: Member): MemberFile {
+  return {
+    role,
+    host,
+    port: portOf({ transport, ...(port !== undefined && { port }) }),
+    transport,
+    ...(tls && {
+      tls: {
+        ...(tls.name !== undefined && { name: tls.name }),
+        ...(tls.caSecretName !== undefined && { ca: directory(tls.caSecretName) }),
+        ...(tls.clientSecretName !== undefined && { client: directory(tls.clientSecretName) }),
+      },
+    }),
+  };
+}
+
+function reached({ geoLocation, endpoints, tlsSecretName, authSecretName }: StorePlan, facts: Facts): StoreFile {
+  if (facts.memoryStores) return { geoLocation, memory: true };
+  return {
+    geoLocation,
+    endpoints,
+    ...(tlsSecretName !== undefined && { tls: directory(tlsSecretName) }),
+    ...(authSecretName !== undefined && { auth: directory(authSecretName) }),
+  };
+}
+
+const directory = (secretName: string): string => `\${SECRETS}/${secretName}`;

@@ -1,0 +1,170 @@
+import { expect } from 'chai';
+import { Etcd3 } from 'etcd3';
+import { EtcdStore } from '../../../proxy/store/etcd.ts';
+import { Etcd } from '../../peers/etcd.ts';
+import { Relay } from '../../peers/relay.ts';
+import { Recorder } from './recorder.ts';
+import { HOUR, silent } from './records.ts';
+
+describe('watch of etcd behind a bad link', function () {
+  this.timeout(20_000);
+  let etcd: Etcd;
+  let relay: Relay;
+  /** Watches through the relay. */
+  let store: EtcdStore;
+  let recorder: Recorder;
+  /** Writes straight to etcd. */
+  let writer: EtcdStore;
+  let range = 0;
+
+  before(async () => {
+    etcd = await Etcd.start();
+  });
+  after(() => etcd.stop());
+
+  const open = (port: number): EtcdStore =>
+    new EtcdStore({
+      geoLocation: 'dc1',
+      endpoints: [`http://127.0.0.1:${port}`],
+      prefix: `/sipcluster/v1/watch/${range}/`,
+      log: silent,
+      now: Date.now,
+      times: { watch: { ask: 200, giveUp: 600 } },
+    });
+
+  beforeEach(async () => {
+    range++;
+    relay = await Relay.to(etcd.port);
+    store = open(relay.port);
+    writer = open(etcd.port);
+    recorder = Recorder.of(store);
+    await recorder.until((r) => r.loads === 1);
+  });
+  afterEach(async () => {
+    relay.mend();
+    await Promise.all([store.close(), writer.close()]);
+    await relay.close();
+  });
+
+  const write = async (from: number, count: number): Promise<void> => {
+    const life = { expires: Date.now() + HOUR };
+    await Promise.all(Array.from({ length: count }, (_, i) => writer.put(`binding/u${from + i}/1`, 'x'.repeat(200), life)));
+  };
+  const direct = async (act: (client: Etcd3) => Promise<unknown>): Promise<void> => {
+    const client = new Etcd3({ hosts: etcd.endpoint });
+    await act(client);
+    client.close();
+  };
+
+  it('resumes after a cut where it was, without a list', async () => {
+    await write(0, 10);
+    await recorder.until((r) => r.keys.size === 10);
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await write(10, 10);
+    await writer.remove('binding/u0/1');
+    relay.mend();
+    await recorder.until((r) => r.keys.size === 19 && r.isAvailable);
+    expect(recorder.listings).to.equal(1);
+    expect(recorder.puts, 'nothing twice').to.equal(20);
+  });
+
+  it('loses nothing of 5,000 puts that it catches up with, though the link is cut again and again meanwhile', async () => {
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await write(0, 5000);
+    let cuts = 0;
+    for (let bytes = 20_000; recorder.keys.size < 5000; bytes *= 1.5) {
+      relay.mend();
+      relay.cutAfter(bytes);
+      await recorder.until((r) => r.isAvailable || r.keys.size === 5000);
+      await recorder.until((r) => !r.isAvailable || r.keys.size === 5000);
+      cuts++;
+    }
+    expect(cuts).to.be.greaterThan(3);
+    expect(recorder.listings).to.equal(1);
+    relay.mend();
+    await write(5000, 1);
+    await recorder.until((r) => r.keys.size === 5001);
+  });
+
+  it('lists again from the start when the link is cut in the middle of a list', async () => {
+    await write(0, 3000);
+    const cut = await Relay.to(etcd.port);
+    const other = open(cut.port);
+    cut.cutAfter(300_000);
+    const late = Recorder.of(other);
+    await late.until((r) => r.listings === 1 && r.reason !== '');
+    expect(late.loads).to.equal(0);
+    cut.mend();
+    await late.until((r) => r.loads === 1);
+    expect(late.keys.size).to.equal(3000);
+    expect(late.listings).to.equal(2);
+    await other.close();
+    await cut.close();
+  });
+
+  it('notices a link that says nothing any more, and reopens', async () => {
+    await write(0, 1);
+    await recorder.until((r) => r.keys.size === 1);
+    relay.hold();
+    await write(1, 5);
+    await recorder.until((r) => !r.isAvailable);
+    relay.mend();
+    await recorder.until((r) => r.isAvailable && r.keys.size === 6);
+    expect(recorder.listings).to.equal(1);
+  });
+
+  it('does not take a quiet range for a broken link', async () => {
+    await write(0, 1);
+    await recorder.until((r) => r.keys.size === 1);
+    let lost = 0;
+    const available = recorder.available.bind(recorder);
+    recorder.available = (isAvailable, reason) => {
+      if (!isAvailable) lost++;
+      available(isAvailable, reason);
+    };
+    const end = performance.now() + 1500;
+    await recorder.until(() => performance.now() > end);
+    expect(lost).to.equal(0);
+  });
+
+  it('lists again when what it missed was compacted away, and knows what was removed', async () => {
+    await write(0, 3);
+    await recorder.until((r) => r.keys.size === 3);
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await writer.remove('binding/u0/1');
+    await write(3, 1);
+    await direct(async (client) => {
+      const { revision } = (await client.get('x').exec()).header;
+      await client.kv.compact({ revision, physical: true });
+    });
+    relay.mend();
+    await recorder.until((r) => r.loads === 2);
+    expect([...recorder.keys.keys()].toSorted()).to.deep.equal(['binding/u1/1', 'binding/u2/1', 'binding/u3/1']);
+    expect(recorder.restorations).to.equal(0);
+  });
+
+  it('goes on when etcd is restarted with its data', async () => {
+    await write(0, 3);
+    await recorder.until((r) => r.keys.size === 3);
+    await etcd.kill();
+    await recorder.until((r) => !r.isAvailable);
+    await etcd.restart();
+    await write(3, 3);
+    await recorder.until((r) => r.keys.size === 6 && r.isAvailable);
+    expect(recorder.listings).to.equal(1);
+  });
+
+  for (const asAnother of [true, false]) {
+    it(`lists again as restored when etcd is replaced by an empty one ${asAnother ? 'of another' : 'with the same'} cluster id`, async () => {
+      await write(0, 3);
+      await writer.put('proxy/p1', 'here', 'presence');
+      await recorder.until((r) => r.keys.size === 4);
+      await etcd.replace({ asAnother });
+      await recorder.until((r) => r.restorations === 1 && r.isAvailable, 10_000);
+      await recorder.until((r) => r.keys.has('proxy/p1') && r.keys.size === 1, 10_000);
+    });
+  }
+});

@@ -1,0 +1,135 @@
+/**
+ * Writes operator/sip-cluster.ts from the CRD and proxy/config-file.ts from the proxy configuration's schema.
+ * With --check it writes nothing, and exits 1 where a file is not what it would write.
+ */
+import { readFileSync } from 'node:fs';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { parse } from 'yaml';
+import { configSchema } from '../../proxy/config-schema.ts';
+import { formatted, settle } from './generated.ts';
+
+type Schema = JSONSchema & { [key: string]: unknown };
+
+/** Names of the types that lie inside, by the path of the field. A second field of one name shares the type. */
+const manifestNames: Readonly<Record<string, string>> = {
+  spec: 'SipClusterSpec',
+  'spec.geoLocations[]': 'GeoLocation',
+  'spec.geoLocations[].etcd': 'Etcd',
+  'spec.geoLocations[].etcd.managed': 'ManagedEtcd',
+  'spec.switches[]': 'Switch',
+  'spec.switches[].clusterDNs[]': 'ClusterDN',
+  'spec.switches[].clusterDNs[].oosCheck': 'OosCheck',
+  'spec.switches[].clusterDNs[].registration': 'Registration',
+  'spec.switches[].clusterDNs[].trust.sbcs[]': 'Trusted',
+  'spec.switches[].clusterDNs[].trust.servers[]': 'Trusted',
+  'spec.switches[].clusterDNs[].proxies[]': 'ProxySet',
+  'spec.switches[].clusterDNs[].proxies[].listeners[]': 'ListenerSpec',
+  'spec.switches[].clusterDNs[].proxies[].exposure': 'Exposure',
+  'spec.switches[].clusterDNs[].proxies[].advertise': 'Advertise',
+  'spec.switches[].clusterDNs[].proxies[].template': 'PodTemplate',
+  'spec.switches[].clusterDNs[].sipServers[]': 'SipServer',
+  'spec.switches[].clusterDNs[].sipServers[].primary': 'Member',
+  'spec.switches[].clusterDNs[].sipServers[].backup': 'Member',
+  status: 'SipClusterStatus',
+  'status.conditions[]': 'Condition',
+  'status.summary': 'Summary',
+  'status.switches[]': 'SwitchStatus',
+  'status.switches[].clusterDNs[]': 'ClusterDNStatus',
+  'status.switches[].clusterDNs[].proxies[]': 'ProxySetStatus',
+  'status.switches[].clusterDNs[].sipServers[]': 'SipServerStatus',
+  'status.switches[].clusterDNs[].sipServers[].members[]': 'MemberStatus',
+  'status.switches[].clusterDNs[].sipServers[].observers[]': 'Observer',
+};
+
+const configNames: Readonly<Record<string, string>> = {
+  'listeners[]': 'ListenerFile',
+  'trust.sbcs[]': 'TrustFile',
+  'trust.servers[]': 'TrustFile',
+  'servers[]': 'ServerFile',
+  'servers[].members[]': 'MemberFile',
+  'stores[]': 'StoreFile',
+};
+
+const objectMeta: Schema = {
+  title: 'ObjectMeta',
+  type: 'object',
+  required: ['name'],
+  additionalProperties: true,
+  properties: {
+    name: { type: 'string' },
+    namespace: { type: 'string' },
+    uid: { type: 'string' },
+    generation: { type: 'integer' },
+    labels: { type: 'object', additionalProperties: { type: 'string' } },
+    annotations: { type: 'object', additionalProperties: { type: 'string' } },
+    deletionTimestamp: { type: 'string' },
+  },
+};
+
+/**
+ * A schema as the type of what it lets through once defaults are applied: what has a default is there, what the
+ * schema does not name is not.
+ */
+function defaulted(schema: Schema, path: string, names: Readonly<Record<string, string>>, seen: Set<string>): Schema {
+  if (schema['x-kubernetes-int-or-string']) return { type: ['integer', 'string'] };
+  const described = schema.description === undefined ? {} : { description: schema.description };
+  const name = names[path];
+  if (name !== undefined && seen.has(name)) return { ...described, tsType: name };
+  if (name !== undefined) seen.add(name);
+  const inner = (child: unknown, at: string) => defaulted(child as Schema, at, names, seen);
+  const typed: Schema = { ...described, ...(name === undefined ? {} : { title: name }) };
+  if (schema.enum) return { ...typed, enum: schema.enum };
+  if (schema.type === 'array') {
+    const items = inner(schema.items, `${path}[]`);
+    // What a list's items are its own description says already.
+    if (items.title === undefined) delete items.description;
+    return { ...typed, type: 'array', items };
+  }
+  if (schema.type !== 'object') return schema.type === undefined ? typed : { ...typed, type: schema.type };
+  const fields = Object.entries((schema.properties ?? {}) as Record<string, Schema>);
+  if (fields.length === 0) {
+    const values = schema.additionalProperties;
+    return { ...typed, type: 'object', additionalProperties: typeof values === 'object' ? inner(values, path) : true };
+  }
+  const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+  for (const [key, field] of fields) if (field.default !== undefined) required.add(key);
+  return {
+    ...typed,
+    type: 'object',
+    additionalProperties: false,
+    required: [...required],
+    properties: Object.fromEntries(fields.map(([key, field]) => [key, inner(field, path ? `${path}.${key}` : key)])),
+  };
+}
+
+async function typescript(schema: Schema, name: string, source: string): Promise<string> {
+  const text = await compile(schema, name, {
+    bannerComment: `// Generated by test/tools/generate-types.ts from ${source}: change that, then run \`make types\`.`,
+    format: false,
+  });
+  // These types describe what was read, and what is read is not changed.
+  const readonly = text
+    .replaceAll(/^((?:[A-Za-z]+)\??: |\[k: string\]: )/gm, 'readonly $1')
+    .replaceAll(/(\([^()\n]*\)|[A-Za-z]+)\[\]/g, 'readonly $1[]');
+  return formatted(readonly, `${name}.ts`);
+}
+
+const crd = parse(readFileSync(new URL('../../crds/sipcluster.yaml', import.meta.url), 'utf8')) as {
+  spec: { versions: { schema: { openAPIV3Schema: Schema } }[] };
+};
+const manifest = crd.spec.versions[0]?.schema.openAPIV3Schema;
+if (manifest === undefined) throw new Error('crds/sipcluster.yaml has no version');
+const resource = defaulted(manifest, '', manifestNames, new Set());
+resource.properties = {
+  ...resource.properties,
+  apiVersion: { const: 'sipcluster.io/v1alpha1' },
+  kind: { const: 'SipCluster' },
+  metadata: objectMeta,
+};
+resource.required = ['apiVersion', 'kind', 'metadata', 'spec'];
+const config = defaulted(configSchema as unknown as Schema, '', configNames, new Set());
+
+settle({
+  'operator/sip-cluster.ts': await typescript(resource, 'SipCluster', 'crds/sipcluster.yaml'),
+  'proxy/config-file.ts': await typescript(config, 'ProxyConfigFile', 'proxy/config-schema.ts'),
+});
