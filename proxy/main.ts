@@ -8,7 +8,7 @@ import { Identity } from './routing/identity.ts';
 import { transportOf, type Reach } from './routing/way.ts';
 import { parseUri } from './sip/uri.ts';
 import { openStore } from './store/open.ts';
-import type { ProxyAddress, ProxyRecord } from './store/records.ts';
+import type { PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
 import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
@@ -165,10 +165,13 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     known = new Set(replica.proxies.keys());
   });
   replica.onHealth((record) => {
-    if (record.proxy !== config.place.name) upstreams.hint(record);
+    if (record.proxy === config.place.name) return;
+    core.proxyHeard(record.proxy);
+    upstreams.hint(record);
   });
 
   let state: ProxyRecord['state'] = 'Starting';
+  let pingedSince = Infinity;
   const publishProxy = (): void => {
     const counts = replica.counts(now());
     replica.publishProxy({
@@ -200,9 +203,16 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     stores: replica.stores,
     pairs: upstreams.health(now()),
     proxies: [...replica.proxies.keys()].sort(),
-    ready: replica.ready ? { ok: true } : { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` },
+    ready: readiness(),
     counters: { ...core.counts, ...transports.counters },
   });
+  /** Outages come later and change nothing: until the first pings are answered, or late, a phone would get 503 for no reason. */
+  let settled = false;
+  const readiness = (): ProxyStatus['ready'] => {
+    if (!replica.ready) return { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` };
+    settled ||= now() > pingedSince + current.oosCheck.timeout || upstreams.health(now()).every(isJudged);
+    return settled ? { ok: true } : { ok: false, why: 'the SIP Servers have not answered their first OPTIONS yet' };
+  };
   const countsNow = (): { registrations: number; calls: number } => {
     const { bindings, calls } = replica.counts(now());
     return { registrations: bindings, calls };
@@ -236,6 +246,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
 
   replica.onReady(() => {
     state = 'Ready';
+    pingedSince = now();
     upstreams.start(replica.health.values());
     publishProxy();
     publishHealth();
@@ -288,4 +299,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       await admin.close();
     },
   };
+}
+
+/** Whether the oos-check has come to a verdict on a pair, whichever it is. */
+function isJudged({ active, members }: PairHealth): boolean {
+  return active !== 'none' || members.every(({ state }) => state !== 'Unknown');
 }

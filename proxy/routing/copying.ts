@@ -10,6 +10,9 @@ import type { Way } from './way.ts';
 /** How long a request inside the dialogs of a pair without an active member waits for one, ms. */
 const WAIT_FOR_MEMBER = 16_000;
 
+/** How long a proxy that a request was handed to may say nothing before the next way is tried beside it, ms: one loss is not silence. */
+const SILENCE = 700;
+
 /** Where one copy of a request is to go: a pair, whichever of its members is active, or one of several ways. */
 export interface Target {
   readonly pair: Pair | undefined;
@@ -31,11 +34,12 @@ export class Copying implements ClientOwner {
   #attempt = 0;
   #way = 0;
   #transaction: ClientTransaction | undefined;
-  /** The try before the pair switched: it may still be answered. */
+  /** The try before the pair switched, or before the proxy that it was handed to fell silent: it may still be answered. */
   #earlier: ClientTransaction | undefined;
   #ringing = false;
   #triedOther = false;
   #waiting: WaitForMember | undefined;
+  #silence: Silence | undefined;
 
   constructor(context: ResponseContext, target: Target) {
     this.context = context;
@@ -71,6 +75,18 @@ export class Copying implements ClientOwner {
     this.#earlier = this.#transaction;
     core.counts.resentAtSwitch++;
     this.#toMember(member);
+  }
+
+  /** The proxy that this copy was handed to has said nothing: it may be dead, and its record not yet. */
+  handoverSilent(proxy: string): void {
+    this.#silence = undefined;
+    if (!this.pending || this.#ringing || this.context.cancelled || this.#transaction?.lastStatus !== 0) return;
+    const { core } = this.context;
+    core.counts.handoverSilent++;
+    core.suspects.add(proxy);
+    if (this.#earlier !== undefined || this.target.ways.length <= this.#way) return;
+    this.#earlier = this.#transaction;
+    this.#nextWay();
   }
 
   /** The proxy that this copy was handed to is gone. */
@@ -223,7 +239,10 @@ export class Copying implements ClientOwner {
       this.#fail(this.context.cancelled ? 487 : this.context.received.sender === 'Proxy' ? 430 : 480, undefined);
       return;
     }
-    if (way.handover !== undefined) core.pending.add(way.handover.proxy.name, this);
+    if (way.handover !== undefined) {
+      core.pending.add(way.handover.proxy.name, this);
+      this.#listen(way.handover.proxy.name);
+    }
     if (way.hop !== undefined) this.#send(way.hop, way);
     else core.copier.resolve(way, this);
   }
@@ -235,6 +254,13 @@ export class Copying implements ClientOwner {
     this.target = { ...this.target, ways: [...ways, ...rest] };
     this.#way = 0;
     this.#nextWay();
+  }
+
+  #listen(proxy: string): void {
+    const { timers } = this.context.core;
+    if (this.#silence !== undefined) timers.cancel(this.#silence);
+    this.#silence = new Silence(this, proxy);
+    timers.schedule(this.#silence, this.context.core.now() + SILENCE);
   }
 
   #send(hop: Hop, way: Way | undefined): void {
@@ -250,7 +276,21 @@ export class Copying implements ClientOwner {
   #finish(): void {
     if (!this.pending) return;
     this.pending = false;
+    if (this.#silence !== undefined) this.context.core.timers.cancel(this.#silence);
     this.context.core.pending.release(this);
+  }
+}
+
+class Silence extends Timer {
+  readonly #copy: Copying;
+  readonly #proxy: string;
+  constructor(copy: Copying, proxy: string) {
+    super();
+    this.#copy = copy;
+    this.#proxy = proxy;
+  }
+  override expire(): void {
+    this.#copy.handoverSilent(this.#proxy);
   }
 }
 

@@ -24,6 +24,7 @@ import { nextVia, withTrueSource } from './source.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { Pending } from './pending.ts';
+import { Suspects } from './suspects.ts';
 import { decide, type View } from './route.ts';
 import { Targets } from './targets.ts';
 import { flowEnd, OPEN, pairEnd, TokenSigner, type End } from './token.ts';
@@ -73,6 +74,7 @@ export class Core implements TransactionUser {
   readonly outside: Outside;
   readonly copier: Copier;
   readonly pending = new Pending();
+  readonly suspects = new Suspects();
   readonly #random: () => number;
   readonly #calls: Calls;
   readonly #targets: Targets;
@@ -139,6 +141,10 @@ export class Core implements TransactionUser {
     }
     if (message.isRequest) this.counts.requests++;
     else this.counts.responses++;
+    if (!this.replica.ready) {
+      this.#notReady(message, from);
+      return;
+    }
     if (message.isRequest && message.method !== 'OPTIONS') {
       const member = memberOf(message, from, this.upstreams);
       if (member !== undefined) this.upstreams.requestFrom(member, this.now());
@@ -149,6 +155,16 @@ export class Core implements TransactionUser {
       if (error instanceof SipError) this.malformed(error, from);
       else throw error;
     }
+  }
+
+  /**
+   * Without keys and bindings we would send a dialog's requests astray: their sender repeats them, or takes another
+   * proxy. What begins something new is told to do so at once.
+   */
+  #notReady(message: Message, from: Hop): void {
+    this.counts.notReady++;
+    if (!message.isRequest || message.toTag !== '' || message.method === 'ACK' || message.method === 'CANCEL') return;
+    this.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2'], this.tag()), from);
   }
 
   /** What could not be parsed: answered with the reason where an answer can be built, else counted and dropped. */
@@ -364,7 +380,13 @@ export class Core implements TransactionUser {
   }
 
   proxyGone(name: string): void {
+    this.suspects.clear(name);
     this.pending.gone(name);
+  }
+
+  /** Another proxy published something: it lives. */
+  proxyHeard(name: string): void {
+    this.suspects.clear(name);
   }
 
   /** A request that was forwarded has had its final answer. */

@@ -25,10 +25,12 @@ export function newCounts() {
     triedOtherPair: 0,
     handedOver: 0,
     flowFailed: 0,
+    handoverSilent: 0,
     timerC: 0,
     overload: 0,
     unresolved: 0,
     noKey: 0,
+    notReady: 0,
     pairSwitches: 0,
   };
 }

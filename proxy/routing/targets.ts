@@ -37,7 +37,7 @@ export class Targets {
     if (pair.geoLocation === core.config.geoLocation) return [{ pair, pinned, ways: [] }];
     // handed to us for a pair that is not ours either: never handed on twice
     if (received.sender === 'Proxy') return [];
-    const ways: Way[] = waysToRemotePair(pair, received.message.callId, core.reach);
+    const ways: Way[] = waysToRemotePair(pair, received.message.callId, core.reach, core.suspects);
     if (ways.length === 0) {
       const hop = pair.active === undefined ? undefined : core.copier.hopToMember(pair.active);
       if (hop !== undefined) ways.push({ hop, end: pairEnd(pair.name, pair.geoLocation) });

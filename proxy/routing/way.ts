@@ -84,9 +84,15 @@ export function waysToEnd(end: End, reach: Reach, handOver: boolean): Way[] {
 }
 
 /** The ways to a pair of another data centre: through its live proxies, starting with one the key chooses. */
-export function waysToRemotePair(pair: { readonly name: string; readonly geoLocation: string }, key: string, reach: Reach): Way[] {
+export function waysToRemotePair(
+  pair: { readonly name: string; readonly geoLocation: string },
+  key: string,
+  reach: Reach,
+  suspects: { has(name: string): boolean },
+): Way[] {
   const there = [...reach.proxies.values()].filter((p) => p.geoLocation === pair.geoLocation && p.name !== reach.proxy);
-  there.sort((a, b) => fnv1a(a.name + key) - fnv1a(b.name + key));
+  const rank = (p: ProxyRecord): number => fnv1a(p.name + key) + (suspects.has(p.name) ? 2 ** 32 : 0);
+  there.sort((a, b) => rank(a) - rank(b));
   const ways: Way[] = [];
   for (const proxy of there.slice(0, 3)) {
     const way = wayThrough(proxy, pairEnd(pair.name, pair.geoLocation), reach);

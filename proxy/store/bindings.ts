@@ -111,7 +111,7 @@ export class BindingTable {
         const entry = entries.pop();
         if (entry === undefined || entry.due !== due) continue;
         this.#countLive(entry, now);
-        entry.due = Infinity;
+        entry.due = NEVER;
         if (keptUntil(entry.binding) <= now) this.#drop(entry);
         else this.#schedule(entry);
       }
@@ -127,7 +127,7 @@ export class BindingTable {
       return undefined;
     }
     const first = this.#byAor.get(binding.aor);
-    const entry: Entry = { binding, origin, held: false, live: false, due: Infinity, next: first?.next, peer: undefined };
+    const entry: Entry = { binding, origin, held: false, live: false, due: NEVER, next: first?.next, peer: undefined };
     if (first === undefined) this.#byAor.set(binding.aor, entry);
     else first.next = entry;
     this.#linkContact(entry);
@@ -208,6 +208,9 @@ export class BindingTable {
     return removed.length > 0;
   }
 }
+
+/** Small enough to be held as a bare number. */
+const NEVER = 0x7fffffff;
 
 const NONE: readonly Binding[] = [];
 

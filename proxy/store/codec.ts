@@ -1,5 +1,6 @@
 import type { Key } from './keys.ts';
 import { Fields } from './fields.ts';
+import { ownText, SharedText } from './shared-text.ts';
 import type { Transport } from '../transport/hop.ts';
 import type { Binding, CallRecord, HealthRecord, MemberHealth, PairHealth, ProxyAddress, ProxyRecord, TokenKey } from './records.ts';
 
@@ -9,6 +10,9 @@ import type { Binding, CallRecord, HealthRecord, MemberHealth, PairHealth, Proxy
  * Bindings, calls and keys, of which there are many, have short names and leave out what their key says.
  */
 const VERSION = 1;
+
+/** Names and boot ids of proxies: each is in thousands of bindings. */
+const names = new SharedText(1000);
 
 const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
 
@@ -43,13 +47,15 @@ const BINDING_FIELDS = new Set('v c q in rg p t a ap o b fl e u x f ci cs k'.spl
 export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: string): Binding | undefined {
   const fields = Fields.parse(value, VERSION);
   if (fields === undefined) return undefined;
-  const { aor, id } = key;
+  const aor = ownText(key.aor);
+  const id = ownText(key.id);
   const stamp = { first: fields.number('f'), callId: fields.text('ci'), cseq: fields.number('cs'), commit: fields.number('k') };
   const expires = fields.number('e');
   if (fields.has('x')) {
     const bare = { contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 } as const;
     return fields.good ? { aor, id, ...bare, expires, stamp, removed: true } : undefined;
   }
+  // a million of these are held: a literal of just the fields that all have is the smallest object
   const binding: Mutable<Binding> = {
     aor,
     id,
@@ -61,16 +67,21 @@ export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: str
     expires,
     stamp,
   };
-  if (fields.has('in')) binding.instance = fields.text('in');
+  if (fields.has('in')) binding.instance = withinId(id, fields.text('in'));
   if (fields.has('rg')) binding.regId = fields.number('rg');
   if (fields.has('p')) binding.path = fields.texts('p');
-  if (fields.has('o')) binding.owner = fields.text('o');
-  if (fields.has('b')) binding.boot = fields.text('b');
+  if (fields.has('o')) binding.owner = names.shared(fields.text('o'));
+  if (fields.has('b')) binding.boot = names.shared(fields.text('b'));
   if (fields.has('fl')) binding.flow = fields.number('fl');
   if (fields.has('u')) binding.until = fields.number('u');
   const more = fields.others(BINDING_FIELDS);
   if (more !== undefined) binding.more = more;
   return fields.good ? binding : undefined;
+}
+
+/** The instance as the part of the id that it mostly is, which takes no memory of its own. */
+function withinId(id: string, instance: string): string {
+  return id.startsWith(instance) ? id.slice(0, instance.length) : instance;
 }
 
 /** v, p(air), x (the proxy), s(ince), e(xpires), d (ended). */

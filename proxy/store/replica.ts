@@ -2,20 +2,14 @@ import type { Logger as Log } from 'pino';
 import { BindingTable } from './bindings.ts';
 import { CallTable } from './calls.ts';
 import { HybridClock, nextStamp } from './clock.ts';
-import {
-  decodeBinding,
-  decodeCall,
-  decodeHealth,
-  decodeProxy,
-  decodeTokenKey,
-  encodeHealth,
-  encodeProxy,
-} from './codec.ts';
+import { decodeBinding, encodeBinding, encodeHealth, encodeProxy } from './codec.ts';
 import { KeyRing } from './key-ring.ts';
-import { healthKey, parseKey, proxyKey, type Key } from './keys.ts';
+import { healthKey, proxyKey } from './keys.ts';
 import { compareVersions, isLive, normal } from './merge.ts';
 import { Presence } from './presence.ts';
 import type { Binding, CallRecord, HealthRecord, ProxyRecord, Stamp } from './records.ts';
+import { ownText } from './shared-text.ts';
+import { Source, type Known } from './source.ts';
 import type { Store } from './store.ts';
 import { OWN, Upkeep } from './upkeep.ts';
 import { WriteBehind } from './write-behind.ts';
@@ -37,15 +31,6 @@ const WRITES = 100_000;
 /** How long the mark of a call that ended elsewhere is kept: until that data centre's proxies have seen it, ms. */
 const ENDED = 120_000;
 
-interface Source {
-  readonly store: Store;
-  available: boolean;
-  reason: string;
-  /** It was loaded once. */
-  loaded: boolean;
-  restored: boolean;
-}
-
 /** What a store is like, as /status shows it. */
 interface StoreState {
   readonly geoLocation: string;
@@ -63,6 +48,8 @@ export class Replica {
   readonly #counters = { storeGarbage: 0, storeOutdated: 0 };
   readonly #now: () => number;
   readonly #log: Log;
+  readonly #geoLocation: string;
+  readonly #own: Source;
   readonly #sources: readonly Source[];
   readonly #writes: WriteBehind;
   readonly #upkeep: Upkeep;
@@ -81,13 +68,6 @@ export class Replica {
     const { proxy, own, others, log } = options;
     this.#now = options.now;
     this.#log = log;
-    this.#sources = [own, ...others].map((store) => ({
-      store,
-      available: false,
-      reason: 'NotYetReached',
-      loaded: false,
-      restored: false,
-    }));
     this.#writes = new WriteBehind({ store: own, limit: WRITES, log });
     this.keys = new KeyRing({ store: own, writes: this.#writes, log });
     const limits = options.limits ?? LIMITS;
@@ -102,27 +82,31 @@ export class Replica {
         if (record !== undefined) for (const callback of this.#onHealth) callback(record);
       },
     });
+    const known: Known = {
+      bindings: this.#bindings,
+      calls: this.#calls,
+      keys: this.keys,
+      proxies: this.#proxies,
+      health: this.#health,
+      clock: this.#clock,
+      upkeep: this.#upkeep,
+      counters: this.#counters,
+    };
+    this.#geoLocation = own.geoLocation;
+    this.#own = new Source(own, OWN, known, options);
+    this.#sources = [this.#own, ...others.map((store, i) => new Source(store, OWN + 1 + i, known, options))];
+    this.#own.onAvailable = () => this.#writes.retry();
+    // never rejects
+    this.#own.onLoaded = () => void this.keys.tend(this.#now()).then(() => this.#becomeReady());
   }
 
   /** Begins to follow all stores. */
   start(): void {
-    this.#sources.forEach((source, origin) => {
-      source.store.follow({
-        listing: (restored) => this.#listing(source, origin, restored),
-        put: (key, value) => this.#put(key, value, origin),
-        remove: (key) => this.#removed(key, origin),
-        loaded: () => this.#loaded(source, origin),
-        available: (available, reason) => {
-          source.available = available;
-          source.reason = reason;
-          if (available && origin === OWN) this.#writes.retry();
-        },
-      });
-    });
+    for (const source of this.#sources) source.store.follow(source);
   }
 
   async close(): Promise<void> {
-    if (this.#sources[OWN]?.available === true) {
+    if (this.#own.isAvailable) {
       this.#writes.retry();
       await this.#writes.drained();
     }
@@ -141,7 +125,7 @@ export class Replica {
 
   /** Every store was loaded once: what is not here is nowhere. */
   get complete(): boolean {
-    return this.#sources.every(({ loaded }) => loaded);
+    return this.#sources.every(({ isLoaded }) => isLoaded);
   }
 
   onReady(callback: () => void): void {
@@ -151,10 +135,10 @@ export class Replica {
 
   /** Our own data centre's first. */
   get stores(): readonly StoreState[] {
-    return this.#sources.map(({ store, available, loaded, reason }) => ({
+    return this.#sources.map(({ store, isAvailable, isLoaded, reason }) => ({
       geoLocation: store.geoLocation,
-      available,
-      loaded,
+      available: isAvailable,
+      loaded: isLoaded,
       reason,
     }));
   }
@@ -189,7 +173,14 @@ export class Replica {
 
   /** Merged here at once. Resolves when the store has it, or when a greater version makes it void; never rejects. */
   save(binding: Binding): Promise<void> {
-    const saved = normal(binding);
+    const { aor, id } = binding;
+    // held as others will read it, and without the message that its texts are parts of
+    const saved = decodeBinding({ kind: 'binding', aor, id }, encodeBinding(normal(binding)));
+    if (saved === undefined) {
+      this.#counters.storeGarbage++;
+      this.#log.error({ aor, id }, 'a binding that can not be stored: a time or number in it is none');
+      return Promise.resolve();
+    }
     const entry = this.#bindings.take(saved, OWN, this.#now());
     if (entry === undefined) return Promise.resolve();
     if (compareVersions(saved, entry.binding) === 0) return this.#upkeep.write(entry);
@@ -202,7 +193,8 @@ export class Replica {
   }
 
   saveCall(record: CallRecord): void {
-    if (this.#calls.take(record, OWN, false)) this.#upkeep.writeCall(record);
+    const saved = { ...record, callId: ownText(record.callId) };
+    if (this.#calls.take(saved, OWN, false)) this.#upkeep.writeCall(saved);
   }
 
   endCall(callId: string): void {
@@ -272,10 +264,15 @@ export class Replica {
     this.#proxies.expire(now);
     this.#health.expire(now);
     this.#writes.retry();
-    const own = this.#sources[OWN];
-    if (own?.available !== true || !own.loaded) return;
+    if (!this.#own.isAvailable || !this.#own.isLoaded) return;
     this.#upkeep.tend(now);
     void this.keys.tend(now); // never rejects
+  }
+
+  #becomeReady(): void {
+    if (this.#ready) return;
+    this.#ready = true;
+    for (const callback of this.#onReady.splice(0)) callback();
   }
 
   #publish(key: string, text: string): void {
@@ -285,122 +282,8 @@ export class Replica {
   }
 
   #proxiesChanged(): void {
-    const geoLocation = this.#sources[OWN]?.store.geoLocation;
-    const colleagues: string[] = [];
-    for (const record of this.#proxies.records.values()) if (record.geoLocation === geoLocation) colleagues.push(record.name);
-    this.#upkeep.colleagues(colleagues);
+    const here = [...this.#proxies.records.values()].filter(({ geoLocation }) => geoLocation === this.#geoLocation);
+    this.#upkeep.colleagues(here.map(({ name }) => name));
     for (const callback of this.#onProxies) callback();
-  }
-
-  #listing(source: Source, origin: number, restored: boolean): void {
-    source.restored = restored;
-    this.#calls.listing(origin);
-    this.#proxies.listing(origin);
-    this.#health.listing(origin);
-    if (origin !== OWN) return;
-    this.keys.listing();
-    for (const entry of this.#bindings.entries()) if (entry.origin === OWN) entry.held = false;
-  }
-
-  #loaded(source: Source, origin: number): void {
-    const now = this.#now();
-    source.loaded = true;
-    this.#proxies.loaded(origin, source.restored, now);
-    this.#health.loaded(origin, source.restored, now);
-    if (origin !== OWN) {
-      if (!source.restored) for (const { callId } of this.#calls.lacking(origin)) this.#calls.drop(callId);
-      return;
-    }
-    this.#upkeep.loaded(source.restored, now);
-    void this.keys.tend(now).then(() => this.#becomeReady()); // never rejects
-  }
-
-  #becomeReady(): void {
-    if (this.#ready) return;
-    this.#ready = true;
-    for (const callback of this.#onReady.splice(0)) callback();
-  }
-
-  #put(key: string, value: string, origin: number): void {
-    const parsed = parseKey(key);
-    const understood = parsed !== undefined && this.#take(parsed, key, value, origin);
-    if (understood) return;
-    this.#counters.storeGarbage++;
-    this.#log.debug({ store: this.#sources[origin]?.store.geoLocation, key }, 'a record that this release can not read');
-  }
-
-  #take(parsed: Key, key: string, value: string, origin: number): boolean {
-    switch (parsed.kind) {
-      case 'binding': {
-        const seen = decodeBinding(parsed, value);
-        if (seen !== undefined) this.#takeBinding(key, value, seen, origin);
-        return seen !== undefined;
-      }
-      case 'call': {
-        const call = decodeCall(parsed, value);
-        if (call !== undefined) this.#takeCall(call, origin);
-        return call !== undefined;
-      }
-      case 'key': {
-        const tokenKey = decodeTokenKey(parsed, value);
-        if (tokenKey !== undefined) this.keys.put(tokenKey, origin === OWN);
-        return tokenKey !== undefined;
-      }
-      case 'proxy': {
-        const proxy = decodeProxy(parsed, value);
-        if (proxy !== undefined) this.#proxies.put(parsed.name, proxy, value, origin);
-        return proxy !== undefined;
-      }
-      case 'health': {
-        const health = decodeHealth(parsed, value);
-        if (health !== undefined) this.#health.put(parsed.name, health, value, origin);
-        return health !== undefined;
-      }
-      case 'owner':
-        return true;
-    }
-  }
-
-  #takeBinding(key: string, value: string, seen: Binding, origin: number): void {
-    const now = this.#now();
-    this.#clock.observe(seen.stamp.commit, now);
-    const known = this.#bindings.get(seen.aor, seen.id);
-    const before = known?.binding;
-    const wasHeld = known !== undefined && known.origin === OWN && known.held;
-    const entry = this.#bindings.take(seen, origin, now);
-    if (entry === undefined) return;
-    if (origin === OWN) this.#upkeep.seenHere(key, value, seen, entry);
-    else this.#upkeep.seenElsewhere(key, seen, entry, before, wasHeld);
-  }
-
-  #takeCall(call: CallRecord, origin: number): void {
-    const wasHeld = this.#calls.originOf(call.callId) === OWN && this.#calls.isHeld(call.callId);
-    if (!this.#calls.take(call, origin, true)) return;
-    if (wasHeld && origin !== OWN && call.ended === true) this.#upkeep.endedElsewhere(call.callId);
-  }
-
-  #removed(key: string, origin: number): void {
-    const parsed = parseKey(key);
-    switch (parsed?.kind) {
-      case 'binding': {
-        // means nothing: removal is a tombstone, expiry is in the value
-        const entry = origin === OWN ? this.#bindings.get(parsed.aor, parsed.id) : undefined;
-        if (entry !== undefined) entry.held = false;
-        return;
-      }
-      case 'call':
-        if (this.#calls.originOf(parsed.callId) === origin && this.#calls.isHeld(parsed.callId)) this.#calls.drop(parsed.callId);
-        return;
-      case 'key':
-        if (origin === OWN) this.keys.removed(key);
-        return;
-      case 'proxy':
-        this.#proxies.remove(parsed.name, origin);
-        return;
-      case 'health':
-        this.#health.remove(parsed.name, origin);
-        return;
-      default:
-    }
   }
 }

@@ -31,6 +31,7 @@ export class Connections {
     return this.#byNumber.get(number);
   }
 
+  /** It is to be begun by the caller. */
   add(options: NewConnection): StreamConnection {
     const { socket } = options;
     this.#sockets.add(socket);
@@ -59,7 +60,6 @@ export class Connections {
         }
       }
     }
-    connection.begin();
     return connection;
   }
 

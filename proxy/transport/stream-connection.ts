@@ -36,6 +36,8 @@ export class StreamConnection implements Connection, WireUser {
   /** What messages that arrive here come from. */
   readonly hop: Hop;
   holds = 0;
+  /** Of an alias (RFC 5923 5): the port at which the peer takes requests, and takes them here instead; 0: none. */
+  aliasPort = 0;
   readonly #socket: Socket;
   readonly #context: TransportContext;
   readonly #options: StreamConnectionOptions;
@@ -244,6 +246,7 @@ export class StreamConnection implements Connection, WireUser {
 
   alive(): void {
     this.#pongMissing = false;
+    this.#partialSince = 0;
   }
 
   ended(): void {

@@ -4,29 +4,38 @@ import { transportCounters, type TransportCounters } from './counters.ts';
 import type { Connection, Hop, Listener, Transport } from './hop.ts';
 import { defaultLimits, type TransportLimits } from './limits.ts';
 import type { ListenerOptions } from './listener-options.ts';
-import { TcpListener } from './tcp.ts';
+import { StreamListener } from './stream-listener.ts';
+import type { StreamProtocol } from './stream-protocol.ts';
+import { tcp } from './tcp.ts';
+import { Tls } from './tls.ts';
+import type { TlsMaterial, TlsPeer } from './tls-material.ts';
 import { UdpListener } from './udp.ts';
 import type { TransportContext, TransportUser } from './user.ts';
+import { WebSockets } from './websocket.ts';
 
 export type { ListenerOptions } from './listener-options.ts';
 
 /** How often deadlines of connections are looked at, in ms. */
 const expireEvery = 1_000;
 
-/** TLS, WebSocket and secure WebSocket join here. */
-type OpenListener = UdpListener | TcpListener;
+type OpenListener = UdpListener | StreamListener;
 
 interface TransportsOptions {
   readonly user: TransportUser;
   readonly log: Log;
   readonly now: () => number;
   readonly limits?: Partial<TransportLimits> | undefined;
+  /** Certificates, for TLS and WSS. */
+  readonly tls?: TlsMaterial | undefined;
+  /** The configured server at this numeric address and port, to be judged by its own names and authorities. */
+  readonly tlsPeer?: ((address: string, port: number) => TlsPeer | undefined) | undefined;
 }
 
 /** Everything that this process listens on and sends from (RFC 3261 18). */
 export class Transports {
   readonly counters: TransportCounters = transportCounters();
   readonly #context: TransportContext;
+  readonly #options: TransportsOptions;
   readonly #connections: Connections;
   readonly #listeners: OpenListener[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -35,6 +44,7 @@ export class Transports {
 
   constructor(options: TransportsOptions) {
     const { user, log, now } = options;
+    this.#options = options;
     this.#context = {
       user,
       log,
@@ -50,7 +60,9 @@ export class Transports {
     this.#timer.unref();
   }
 
-  /** Opens all of them or none. Rejects with a ListenError, or an AggregateError of several. */
+  /**
+   * Opens all of them or none. Rejects with a ListenError or CredentialsError, or with an AggregateError of several.
+   */
   async listen(listeners: readonly ListenerOptions[]): Promise<void> {
     const opened = await Promise.allSettled(listeners.map((options) => this.#open(options)));
     const errors = opened.flatMap((result) => (result.status === 'rejected' ? [asError(result.reason)] : []));
@@ -76,22 +88,22 @@ export class Transports {
 
   /**
    * The hop to a numeric address, from this listener or else the first that fits. Without any that fits, what is sent
-   * to it fails.
+   * to it fails. `serverName`: where a name led to the address, which a TLS server must prove to be.
    */
-  hop(transport: Transport, address: string, port: number, listener?: Listener): Hop {
+  hop(transport: Transport, address: string, port: number, listener?: Listener, serverName?: string): Hop {
     const from = listener ?? this.listener(transport, address.includes(':') ? 6 : 4) ?? this.#listeners[0];
     if (from === undefined) throw new Error('nothing is listened on, so there is nothing to send from');
-    if (from instanceof UdpListener || from instanceof TcpListener) {
-      if (from.transport === transport) return from.hop(address, port);
+    if (from.transport === transport && (transport !== 'TLS' || serverName === undefined)) {
+      if (from instanceof UdpListener || from instanceof StreamListener) return from.hop(address, port);
     }
-    return { transport, address, port, listener: from };
+    return { transport, address, port, listener: from, connection: undefined, serverName };
   }
 
   /** Never throws; what can't be sent is told to user.failed on a later turn. */
   send(text: string, hop: Hop): void {
     const from = hop.listener;
     if (from.transport === hop.transport) {
-      if (from instanceof UdpListener || from instanceof TcpListener) {
+      if (from instanceof UdpListener || from instanceof StreamListener) {
         from.send(text, hop);
         return;
       }
@@ -139,10 +151,28 @@ export class Transports {
       case 'UDP':
         return await UdpListener.open(options, this.#context);
       case 'TCP':
-        return await TcpListener.open(options, this.#context, this.#connections);
-      default:
-        throw new Error(`this version does not listen on ${options.transport}`);
+        return await this.#openStream(options, tcp);
+      case 'TLS':
+        return await this.#openStream(options, this.#tls(options));
+      case 'WS':
+        return await this.#openStream(options, this.#webSockets(options, undefined));
+      case 'WSS':
+        return await this.#openStream(options, this.#webSockets(options, this.#tls(options)));
     }
+  }
+
+  async #openStream(options: ListenerOptions, protocol: StreamProtocol): Promise<StreamListener> {
+    return await StreamListener.open(options, protocol, this.#context, this.#connections);
+  }
+
+  #tls({ transport, tls: directory }: ListenerOptions): Tls {
+    const { tls: material, tlsPeer, log } = this.#options;
+    if (material === undefined || directory === undefined) throw new Error(`a ${transport} listener needs a certificate`);
+    return new Tls({ directory, material, counters: this.counters, log, peer: tlsPeer ?? (() => undefined) });
+  }
+
+  #webSockets({ origins }: ListenerOptions, tls: Tls | undefined): WebSockets {
+    return new WebSockets({ counters: this.counters, tls, origins });
   }
 
   #notify(notice: () => void): void {

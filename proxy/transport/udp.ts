@@ -3,6 +3,7 @@ import { HopCache } from './hop-cache.ts';
 import type { Hop, Listener } from './hop.ts';
 import { formatAddress, ListenError } from './listen-error.ts';
 import type { ListenerOptions } from './listener-options.ts';
+import { stunAnswer } from './stun.ts';
 import type { TransportContext } from './user.ts';
 
 /** UDP's 16-bit length less its own header and that of IPv4; IPv6 does not count its fixed header. */
@@ -126,12 +127,25 @@ export class UdpListener implements Listener {
     const start = fillerLength(datagram);
     // RFC 5389 6: the first two bits of STUN are zero, those of SIP's text never both.
     if (start < datagram.length && (datagram[0] ?? 0) < 4) {
-      counters.stunDropped++;
+      this.#answerStun(datagram, remote);
       return;
     }
     if (datagram.length - start < minPayload) return;
     counters.udpReceived++;
     user.message(datagram.toString('latin1', start), this.#hops.get(remote.address, remote.port));
+  }
+
+  /** RFC 5626 4.4.2: a phone learns by it that its flow, and the NAT's binding before it, are still the same. */
+  #answerStun(datagram: Buffer, { address, port }: RemoteInfo): void {
+    const { counters, limits } = this.#context;
+    const answer = stunAnswer(datagram, address, port);
+    if (answer === undefined || port === 0 || this.#pending >= limits.datagramsQueued) {
+      counters.stunDropped++;
+      return;
+    }
+    counters.stunAnswered++;
+    this.#pending++;
+    this.#socket.send(answer, port, address, this.#sent);
   }
 
   #sendFailed(error: Error): void {

@@ -113,7 +113,13 @@ export class Phone {
   isCalled(): Promise<PhoneCall> {
     const ringing = this.#ringing.shift();
     if (ringing) return Promise.resolve(ringing);
-    return within(patienceOfTests, `${this.user} is called`, new Promise((resolve) => this.#expecting.push(resolve)));
+    const expected = Promise.withResolvers<PhoneCall>();
+    this.#expecting.push(expected.resolve);
+    return within(patienceOfTests, `${this.user} is called`, expected.promise).finally(() => {
+      // Whoever gave up waiting must not take a later call.
+      const index = this.#expecting.indexOf(expected.resolve);
+      if (index >= 0) this.#expecting.splice(index, 1);
+    });
   }
 
   /** Answers the next call. */

@@ -11,7 +11,7 @@ export interface Remote extends Address {
   readonly transport: 'UDP' | 'TCP';
 }
 
-export interface WireUser {
+interface WireUser {
   message(message: Message, from: Remote): void;
   /** Nobody listens there (ICMP, connection refused), or the connection to it ended. */
   refused(remote: Remote): void;

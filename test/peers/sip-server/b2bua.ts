@@ -4,7 +4,7 @@ import { parseNameAddr } from '../../../proxy/sip/name-addr.ts';
 import { parseUri } from '../../../proxy/sip/uri.ts';
 import { formatAddress } from '../address.ts';
 import type { Counter } from '../counter.ts';
-import { outOfDialog } from '../dialog.ts';
+import { dialogOfResponse, nextHopOf, outOfDialog } from '../dialog.ts';
 import { newBranch, renderRequest, type RequestDraft } from '../draft.ts';
 import type { Names } from '../names.ts';
 import { Reach, type ReachListener } from '../reach.ts';
@@ -108,7 +108,8 @@ export class B2bua implements CallHost {
     return new Reach(this.#transactions, this.#names, draft, targets, patience, {
       ...listener,
       final: (response, remote) => {
-        if (nextHop !== undefined) this.#names.answered(nextHop, remote);
+        // Whoever took the INVITE is the first to be tried for the rest of its dialog.
+        this.#names.answered(nextHop ?? nextHopOf(dialogOfResponse(draft, response)), remote);
         listener.final(response, remote);
       },
     });

@@ -308,6 +308,20 @@ describe('the core', () => {
       expect(sent.message.value(Header.Route)).to.match(/^<sip:[A-Za-z0-9_-]+@10\.1\.0\.2:5060;lr>$/);
     });
 
+    it('tries another proxy of the data centre when the one it was handed to says nothing, and passes that one by from then on', async () => {
+      const far = `sip:ss@${AT.far.primary}`;
+      await scene.hasProxy('q1', 'dc2', '10.2.0.1');
+      await scene.hasProxy('q2', 'dc2', '10.2.0.2');
+      const first = requestIn(await scene.receives(fromServer(far, { callId: 'x' }), AT.ss1.primary));
+      const second = requestIn((await scene.passes(750)).filter((s) => s.hop.address !== first.hop.address));
+      expect([memberOf(first), memberOf(second)]).to.have.members(['10.2.0.1', '10.2.0.2']);
+      expect(statuses(await scene.receives(respond(second.message, 200), memberOf(second)))).to.deep.equal([200]);
+      for (let i = 0; i < 5; i++) {
+        const next = requestIn(await scene.receives(fromServer(far, { callId: `y${i}` }), AT.ss1.primary));
+        expect(memberOf(next)).to.equal(memberOf(second));
+      }
+    });
+
     it('goes where X-Genesys-Route says, and takes that header off', async () => {
       const text = fromServer('sip:5551234@trunk.example.net', { headers: ['X-Genesys-Route: <sip:203.0.113.8:5080>'] });
       const sent = requestIn(await scene.receives(text, AT.ss1.primary));
@@ -399,6 +413,17 @@ describe('the core', () => {
       const [answer] = await scene.receives(text.replace('CSeq: 1 INVITE', 'CSeq: 1 BYE'), AT.alice);
       expect([answer?.message.status, answer?.message.reason]).to.deep.equal([400, 'CSeq Method Mismatch']);
       expect(await scene.receives('complete nonsense\r\n\r\n', AT.alice)).to.deep.equal([]);
+    });
+  });
+
+  describe('before its store has been loaded', () => {
+    it('refuses what is new, and leaves dialogs to their sender, who repeats or goes elsewhere', async () => {
+      const { dialog } = await callUp(scene);
+      const early = await Scene.begin({}, false);
+      const new503 = await early.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice);
+      expect(statuses(new503)).to.deep.equal([503]);
+      expect(await early.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice)).to.deep.equal([]);
+      expect(await early.receives(ack({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice)).to.deep.equal([]);
     });
   });
 

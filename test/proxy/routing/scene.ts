@@ -146,8 +146,9 @@ export class Scene {
   }
 
   /** A ready proxy; every local primary answers, every backup's port is closed. */
-  static async begin(changes: Partial<ProxyConfig> = {}): Promise<Scene> {
+  static async begin(changes: Partial<ProxyConfig> = {}, ready = true): Promise<Scene> {
     const scene = new Scene(changes);
+    if (!ready) return scene;
     scene.replica.start();
     await scene.settled();
     scene.upstreams.start([]);

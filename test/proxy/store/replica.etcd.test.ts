@@ -86,7 +86,8 @@ describe('replica of two data centres with real etcd', function () {
     await until(() => committed && every([a, b], ['erin'])(), undefined, 10_000);
 
     await etcdOf('dc1').replace({ asAnother: true });
-    const reader = Recorder.of(store('dc1', etcdOf('dc1').port));
+    const witness = store('dc1', etcdOf('dc1').port);
+    const reader = Recorder.of(witness);
     const lost = ['alice', 'dave', 'erin'];
     await until(() => {
       a.expire(Date.now());
@@ -98,5 +99,6 @@ describe('replica of two data centres with real etcd', function () {
     await until(() => [a, b].every(({ proxies }) => proxies.size === 2));
     const late = proxy('dc2', 'late');
     await until(every([a, b, late], [...lost, 'bob', 'carol']));
+    await witness.close();
   });
 });

@@ -380,7 +380,7 @@ describe('replica', () => {
         await Promise.all(proxies.map(({ replica }) => replica.close()));
         proxies = [];
       }),
-      { numRuns: 3000 },
+      { numRuns: 150 },
     );
   });
 

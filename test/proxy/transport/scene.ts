@@ -1,13 +1,16 @@
 import { connect, type Socket } from 'node:net';
 import { pino } from 'pino';
-import type { Connection, Hop } from '../../../proxy/transport/hop.ts';
+import type { Connection, Hop, Transport } from '../../../proxy/transport/hop.ts';
 import type { TransportLimits } from '../../../proxy/transport/limits.ts';
 import { type ListenerOptions, Transports } from '../../../proxy/transport/transports.ts';
+import type { TlsMaterial, TlsPeer } from '../../../proxy/transport/tls-material.ts';
 import type { SipError } from '../../../proxy/sip/sip-error.ts';
 
 interface SceneOptions {
-  listeners?: (Partial<ListenerOptions> & { transport: 'UDP' | 'TCP' })[];
+  listeners?: (Partial<ListenerOptions> & { transport: Transport })[];
   limits?: Partial<TransportLimits>;
+  tls?: TlsMaterial;
+  tlsPeer?: (address: string, port: number) => TlsPeer | undefined;
   /** Called for each message after it was noted. */
   onMessage?: (text: string, from: Hop) => void;
 }
@@ -23,7 +26,7 @@ export class Scene {
   onMalformed: (error: SipError, from: Hop) => void = () => undefined;
   readonly transports: Transports;
 
-  constructor({ limits, onMessage }: SceneOptions = {}) {
+  constructor({ limits, onMessage, tls, tlsPeer }: SceneOptions = {}) {
     this.transports = new Transports({
       user: {
         message: (text, from) => {
@@ -40,6 +43,8 @@ export class Scene {
       log: pino({ level: 'silent' }),
       now: () => this.at,
       limits,
+      tls,
+      tlsPeer,
     });
   }
 
@@ -52,15 +57,15 @@ export class Scene {
     return scene;
   }
 
-  port(transport: 'UDP' | 'TCP'): number {
+  port(transport: Transport): number {
     const listener = this.transports.listener(transport, 4);
     if (listener === undefined) throw new Error(`the scene has no ${transport} listener`);
     return listener.port;
   }
 
   /** A hop to the other scene's listener. */
-  hopTo(other: Scene, transport: 'UDP' | 'TCP'): Hop {
-    return this.transports.hop(transport, '127.0.0.1', other.port(transport));
+  hopTo(other: Scene, transport: Transport, serverName?: string): Hop {
+    return this.transports.hop(transport, '127.0.0.1', other.port(transport), undefined, serverName);
   }
 
   /** Time passes, and deadlines are looked at. */
@@ -70,8 +75,8 @@ export class Scene {
   }
 
   /** A client's own TCP socket, connected. */
-  async dial(localAddress = '127.0.0.1'): Promise<Client> {
-    const socket = connect({ host: '127.0.0.1', port: this.port('TCP'), localAddress, noDelay: true });
+  async dial(localAddress = '127.0.0.1', transport: Transport = 'TCP'): Promise<Client> {
+    const socket = connect({ host: '127.0.0.1', port: this.port(transport), localAddress, noDelay: true });
     const client = new Client(socket);
     await until(() => client.connected);
     return client;

@@ -68,8 +68,18 @@ describe('UDP', () => {
     expect(scene.messages[0]?.text).to.equal(text);
   });
 
-  it('ignores STUN', async () => {
+  it('answers a STUN binding request, so that a phone learns its address (RFC 5626 4.4.2)', async () => {
+    const answers: Buffer[] = [];
+    phone.on('message', (datagram) => answers.push(datagram));
     send('\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl');
+    await until(() => answers.length === 1);
+    expect(answers[0]?.readUInt16BE(0)).to.equal(0x0101);
+    expect((answers[0]?.readUInt16BE(26) ?? 0) ^ 0x2112).to.equal(phone.address().port);
+    expect(scene.transports.counters).to.include({ udpReceived: 0, stunAnswered: 1 });
+  });
+
+  it('drops what begins like STUN and is no binding request', async () => {
+    send('\x00\x11\x00\x00\x21\x12\xa4\x42abcdefghijkl');
     const text = options({});
     send(text);
     await until(() => scene.messages.length === 1);

@@ -1,0 +1,60 @@
+# `make` alone lists the targets. Each installs what it needs; Node.js itself comes from the npm package `node`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# First on the PATH, so that the machine's own Node.js never runs the code.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+INSTALLED := node_modules/.package-lock.json
+MOCHA := node node_modules/mocha/bin/mocha.js
+# Tests to run: make test TESTS=test/proxy/sip/via.test.ts
+TESTS ?=
+
+.PHONY: help demo test lint format coverage types docs package clean etcd sipp
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+
+demo: $(INSTALLED) etcd ## Two data centres on this machine, and what may die there; KEEP=1 stays up for your own phones
+	@KEEP='$(KEEP)' node test/demo/demo.ts
+
+test: $(INSTALLED) etcd sipp ## Run all tests, closing with their count; TESTS=file runs some
+	@$(MOCHA) $(TESTS)
+
+lint: $(INSTALLED) ## Check types, style, unused code, import directions and generated files
+	@test/tools/lint.sh
+
+format: $(INSTALLED) ## Format all sources
+	@oxfmt
+
+coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; coverage/index.html shows them
+	@c8 $(MOCHA) $(TESTS)
+
+types: $(INSTALLED) ## Generate the TypeScript types from the CRD and the proxy configuration's schema
+	@node test/tools/generate-types.ts
+
+docs: $(INSTALLED) ## Generate docs/manifest.md, docs/proxy-config.md and the drawings of the state machines
+	@node test/tools/generate-docs.ts
+	@node test/tools/draw-machines.ts
+	@node test/tools/draw-oos-check.ts
+
+package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sipcluster-VERSION.tgz
+	@node test/tools/package.ts dist
+
+clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
+	rm -rf node_modules coverage dist .sipcluster
+
+etcd:
+	@test/tools/install-etcd.sh
+
+sipp:
+	@test/tools/install-sipp.sh
+
+# npm writes this file last, and after package-lock.json when it changes that itself.
+$(INSTALLED): package-lock.json
+	@echo 'Installing the npm packages, Node.js among them: up to a minute.' >&2
+	@npm ci --no-audit --no-fund --loglevel=error
+	@test -x node_modules/node/bin/node || { echo 'npm has not installed Node.js: it must run the install script of the package `node` (npm config get ignore-scripts).' >&2; rm -f $@; exit 1; }
+	@touch $@

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import yargs from 'yargs';
+import { UserError } from './user-error.ts';
+
+const COMMANDS = ['up', 'proxy', 'status', 'registrations', 'validate'] as const;
+const FORMATS = ['table', 'json', 'yaml'] as const;
+const DATA_DIR = { type: 'string', default: '.sipcluster', describe: 'Folder of the running `up`', requiresArg: true } as const;
+const OUTPUT = { alias: 'o', choices: FORMATS, default: 'table', describe: 'What to print' } as const;
+
+/** The command line. Sets the process's exit code, and ends the process when a command that runs for long is over. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const parser = yargs([...argv])
+    .scriptName('sipcluster')
+    .usage('$0 <command>\n\nSIP proxies in front of pairs of SIP Servers, in one or more data centres.')
+    .command(
+      'up',
+      'Run the proxies of a manifest on this machine, each data centre with its own etcd',
+      (command) =>
+        command
+          .option('file', { alias: 'f', type: 'string', demandOption: true, requiresArg: true, describe: 'Manifest; a change of it is taken live' })
+          .option('store', { choices: ['etcd', 'memory'] as const, default: 'etcd' as const, describe: 'memory: all proxies in this one process, without etcd' })
+          .option('data-dir', { ...DATA_DIR, describe: 'Folder for etcd’s data and what `status` needs; one `up` at a time' })
+          .option('geo-location', { type: 'string', array: true, requiresArg: true, describe: 'Run only these data centres; default: all' })
+          .option('address', { type: 'string', array: true, requiresArg: true, describe: 'GEO/N=IP: the address of proxy N (from 0) of a data centre' })
+          .option('secret', { type: 'string', array: true, requiresArg: true, describe: 'NAME=DIR: the folder with a Secret’s files' })
+          .option('log-level', { choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const, describe: 'Default: info' })
+          .option('testing', { type: 'boolean', default: false, hidden: true })
+          .epilogue(
+            'Proxy N of data centre I, both counted from 0 in the manifest’s order, listens on 127.0.(10+I).(1+N)\n' +
+              'at the manifest’s ports. Ctrl-C ends everything.',
+          )
+          .example('$0 up -f cluster.yaml', 'Two data centres on loopback addresses')
+          .example('$0 up -f cluster.yaml --store memory', 'The same without etcd')
+          .example('$0 up -f cluster.yaml --address dc1/0=192.0.2.10', 'The first proxy of dc1 on an address of one’s own')
+          .example('$0 up -f cluster.yaml --secret sip-tls=./certs', 'With the files of the Secret sip-tls'),
+      async (args) => {
+        const { runUp } = await import('./commands/up.ts');
+        await exit(runUp(args));
+      },
+    )
+    .command(
+      'proxy',
+      'Run one proxy in the foreground',
+      (command) =>
+        command
+          .option('config', { type: 'string', demandOption: true, requiresArg: true, describe: 'Its configuration, YAML or JSON; a change of it is taken live' })
+          .option('testing', { type: 'boolean', default: false, hidden: true })
+          .example('$0 proxy --config proxy.yaml', 'One proxy, until SIGTERM or Ctrl-C'),
+      async (args) => {
+        const { runProxy } = await import('./commands/proxy.ts');
+        await exit(runProxy(args));
+      },
+    )
+    .command(
+      'status',
+      'Show the proxies, their stores, and what they see of the SIP Servers',
+      (command) =>
+        command
+          .option('data-dir', DATA_DIR)
+          .option('output', OUTPUT)
+          .example('$0 status', 'Tables')
+          .example('$0 status -o json', 'For programs'),
+      async (args) => {
+        const { showStatus } = await import('./commands/status.ts');
+        await showStatus(args);
+      },
+    )
+    .command(
+      'registrations [aor]',
+      'Show who is registered, and where',
+      (command) =>
+        command
+          .positional('aor', { type: 'string', describe: 'Only this address of record, user@host' })
+          .option('proxy', { type: 'string', requiresArg: true, describe: 'As this proxy knows them; default: as all do together' })
+          .option('data-dir', DATA_DIR)
+          .option('output', OUTPUT)
+          .example('$0 registrations', 'All')
+          .example('$0 registrations alice@sip.example.com -o yaml', 'One, in full')
+          .example('$0 registrations --proxy contact-center-0', 'As one proxy has them'),
+      async (args) => {
+        const { showRegistrations } = await import('./commands/registrations.ts');
+        await showRegistrations(args);
+      },
+    )
+    .command(
+      'validate',
+      'Check manifests as the Kubernetes API server would, without one',
+      (command) =>
+        command
+          .option('file', { alias: 'f', type: 'string', demandOption: true, requiresArg: true, describe: 'Manifest; - reads standard input' })
+          .example('$0 validate -f cluster.yaml', 'Exit code 0: valid, 2: not')
+          .example('helm template chart | $0 validate -f -', 'Whatever writes manifests'),
+      async (args) => {
+        const { runValidate } = await import('./commands/validate.ts');
+        process.exitCode = runValidate(args);
+      },
+    )
+    .demandCommand(1, 'Name a command.')
+    .recommendCommands()
+    .strict()
+    .version(version())
+    .help()
+    .alias('help', 'h')
+    .wrap(Math.min(process.stdout.columns ?? 100, 120))
+    .exitProcess(false)
+    .fail((message, error: Error | undefined) => {
+      if (error !== undefined) throw error;
+      const command = COMMANDS.find((name) => argv.includes(name));
+      throw new UserError(`${message}\nSee: sipcluster ${command === undefined ? '' : `${command} `}--help`);
+    });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = error.exitCode;
+  }
+}
+
+/** What ran for long may have left something open that would keep the process: its end is the end. */
+async function exit(run: Promise<number>): Promise<void> {
+  process.exit(await run);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { version?: unknown }).version);
+}

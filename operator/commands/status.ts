@@ -1,0 +1,198 @@
+import type { MemberConfig, ServerConfig } from '../../proxy/config.ts';
+import type { ProxyStatus } from '../../proxy/status.ts';
+import type { HealthRecord, MemberRole, MemberState } from '../../proxy/store/records.ts';
+import { fetchStatus } from '../admin-client.ts';
+import { age, formatTable, printValue, screenWidth, type Format } from '../print.ts';
+import { readUpState, type UpProxy, type UpShard, type UpState } from '../processes/data-directory.ts';
+import { matrix, type PairStatus } from '../status.ts';
+
+/** What `status -o json` prints. */
+export interface StatusView {
+  readonly up: { readonly pid: number; readonly startedAt: string; readonly manifest: string };
+  readonly proxies: readonly ProxyView[];
+  readonly stores: readonly StoreView[];
+  readonly switches: readonly MatrixView[];
+}
+
+interface ProxyView extends UpProxy {
+  readonly state: ProxyStatus['state'] | 'Unreachable';
+  readonly ready: boolean;
+  /** Why it is not ready or can't be reached. */
+  readonly why?: string;
+  readonly registrations?: number;
+  readonly calls?: number;
+  readonly transactions?: number;
+  readonly configuration?: ProxyStatus['configuration'];
+  readonly addresses?: ProxyStatus['addresses'];
+}
+
+interface StoreView {
+  readonly geoLocation: string;
+  readonly endpoints: readonly string[];
+  /** Available: to every proxy that answers. */
+  readonly state: 'Available' | 'Unavailable' | 'Unknown';
+  /** What each proxy says of it. */
+  readonly observers: readonly { readonly proxy: string; readonly available: boolean; readonly loaded: boolean; readonly reason: string }[];
+}
+
+interface MatrixView {
+  readonly cluster: string;
+  readonly name: string;
+  readonly dn: string;
+  readonly pairs: readonly PairView[];
+}
+
+/** The matrix's row, and beneath each member what each proxy sees of it. */
+interface PairView extends Omit<PairStatus, 'members'> {
+  readonly members: readonly (PairStatus['members'][number] & { readonly observers: readonly MemberObservation[] })[];
+}
+
+interface MemberObservation {
+  readonly proxy: string;
+  readonly state: MemberState;
+  readonly reason: string;
+  /** ISO 8601 */
+  readonly since: string;
+  /** ms */
+  readonly rtt?: number;
+  /** ms */
+  readonly smoothedRtt?: number;
+}
+
+type Answer = { readonly proxy: UpProxy; readonly status: ProxyStatus | string };
+
+export async function showStatus(args: { readonly dataDir: string; readonly output: Format }): Promise<void> {
+  const up = readUpState(args.dataDir);
+  const answers = await Promise.all(up.proxies.map(async (proxy) => ({ proxy, status: await fetchStatus(proxy.admin) })));
+  const view = statusView(up, answers, Date.now());
+  if (args.output === 'table') process.stdout.write(statusTables(view, Date.now(), screenWidth()));
+  else printValue(view, args.output);
+}
+
+/** Puts the proxies' answers together. Pure. */
+export function statusView(up: UpState, answers: readonly Answer[], now: number): StatusView {
+  return {
+    up: { pid: up.pid, startedAt: up.startedAt, manifest: up.manifest },
+    proxies: answers.map(({ proxy, status }) => proxyView(proxy, status)),
+    stores: storeViews(up, answers),
+    switches: up.shards.map((shard) => matrixView(shard, answers, now)),
+  };
+}
+
+function proxyView(proxy: UpProxy, status: ProxyStatus | string): ProxyView {
+  if (typeof status === 'string') return { ...proxy, state: 'Unreachable', ready: false, why: status };
+  const { state, ready, counts, configuration, addresses } = status;
+  const why = ready.why ?? configuration.refused?.why;
+  return { ...proxy, state, ready: ready.ok, ...(why === undefined ? {} : { why }), ...counts, configuration, addresses };
+}
+
+function storeViews(up: UpState, answers: readonly Answer[]): StoreView[] {
+  const names = new Set(up.stores.map(({ geoLocation }) => geoLocation));
+  for (const { status } of answers) if (typeof status !== 'string') for (const store of status.stores) names.add(store.geoLocation);
+  return [...names].map((geoLocation) => {
+    const observers = answers.flatMap(({ proxy, status }) => {
+      if (typeof status === 'string') return [];
+      const store = status.stores.find((each) => each.geoLocation === geoLocation);
+      return store === undefined ? [] : [{ proxy: proxy.name, available: store.available, loaded: store.loaded, reason: store.reason }];
+    });
+    const endpoints = up.stores.find((store) => store.geoLocation === geoLocation)?.endpoints ?? [];
+    const state = observers.length === 0 ? 'Unknown' : observers.every(({ available }) => available) ? 'Available' : 'Unavailable';
+    return { geoLocation, endpoints, state, observers };
+  });
+}
+
+function matrixView(shard: UpShard, answers: readonly Answer[], now: number): MatrixView {
+  const records = answers.flatMap(({ proxy, status }): HealthRecord[] => {
+    if (typeof status === 'string' || !belongs(proxy, shard)) return [];
+    return [{ proxy: proxy.name, geoLocation: proxy.geoLocation, at: now, pairs: status.pairs }];
+  });
+  const pairs = matrix(shard.servers.map(serverConfig), records, now).map((pair): PairView => {
+    const members = pair.members.map((member) => ({ ...member, observers: observations(pair, member.role, records) }));
+    return { ...pair, members };
+  });
+  return { cluster: shard.cluster, name: shard.switch, dn: shard.dn, pairs };
+}
+
+function observations({ name, geoLocation }: PairStatus, role: MemberRole, records: readonly HealthRecord[]): MemberObservation[] {
+  return records.flatMap((record) => {
+    const pair = record.geoLocation === geoLocation ? record.pairs.find((each) => each.name === name) : undefined;
+    const member = pair?.members.find((each) => each.role === role);
+    if (member === undefined) return [];
+    const { state, reason, since, rtt, smoothedRtt } = member;
+    return [
+      {
+        proxy: record.proxy,
+        state,
+        reason,
+        since: new Date(since).toISOString(),
+        ...(rtt === undefined ? {} : { rtt }),
+        ...(smoothedRtt === undefined ? {} : { smoothedRtt }),
+      },
+    ];
+  });
+}
+
+function serverConfig({ name, geoLocation, weight, members }: UpShard['servers'][number]): ServerConfig {
+  const config = members.map(({ role, host, port, transport }): MemberConfig => ({ role, host, port, transport }));
+  return { name, geoLocation, weight, members: config };
+}
+
+function belongs(proxy: UpProxy, shard: UpShard): boolean {
+  return proxy.cluster === shard.cluster && proxy.switch === shard.switch && proxy.dn === shard.dn;
+}
+
+/** The view for people, within `width` columns where that can be done. */
+export function statusTables(view: StatusView, now: number, width: number): string {
+  const short = shortNames(view.proxies.map(({ name }) => name));
+  const proxies = view.proxies.map(({ name, geoLocation, state, ready, address, registrations, calls }) => {
+    const shown = state === 'Ready' && !ready ? 'Starting' : state;
+    return [name, geoLocation, shown, address, String(registrations ?? '-'), String(calls ?? '-')];
+  });
+  const stores = view.stores.map(({ geoLocation, state, endpoints, observers }) => {
+    const available = observers.filter((observer) => observer.available).length;
+    return [geoLocation, state, `${available}/${observers.length}`, endpoints.join(' ')];
+  });
+  const blocks = [
+    formatTable(['PROXY', 'DATA CENTRE', 'STATE', 'ADDRESS', 'REGISTERED', 'CALLS'], proxies, 0, width),
+    formatTable(['STORE', 'STATE', 'PROXIES', 'ENDPOINTS'], stores, 3, width),
+    ...view.switches.map((each) => `${each.name} / ${each.dn}\n${matrixTable(each, short, now, width)}`),
+  ];
+  const why = view.proxies.filter((proxy) => proxy.why !== undefined).map((proxy) => `${proxy.name}: ${proxy.why}\n`);
+  return [...blocks, ...(why.length > 0 ? [why.join('')] : [])].join('\n');
+}
+
+/** Wide enough for the members' addresses beside all else. */
+const WIDE = 100;
+
+function matrixTable({ pairs }: MatrixView, short: ReadonlyMap<string, string>, now: number, width: number): string {
+  const wide = width >= WIDE;
+  const rows = pairs.flatMap((pair) => {
+    const lines = pair.members.flatMap((member) => {
+      const name = `${pair.active === member.role ? '*' : ' '}${member.role}`;
+      const address = wide ? [member.address] : [];
+      if (member.observers.length === 0) return [[name, '-', 'Unknown', '', '', ...address]];
+      return member.observers.map((seen, o) => [
+        o === 0 ? name : '',
+        short.get(seen.proxy) ?? seen.proxy,
+        `${seen.state} ${age(seen.since, now)}`,
+        seen.smoothedRtt === undefined ? '' : `${seen.smoothedRtt.toFixed(1)}ms`,
+        seen.reason,
+        ...(o === 0 ? address : []),
+      ]);
+    });
+    // The data centre stands below the name where there is a line for it.
+    if (lines.length === 1) return lines.map((line) => [`${pair.name} ${pair.geoLocation}`, pair.state, ...line]);
+    return lines.map((line, l) => [l === 0 ? pair.name : l === 1 ? pair.geoLocation : '', l === 0 ? pair.state : '', ...line]);
+  });
+  const head = ['PAIR', 'STATE', ' MEMBER', 'SEEN BY', 'AS, FOR', 'RTT', 'REASON', ...(wide ? ['ADDRESS'] : [])];
+  return formatTable(head, rows.map((row) => head.map((_, column) => row[column] ?? '')), 6, width);
+}
+
+/** Proxies' names without what all of them begin with, up to a dash. */
+function shortNames(names: readonly string[]): ReadonlyMap<string, string> {
+  const [first = ''] = names;
+  let common = names.length < 2 ? 0 : first.length;
+  for (const name of names) while (!name.startsWith(first.slice(0, common))) common -= 1;
+  const start = first.lastIndexOf('-', common - 1) + 1;
+  return new Map(names.map((name) => [name, start > 0 && start <= common ? name.slice(start) : name]));
+}

@@ -1,0 +1,164 @@
+import type { Logger as Log } from 'pino';
+import type { BindingTable } from './bindings.ts';
+import type { CallTable } from './calls.ts';
+import type { HybridClock } from './clock.ts';
+import { decodeBinding, decodeCall, decodeHealth, decodeProxy, decodeTokenKey } from './codec.ts';
+import type { KeyRing } from './key-ring.ts';
+import { parseKey, type Key } from './keys.ts';
+import type { Presence } from './presence.ts';
+import type { Binding, CallRecord, HealthRecord, ProxyRecord } from './records.ts';
+import type { Store, StoreFollower } from './store.ts';
+import { OWN, type Upkeep } from './upkeep.ts';
+
+/** What a proxy knows by all stores together. */
+export interface Known {
+  readonly bindings: BindingTable;
+  readonly calls: CallTable;
+  readonly keys: KeyRing;
+  readonly proxies: Presence<ProxyRecord>;
+  readonly health: Presence<HealthRecord>;
+  readonly clock: HybridClock;
+  readonly upkeep: Upkeep;
+  /** Records that can't be read. */
+  readonly counters: { storeGarbage: number };
+}
+
+/** One data centre's store as the replica follows it: what it tells goes into what is known. */
+export class Source implements StoreFollower {
+  readonly store: Store;
+  isAvailable = false;
+  reason = 'NotYetReached';
+  /** It was loaded once. */
+  isLoaded = false;
+  onAvailable: (() => void) | undefined;
+  onLoaded: (() => void) | undefined;
+  readonly #origin: number;
+  readonly #known: Known;
+  readonly #now: () => number;
+  readonly #log: Log;
+  #restored = false;
+
+  /** `origin`: the index of the store; OWN is our own data centre's. */
+  constructor(store: Store, origin: number, known: Known, options: { readonly now: () => number; readonly log: Log }) {
+    this.store = store;
+    this.#origin = origin;
+    this.#known = known;
+    this.#now = options.now;
+    this.#log = options.log;
+  }
+
+  available(available: boolean, reason: string): void {
+    this.isAvailable = available;
+    this.reason = reason;
+    if (available) this.onAvailable?.();
+  }
+
+  listing(restored: boolean): void {
+    const { bindings, calls, keys, proxies, health } = this.#known;
+    this.#restored = restored;
+    calls.listing(this.#origin);
+    proxies.listing(this.#origin);
+    health.listing(this.#origin);
+    if (this.#origin !== OWN) return;
+    keys.listing();
+    for (const entry of bindings.entries()) if (entry.origin === OWN) entry.held = false;
+  }
+
+  loaded(): void {
+    const { calls, proxies, health, upkeep } = this.#known;
+    const now = this.#now();
+    this.isLoaded = true;
+    proxies.loaded(this.#origin, this.#restored, now);
+    health.loaded(this.#origin, this.#restored, now);
+    if (this.#origin === OWN) upkeep.loaded(this.#restored, now);
+    else if (!this.#restored) for (const { callId } of calls.lacking(this.#origin)) calls.drop(callId);
+    this.onLoaded?.();
+  }
+
+  put(key: string, value: string): void {
+    const parsed = parseKey(key);
+    if (parsed !== undefined && this.#take(parsed, key, value)) return;
+    this.#known.counters.storeGarbage++;
+    this.#log.debug({ store: this.store.geoLocation, key }, 'a record that this release can not read');
+  }
+
+  remove(key: string): void {
+    const { bindings, calls, keys, proxies, health } = this.#known;
+    const parsed = parseKey(key);
+    switch (parsed?.kind) {
+      case 'binding': {
+        // means nothing: removal is a tombstone, and the expiry is in the value
+        const entry = bindings.get(parsed.aor, parsed.id);
+        if (entry !== undefined && this.#origin === OWN) entry.held = false;
+        return;
+      }
+      case 'call':
+        if (calls.originOf(parsed.callId) === this.#origin && calls.isHeld(parsed.callId)) calls.drop(parsed.callId);
+        return;
+      case 'key':
+        if (this.#origin === OWN) keys.removed(key);
+        return;
+      case 'proxy':
+        proxies.remove(parsed.name, this.#origin);
+        return;
+      case 'health':
+        health.remove(parsed.name, this.#origin);
+        return;
+      default:
+    }
+  }
+
+  /** False if the value can't be read. */
+  #take(parsed: Key, key: string, value: string): boolean {
+    const { keys, proxies, health } = this.#known;
+    switch (parsed.kind) {
+      case 'binding': {
+        const seen = decodeBinding(parsed, value);
+        if (seen !== undefined) this.#takeBinding(key, value, seen);
+        return seen !== undefined;
+      }
+      case 'call': {
+        const call = decodeCall(parsed, value);
+        if (call !== undefined) this.#takeCall(call);
+        return call !== undefined;
+      }
+      case 'key': {
+        const tokenKey = decodeTokenKey(parsed, value);
+        if (tokenKey !== undefined) keys.put(tokenKey, this.#origin === OWN);
+        return tokenKey !== undefined;
+      }
+      case 'proxy': {
+        const record = decodeProxy(parsed, value);
+        if (record !== undefined) proxies.put(parsed.name, record, value, this.#origin);
+        return record !== undefined;
+      }
+      case 'health': {
+        const record = decodeHealth(parsed, value);
+        if (record !== undefined) health.put(parsed.name, record, value, this.#origin);
+        return record !== undefined;
+      }
+      case 'owner':
+        return true;
+    }
+  }
+
+  #takeBinding(key: string, value: string, seen: Binding): void {
+    const { bindings, clock, upkeep } = this.#known;
+    const now = this.#now();
+    clock.observe(seen.stamp.commit, now);
+    const known = bindings.get(seen.aor, seen.id);
+    const before = known?.binding;
+    const wasHeld = known !== undefined && known.origin === OWN && known.held;
+    const entry = bindings.take(seen, this.#origin, now);
+    if (entry === undefined) return;
+    if (this.#origin === OWN) upkeep.seenHere(key, value, seen, entry);
+    else upkeep.seenElsewhere(key, seen, entry, before, wasHeld);
+  }
+
+  #takeCall(call: CallRecord): void {
+    const { calls, upkeep } = this.#known;
+    const wasHeld = calls.originOf(call.callId) === OWN && calls.isHeld(call.callId);
+    if (!calls.take(call, this.#origin, true)) return;
+    if (wasHeld && this.#origin !== OWN && call.ended === true) upkeep.endedElsewhere(call.callId);
+  }
+}
