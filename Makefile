@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
-TESTS ?=
+TESTS ?= 'test/**/*.test.ts'
 
 .PHONY: help demo test lint format coverage types docs package clean etcd sipp
 

@@ -60,7 +60,7 @@ const checks: readonly Check[] = [
   {
     reads: ['proxiesIn', 'geoLocation'],
     check({ proxiesIn, geoLocation }, report) {
-      if (!proxiesIn.includes(geoLocation)) {
+      if (proxiesIn?.includes(geoLocation) === false) {
         report('proxiesIn', proxiesIn, `must hold this proxy's own geo-location, '${geoLocation}'`);
       }
     },

@@ -177,9 +177,9 @@ export interface ProxyConfigFile {
    */
   readonly servers: readonly ServerFile[];
   /**
-   * The data centres that have proxies of this DN, its own among them.
+   * The data centres that have proxies of this DN, its own among them. Default: its own.
    */
-  readonly proxiesIn: readonly string[];
+  readonly proxiesIn?: readonly string[];
   /**
    * The data centres' etcds, its own first.
    */
@@ -214,6 +214,10 @@ export interface ListenerFile {
    * Directory with tls.crt and tls.key, and ca.crt where clients show certificates.
    */
   readonly tls?: string;
+  /**
+   * WS and WSS: whose web pages may connect. Default: any.
+   */
+  readonly origins?: readonly string[];
 }
 /**
  * Exactly one of cidr and certificateName.

@@ -32,13 +32,13 @@ const trusted = {
 
 const member = {
   type: 'object',
-  required: ['role', 'host', 'port', 'transport'],
+  required: ['role', 'host'],
   description: 'One SIP Server process.',
   properties: {
     role: { enum: ['primary', 'backup'], description: 'As configured; oos-check finds out which one is active.' },
     host: host('A DNS name or an IP address, IPv6 without brackets.'),
-    port: port('1 to 65535.'),
-    transport: { enum: ['UDP', 'TCP', 'TLS'], description: 'How it is reached.' },
+    port: { ...port('1 to 65535.'), default: 5060 },
+    transport: { enum: ['UDP', 'TCP', 'TLS'], default: 'UDP', description: 'How it is reached.' },
     tls: {
       type: 'object',
       description: 'How its certificate is judged, and what is shown to it, with transport TLS.',
@@ -55,20 +55,9 @@ const member = {
 export const configSchema = {
   type: 'object',
   description: "One proxy's configuration.",
-  required: [
-    'namespace',
-    'cluster',
-    'switch',
-    'dn',
-    'geoLocation',
-    'place',
-    'listeners',
-    'servers',
-    'proxiesIn',
-    'stores',
-  ],
+  required: ['cluster', 'switch', 'dn', 'geoLocation', 'place', 'listeners', 'servers', 'stores'],
   properties: {
-    namespace: name("The SipCluster's namespace."),
+    namespace: { ...name("The SipCluster's namespace."), default: 'default' },
     cluster: { type: 'string', maxLength: 253, pattern: namePattern, description: "The SipCluster's name." },
     switch: name('The Cluster Switch.'),
     dn: name('The SIP Cluster DN.'),
@@ -137,6 +126,18 @@ export const configSchema = {
             description: 'Who uses it: on an External one nobody is taken for a SIP Server.',
           },
           tls: directory('Directory with tls.crt and tls.key, and ca.crt where clients show certificates.'),
+          origins: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 16,
+            description: 'WS and WSS: whose web pages may connect. Default: any.',
+            items: {
+              type: 'string',
+              pattern: '^https?://[^/]+$',
+              maxLength: 261,
+              description: 'An origin, like https://phone.example.com.',
+            },
+          },
         },
       },
     },
@@ -271,7 +272,7 @@ export const configSchema = {
       minItems: 1,
       maxItems: 16,
       uniqueItems: true,
-      description: 'The data centres that have proxies of this DN, its own among them.',
+      description: 'The data centres that have proxies of this DN, its own among them. Default: its own.',
       items: name('A data centre.'),
     },
     stores: {

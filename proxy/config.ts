@@ -63,6 +63,8 @@ export interface ListenerConfig {
   readonly side: Listener['side'];
   /** Directory with tls.crt and tls.key: TLS and WSS only. */
   readonly tls?: string;
+  /** Of web pages that may connect: WS and WSS only; absent: any. */
+  readonly origins?: readonly string[];
 }
 
 export interface OosCheckConfig {
@@ -229,6 +231,7 @@ function parsed(file: ProxyConfigFile): ProxyConfig {
   return {
     ...file,
     domains: file.domains.map((domain) => domain.toLowerCase()),
+    proxiesIn: file.proxiesIn ?? [file.geoLocation],
     oosCheck: {
       interval: parseDuration(oosCheck.interval),
       recheck: parseDuration(oosCheck.recheck),

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { Logger as Log } from 'pino';
 import { startAdmin } from './admin.ts';
 import type { ProxyConfig } from './config.ts';
+import { trustOf } from './routing/classify.ts';
 import { Core } from './routing/core.ts';
 import { Identity } from './routing/identity.ts';
 import { transportOf, type Reach } from './routing/way.ts';
@@ -13,9 +14,10 @@ import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
 import { TimerWheel } from './transaction/timers.ts';
-import { Cidrs } from './transport/cidr.ts';
-import type { Hop } from './transport/hop.ts';
+import type { Hop, Transport } from './transport/hop.ts';
+import { NAT_PING, NatPings } from './transport/nat-ping.ts';
 import { Resolver } from './transport/resolve.ts';
+import { TlsMaterial } from './transport/tls-material.ts';
 import { Transports } from './transport/transports.ts';
 import { Pinger } from './upstream/pinger.ts';
 import { Upstreams } from './upstream/upstreams.ts';
@@ -50,6 +52,8 @@ const TICK = 10;
 const HEARTBEAT = 5000;
 /** How long close() waits for transactions that are still open, ms. */
 const FINISH = 2000;
+/** How long it waits for the stores to take the last writes, ms. */
+const CLOSE_STORES = 1500;
 
 /** One proxy: store, servers, sockets and the core between them. Rejects, with nothing left open, if a socket can't be bound. */
 export async function startProxy(config: ProxyConfig, options: ProxyOptions): Promise<RunningProxy> {
@@ -60,9 +64,12 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   let current = config;
   let configuration: ProxyRecord['configuration'] = { hash: options.hash };
 
+  const tls = new TlsMaterial({ log, now });
   const transports = new Transports({
     log,
     now,
+    tls,
+    tlsPeer: (address, port) => upstreams.memberAt(address, port)?.tlsPeer,
     user: {
       message: (text, from) => core.receive(text, from),
       malformed: (error, from) => core.malformed(error, from),
@@ -79,6 +86,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       transport: listener.transport,
       port: listener.port,
       side: listener.side,
+      tls: listener.tls,
+      origins: listener.origins,
       address: config.place.address,
       advertisedAddress: listener.side === 'Internal' ? (config.place.internal ?? advertise) : advertise,
     })),
@@ -99,6 +108,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const pinger = new Pinger({
     localAddress: config.place.address,
     log,
+    tls,
     done: (member, result) => upstreams.pinged(member, result),
   });
   const upstreams = new Upstreams({
@@ -119,20 +129,21 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     forget: (member) => pinger.forget(member),
   });
 
+  const hopTo = (transport: Transport, address: string, port: number, serverName?: string): Hop | undefined => {
+    const listener = transports.listener(transport, isIP(address) === 6 ? 6 : 4);
+    return listener && transports.hop(transport, address, port, listener, serverName);
+  };
   const reach: Reach = {
     proxy: config.place.name,
     boot,
     proxies: replica.proxies,
     connection: (number) => transports.connection(number),
     hop: (transport, address, port, connection) => {
-      const listener = transports.listener(transport, isIP(address) === 6 ? 6 : 4);
-      if (listener === undefined) return undefined;
-      if (connection !== undefined) return { transport, address, port, listener, connection };
-      return transports.hop(transport, address, port, listener);
+      const hop = hopTo(transport, address, port);
+      return hop && connection !== undefined ? { ...hop, connection } : hop;
     },
   };
   const identify = (): Identity => new Identity(current, transports.listeners, replica.proxies.values());
-  const trusted = () => ({ sbcs: Cidrs.of(current.trust.sbcs), servers: Cidrs.of(current.trust.servers) });
   const core = new Core({
     config,
     boot,
@@ -143,14 +154,14 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     replica,
     upstreams,
     identity: identify(),
-    trust: trusted(),
+    trust: trustOf(config),
     outside: {
       send: (text, hop) => transports.send(text, hop),
       resolve: async (uri) => {
         const { host, port } = parseUri(uri);
         const transport = transportOf(uri);
         const targets = await resolver.resolve(host, port, transport);
-        return targets.map((target) => reach.hop(target.transport, target.address, target.port)).filter((hop): hop is Hop => hop !== undefined);
+        return targets.flatMap((target) => hopTo(target.transport, target.address, target.port, host) ?? []);
       },
       reach,
     },
@@ -250,14 +261,25 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     upstreams.start(replica.health.values());
     publishProxy();
     publishHealth();
-    log.info({ name: config.place.name, registrations: replica.counts(now()).bindings }, 'proxy ready');
+    log.info({ registrations: replica.counts(now()).bindings }, 'proxy ready');
   });
   replica.start();
+
+  const natPings = new NatPings({
+    proxy: config.place.name,
+    bindings: () => replica.allBindings(now()),
+    count: () => replica.counts(now()).bindings,
+    ping: (address, port) => {
+      const hop = hopTo('UDP', address, port);
+      if (hop !== undefined) transports.send(NAT_PING, hop);
+    },
+  });
 
   const tick = setInterval(() => {
     const at = now();
     timers.advance(at);
     upstreams.tick(at);
+    natPings.tick(at, current.registration.natPing);
   }, TICK);
   const housekeeping = setInterval(() => replica.expire(now()), 1000);
   const heartbeat = setInterval(() => {
@@ -275,7 +297,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     reconfigure(next, hash) {
       current = next;
       configuration = { hash };
-      core.reconfigure(next, identify(), trusted());
+      core.reconfigure(next, identify(), trustOf(next));
       upstreams.reconfigure(next.servers, next.oosCheck);
       log.info({ hash }, 'configuration changed');
       if (replica.ready) publishProxy();
@@ -295,7 +317,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       clearInterval(tick);
       pinger.close();
       await transports.close();
-      await replica.close();
+      // a store out of reach must not hold up the end: what it lacks, the other proxies hold
+      await Promise.race([replica.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_STORES).unref())]);
       await admin.close();
     },
   };

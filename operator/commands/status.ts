@@ -188,11 +188,12 @@ function matrixTable({ pairs }: MatrixView, short: ReadonlyMap<string, string>, 
   return formatTable(head, rows.map((row) => head.map((_, column) => row[column] ?? '')), 6, width);
 }
 
-/** Proxies' names without what all of them begin with, up to a dash. */
+/** Proxies' names without what all of them begin with, up to a dash; a number alone would say too little. */
 function shortNames(names: readonly string[]): ReadonlyMap<string, string> {
   const [first = ''] = names;
   let common = names.length < 2 ? 0 : first.length;
   for (const name of names) while (!name.startsWith(first.slice(0, common))) common -= 1;
-  const start = first.lastIndexOf('-', common - 1) + 1;
-  return new Map(names.map((name) => [name, start > 0 && start <= common ? name.slice(start) : name]));
+  let start = common === 0 ? 0 : first.lastIndexOf('-', common - 1) + 1;
+  if (names.some((name) => /^\d*$/.test(name.slice(start)))) start = first.lastIndexOf('-', start - 2) + 1;
+  return new Map(names.map((name) => [name, name.slice(start)]));
 }

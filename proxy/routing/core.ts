@@ -129,8 +129,17 @@ export class Core implements TransactionUser {
 
   // --- what comes in ---
 
-  /** A whole message from the wire. */
+  /** A whole message from the wire. Never throws: one message that we are wrong about must not end all calls. */
   receive(text: string, from: Hop): void {
+    try {
+      this.#take(text, from);
+    } catch (error) {
+      this.counts.internalErrors++;
+      this.log.error({ err: error, from: `${from.transport} ${from.address}:${from.port}` }, 'a message could not be handled and is dropped');
+    }
+  }
+
+  #take(text: string, from: Hop): void {
     let message: Message;
     try {
       message = parseMessage(text);
@@ -181,8 +190,12 @@ export class Core implements TransactionUser {
     try {
       this.#route(server, message, from);
     } catch (error) {
-      if (!(error instanceof SipError)) throw error;
-      this.#answer(server, message, error.status, error.reason, error.headers);
+      if (error instanceof SipError) {
+        this.#answer(server, message, error.status, error.reason, error.headers);
+        return;
+      }
+      this.#answer(server, message, 500, 'Proxy Internal Error', undefined);
+      throw error;
     }
   }
 

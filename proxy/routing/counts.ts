@@ -4,6 +4,7 @@ export function newCounts() {
     requests: 0,
     responses: 0,
     unparseable: 0,
+    internalErrors: 0,
     answeredLocally: 0,
     callsStarted: 0,
     callsAnswered: 0,

@@ -30,7 +30,7 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   const edit = new Edit(message);
   let uri = copy.uri ?? (received.uri === message.uri ? undefined : received.uri);
 
-  edit.before(Header.Via, via(copy.hop.listener, copy.branch));
+  edit.before(Header.Via, via(copy.hop, copy.branch));
 
   const maxForwards = message.find(Header.MaxForwards);
   if (maxForwards < 0) edit.append('Max-Forwards: 70');
@@ -53,9 +53,14 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   if (uri !== undefined && uri !== message.uri) edit.requestUri(uri);
 
   if (copy.recordRoute !== undefined) {
-    for (const line of recordRoutes(copy.recordRoute, received.from, copy.hop, names)) edit.before(Header.RecordRoute, line);
+    for (const line of recordRoutes(copy.recordRoute, received.from, copy.hop, names))
+      edit.before(Header.RecordRoute, line);
   }
   removeAll(edit, message, Header.XGenesysRoute);
+  // 16.6 step 10: datagrams and WebSockets bring messages without one, and a stream can't be cut without
+  if ((copy.hop.transport === 'TCP' || copy.hop.transport === 'TLS') && !message.has(Header.ContentLength)) {
+    edit.append(`Content-Length: ${message.body.length}`);
+  }
   // RFC 3325: asserted identities count only between those who trust one another
   if (received.sender === 'Endpoint') removeAll(edit, message, Header.PAssertedIdentity);
   return edit.render();
@@ -66,9 +71,13 @@ export function forwardResponse(response: Message): string {
   return new Edit(response).dropFirstValue(Header.Via).render();
 }
 
-function via(listener: Listener, branch: string): string {
-  const host = listener.advertisedAddress.includes(':') ? `[${listener.advertisedAddress}]` : listener.advertisedAddress;
-  return `Via: SIP/2.0/${listener.transport} ${host}:${listener.advertisedPort};branch=${branch}`;
+function via({ listener, transport, connection }: Hop, branch: string): string {
+  const host = listener.advertisedAddress.includes(':')
+    ? `[${listener.advertisedAddress}]`
+    : listener.advertisedAddress;
+  // RFC 5923 5: a server to which we proved who we are may send its requests over the connection that we open
+  const alias = transport === 'TLS' && connection === undefined ? ';alias' : '';
+  return `Via: SIP/2.0/${listener.transport} ${host}:${listener.advertisedPort};branch=${branch}${alias}`;
 }
 
 /** In the order in which they are put on top: towards the sender first, so that the next hop sees its own side's first. */
@@ -85,7 +94,9 @@ function recordRoute(token: string, listener: Listener, names: Names): string {
     const address = listener.advertisedAddress;
     host = `${address.includes(':') ? `[${address}]` : address}:${listener.advertisedPort}`;
   }
-  const transport = listener.transport === 'UDP' ? '' : `;transport=${listener.transport.toLowerCase()}`;
+  // RFC 7118 5.2.2 knows ws alone, for WebSocket with TLS and without
+  const name = listener.transport === 'WSS' ? 'ws' : listener.transport.toLowerCase();
+  const transport = name === 'udp' ? '' : `;transport=${name}`;
   return `Record-Route: <sip:${token}@${host}${transport};lr>`;
 }
 

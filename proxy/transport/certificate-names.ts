@@ -1,10 +1,13 @@
 import { isIP } from 'node:net';
-import type { PeerCertificate } from 'node:tls';
 
 /** What Node puts between the names of a certificate; one that holds a comma or a quote is a JSON string. */
 const alternative = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
-type Named = Pick<PeerCertificate, 'subjectaltname'> & { readonly subject?: { readonly CN?: string | string[] } };
+/** Of node:tls's PeerCertificate. */
+interface Named {
+  readonly subjectaltname?: string | undefined;
+  readonly subject?: { readonly CN?: string | string[] };
+}
 
 /**
  * The SIP identities of a certificate (RFC 5922 7.1), in lower case: DNS names, the hosts of sip URIs that name no

@@ -41,10 +41,16 @@ export function readCredentials(directory: string): Credentials {
 export function judgeCredentials(directory: string, credentials: Credentials, uses: readonly Use[]): void {
   const { cert, key, ca } = credentials;
   if (ca === undefined && uses.includes('authorities')) {
-    throw new CredentialsError(join(directory, 'ca.crt'), 'it is missing; put the authorities there that peers are judged by (PEM)');
+    throw new CredentialsError(
+      join(directory, 'ca.crt'),
+      'it is missing; put the authorities there that peers are judged by (PEM)',
+    );
   }
   if (cert === undefined && uses.includes('certificate')) {
-    throw new CredentialsError(join(directory, 'tls.crt'), 'it is missing; put the certificate and its intermediates there (PEM)');
+    throw new CredentialsError(
+      join(directory, 'tls.crt'),
+      'it is missing; put the certificate and its intermediates there (PEM)',
+    );
   }
   if (cert !== undefined || key !== undefined) judgePair(directory, cert, key);
   if (ca !== undefined) judgeAuthorities(join(directory, 'ca.crt'), ca);
@@ -60,7 +66,8 @@ function read(file: string): string | undefined {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    const advice = errorCode(error) === 'EACCES' ? 'it may not be read by this user; change its mode or owner' : String(error);
+    const advice =
+      errorCode(error) === 'EACCES' ? 'it may not be read by this user; change its mode or owner' : String(error);
     throw new CredentialsError(file, advice, error);
   }
 }
@@ -68,8 +75,10 @@ function read(file: string): string | undefined {
 function judgePair(directory: string, cert: string | undefined, key: string | undefined): void {
   const certFile = join(directory, 'tls.crt');
   const keyFile = join(directory, 'tls.key');
-  if (cert === undefined) throw new CredentialsError(certFile, 'it is missing, but there is a tls.key; put its certificate there (PEM)');
-  if (key === undefined) throw new CredentialsError(keyFile, "it is missing; put the certificate's private key there (PEM, no passphrase)");
+  if (cert === undefined)
+    throw new CredentialsError(certFile, 'it is missing, but there is a tls.key; put its certificate there (PEM)');
+  if (key === undefined)
+    throw new CredentialsError(keyFile, "it is missing; put the certificate's private key there (PEM, no passphrase)");
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(cert);
@@ -80,7 +89,11 @@ function judgePair(directory: string, cert: string | undefined, key: string | un
   try {
     privateKey = createPrivateKey(key);
   } catch (error) {
-    throw new CredentialsError(keyFile, 'it holds no private key that can be read; put one there in PEM form, without passphrase', error);
+    throw new CredentialsError(
+      keyFile,
+      'it holds no private key that can be read; put one there in PEM form, without passphrase',
+      error,
+    );
   }
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new CredentialsError(keyFile, `it is not the key of ${certFile}; put the two there that belong together`);
@@ -94,12 +107,17 @@ function judgePair(directory: string, cert: string | undefined, key: string | un
 
 function judgeAuthorities(file: string, ca: string): void {
   const certificates = ca.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (certificates.length === 0) throw new CredentialsError(file, 'it holds no certificate; put the authorities there in PEM form');
+  if (certificates.length === 0)
+    throw new CredentialsError(file, 'it holds no certificate; put the authorities there in PEM form');
   for (const [index, one] of certificates.entries()) {
     try {
       void new X509Certificate(one);
     } catch (error) {
-      throw new CredentialsError(file, `its certificate number ${index + 1} can't be read; put it there in PEM form`, error);
+      throw new CredentialsError(
+        file,
+        `its certificate number ${index + 1} can't be read; put it there in PEM form`,
+        error,
+      );
     }
   }
 }

@@ -35,7 +35,7 @@ export function stunAnswer(request: Buffer, address: string, port: number): Buff
 /** The types of attributes that must be understood and are not; undefined if the attributes can't be read. */
 function unknownIn(request: Buffer): number[] | undefined {
   const unknown: number[] = [];
-  for (let at = headerLength; at < request.length; ) {
+  for (let at = headerLength; at < request.length;) {
     if (at + 4 > request.length) return undefined;
     const type = request.readUInt16BE(at);
     const next = at + 4 + Math.ceil(request.readUInt16BE(at + 2) / 4) * 4;
@@ -94,7 +94,8 @@ function ipv6Bytes(address: string): Buffer {
   // in the form without zone and dotted quad that URLs have
   const written = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1);
   const [head = '', tail] = written.split('::');
-  const groups = (text: string): number[] => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const groups = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
   const before = groups(head);
   const after = groups(tail ?? '');
   const bytes = Buffer.alloc(16);

@@ -151,7 +151,10 @@ export class TlsMaterial {
     if (cert === undefined) return;
     const end = validUntil(cert);
     if (end - this.#now() > expiresSoon) return;
-    this.#log.warn({ directory }, `the certificate in tls.crt ends ${new Date(end).toISOString()}: put a newer one there`);
+    this.#log.warn(
+      { directory },
+      `the certificate in tls.crt ends ${new Date(end).toISOString()}: put a newer one there`,
+    );
   }
 }
 

@@ -167,7 +167,8 @@ export class Transports {
 
   #tls({ transport, tls: directory }: ListenerOptions): Tls {
     const { tls: material, tlsPeer, log } = this.#options;
-    if (material === undefined || directory === undefined) throw new Error(`a ${transport} listener needs a certificate`);
+    if (material === undefined || directory === undefined)
+      throw new Error(`a ${transport} listener needs a certificate`);
     return new Tls({ directory, material, counters: this.counters, log, peer: tlsPeer ?? (() => undefined) });
   }
 

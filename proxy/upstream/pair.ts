@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { MemberConfig, ServerConfig } from '../config.ts';
 import { fnv1a } from '../hash.ts';
 import type { MemberRole } from '../store/records.ts';
+import type { TlsPeer } from '../transport/tls-material.ts';
 import { canonicalAddress } from './address.ts';
 import { seedOf } from './balance.ts';
 
@@ -31,6 +32,12 @@ export class Member {
   get label(): string {
     const host = this.address === '' ? this.host : this.address;
     return host.includes(':') ? `[${host}]:${this.port}` : `${host}:${this.port}`;
+  }
+
+  /** How its certificate is judged and what is shown to it; undefined: it is not reached by TLS. */
+  get tlsPeer(): TlsPeer | undefined {
+    if (this.transport !== 'TLS') return undefined;
+    return { name: this.tls?.name ?? this.host, ca: this.tls?.ca, client: this.tls?.client };
   }
 
   isLike(config: MemberConfig): boolean {

@@ -1,5 +1,6 @@
 import { createSocket } from 'node:dgram';
-import { connect, isIP, isIPv6 } from 'node:net';
+import { connect, isIP, isIPv6, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { KEEPALIVE, StreamFramer } from '../sip/stream.ts';
 
 /** What a line tells its owner. */
@@ -55,8 +56,22 @@ export function udpLine(address: string, port: number, localAddress: string, use
 
 /** A kept connection. */
 export function tcpLine(address: string, port: number, localAddress: string, user: LineUser): Line {
-  const from = ownAddress(localAddress, address);
-  const socket = connect({ host: address, port, noDelay: true, ...(from === undefined ? {} : { localAddress: from }) });
+  return streamLine(connect(target(address, port, localAddress)), 'connect', user);
+}
+
+/** The same by TLS. `tls`: how the member's certificate is judged and what is shown to it. */
+export function tlsLine(
+  address: string,
+  port: number,
+  localAddress: string,
+  user: LineUser,
+  tls: ConnectionOptions,
+): Line {
+  return streamLine(connectTls({ ...target(address, port, localAddress), ...tls }), 'secureConnect', user);
+}
+
+/** `connected`: the event from which on `socket` carries SIP. */
+function streamLine(socket: Socket, connected: 'connect' | 'secureConnect', user: LineUser): Line {
   const framer = new StreamFramer();
   const line = { open: true, local: '', send, close };
   function close(): void {
@@ -71,7 +86,7 @@ export function tcpLine(address: string, port: number, localAddress: string, use
   function send(text: string): void {
     socket.write(text, 'latin1');
   }
-  socket.on('connect', () => {
+  socket.on(connected, () => {
     line.local = endOf({ address: socket.localAddress ?? '', port: socket.localPort ?? 0 });
     user.ready();
   });
@@ -90,6 +105,11 @@ export function tcpLine(address: string, port: number, localAddress: string, use
   socket.on('error', fail);
   socket.on('close', () => fail(Object.assign(new Error('the member closed the connection'), { code: 'ECONNRESET' })));
   return line;
+}
+
+function target(host: string, port: number, localAddress: string) {
+  const from = ownAddress(localAddress, host);
+  return { host, port, noDelay: true, ...(from === undefined ? {} : { localAddress: from }) };
 }
 
 /** Our address, if packets to `remote` can leave from it. */

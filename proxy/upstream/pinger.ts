@@ -3,13 +3,16 @@ import type { Logger as Log } from 'pino';
 import { parseMessage, type Message } from '../sip/message.ts';
 import type { Member } from './pair.ts';
 import { optionsRequest } from './options-request.ts';
-import { tcpLine, udpLine, type Line } from './ping-line.ts';
+import { certificateFault, type TlsMaterial } from '../transport/tls-material.ts';
+import { tcpLine, tlsLine, udpLine, type Line, type LineUser } from './ping-line.ts';
 import type { PingResult } from './upstreams.ts';
 
 interface PingerOptions {
   /** Numeric: pings leave from it. */
   readonly localAddress: string;
   readonly log: Log;
+  /** Certificates, for members that are reached by TLS. */
+  readonly tls: TlsMaterial;
   done(member: Member, result: PingResult): void;
 }
 
@@ -78,6 +81,8 @@ class Probe {
   /** When a ping was first answered over the line, on the clock of performance.now(). */
   #answeredSince: number | undefined;
   #closed = false;
+  /** What was last said to be wrong with certificates. */
+  #complaint = '';
 
   constructor(member: Member, options: PingerOptions) {
     this.#member = member;
@@ -129,7 +134,7 @@ class Probe {
 
   #request(ping: Ping, local: string): string {
     return optionsRequest({
-      transport: this.#member.transport === 'UDP' ? 'UDP' : 'TCP',
+      transport: this.#member.transport,
       remote: this.#member.label,
       local,
       branch: ping.branch,
@@ -140,24 +145,33 @@ class Probe {
   }
 
   #connect(): boolean {
-    const { transport, port } = this.#member;
     this.#answeredSince = undefined;
-    if (transport === 'TLS') {
-      setImmediate(() => this.#failAll('TransportNotSupported'));
+    let line: Line | undefined;
+    try {
+      line = this.#line = this.#open({
+        ready: () => {
+          for (const ping of this.#pings.values()) this.#send(ping);
+        },
+        message: (text) => this.#receive(text),
+        failed: (error) => {
+          if (this.#line === line) this.#lineFailed(error);
+        },
+      });
+    } catch (error) {
+      // a certificate directory of ours that can't be used
+      this.#complain(error instanceof Error ? error.message : String(error));
+      setImmediate(() => this.#failAll('CertificateRefused'));
       return false;
     }
-    const open = transport === 'UDP' ? udpLine : tcpLine;
-    const line = open(this.address, port, this.#options.localAddress, {
-      ready: () => {
-        for (const ping of this.#pings.values()) this.#send(ping);
-      },
-      message: (text) => this.#receive(text),
-      failed: (error) => {
-        if (this.#line === line) this.#lineFailed(error);
-      },
-    });
-    this.#line = line;
     return true;
+  }
+
+  #open(user: LineUser): Line {
+    const { address } = this;
+    const { port, transport, tlsPeer } = this.#member;
+    const { localAddress, tls } = this.#options;
+    if (tlsPeer !== undefined) return tlsLine(address, port, localAddress, user, tls.towards(tlsPeer));
+    return (transport === 'UDP' ? udpLine : tcpLine)(address, port, localAddress, user);
   }
 
   #receive(text: string): void {
@@ -174,6 +188,7 @@ class Probe {
     const ping = message.isRequest ? undefined : this.#pings.get(message.via.branch);
     if (ping === undefined || message.status < 200) return;
     this.#answeredSince ??= performance.now();
+    this.#complaint = '';
     const rtt = performance.now() - ping.began;
     for (const earlier of this.#pings.values()) {
       if (earlier.began <= ping.began) this.#end(earlier);
@@ -190,6 +205,12 @@ class Probe {
   }
 
   #lineFailed(error: NodeJS.ErrnoException): void {
+    const fault = certificateFault(error);
+    if (fault !== undefined) {
+      this.#complain(fault);
+      this.#failAll('CertificateRefused');
+      return;
+    }
     const reason = reasonOf(error);
     const steady = this.#answeredSince !== undefined && performance.now() - this.#answeredSince > STEADY;
     if (reason === 'ConnectionClosed' && this.#pings.size === 0) {
@@ -211,10 +232,17 @@ class Probe {
     this.#send(ping);
   }
 
-  #failAll(failed: 'ConnectionRefused' | 'ConnectionClosed' | 'Unreachable' | 'TransportNotSupported'): void {
+  #failAll(failed: 'ConnectionRefused' | 'ConnectionClosed' | 'Unreachable' | 'CertificateRefused'): void {
     if (this.#closed || this.#pings.size === 0) return;
     for (const ping of this.#pings.values()) this.#end(ping);
     this.#options.done(this.#member, { failed });
+  }
+
+  /** Once, however often it is asked. */
+  #complain(what: string): void {
+    if (what !== this.#complaint)
+      this.#options.log.warn({ member: this.#member.label }, `a member can't be asked by TLS: ${what}`);
+    this.#complaint = what;
   }
 
   #end(ping: Ping): void {

@@ -19,7 +19,8 @@ export type PingResult =
         | 'Unreachable'
         | 'ConnectionClosed'
         | 'NameNotResolved'
-        | 'TransportNotSupported';
+        /** It does not prove to be the member: see the log for why. */
+        | 'CertificateRefused';
     };
 
 /** What the upstreams ask of the edges. */

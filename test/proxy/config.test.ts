@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
@@ -235,6 +236,15 @@ describe("the proxy's configuration", () => {
       ),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('the example in docs/proxy-config.md', () => {
+  it('is a configuration', () => {
+    const docs = readFileSync('docs/proxy-config.md', 'utf8');
+    const [, example = ''] = /```yaml\n([^]*?)```/.exec(docs) ?? [];
+    const { config } = loadProxyConfig(example, {});
+    expect([config.namespace, config.proxiesIn, config.servers[0]?.members[1]?.transport]).to.deep.equal(['default', ['dc1'], 'UDP']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
-import { cancel, options, request, ack } from '../../builders.ts';
+import { ack, cancel, options, register, request } from '../../builders.ts';
 import { AT, bye, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const recordRoute = (sent: Sent): string => sent.message.value(Header.RecordRoute) ?? '';
@@ -406,6 +406,13 @@ describe('the core', () => {
     it('forwards methods that it has never heard of', async () => {
       const sent = requestIn(await scene.receives(request('NEWMETHOD', { sentBy: `${AT.alice}:5060` }), AT.alice));
       expect([sent.message.method, primaries.includes(memberOf(sent))]).to.deep.equal(['NEWMETHOD', true]);
+    });
+
+    it('answers 500 where it is wrong itself, says so in the log, and goes on', async () => {
+      const broken = await Scene.begin();
+      broken.core.identity = undefined as unknown as Scene['core']['identity'];
+      expect(statuses(await broken.receives(register({ sentBy: `${AT.alice}:5060` }), AT.alice))).to.deep.equal([500]);
+      expect(broken.core.counts.internalErrors).to.equal(1);
     });
 
     it('answers a malformed request with the defect, and drops what it cannot answer', async () => {

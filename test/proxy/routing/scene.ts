@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { ProxyConfig } from '../../../proxy/config.ts';
+import { trustOf } from '../../../proxy/routing/classify.ts';
 import { Core } from '../../../proxy/routing/core.ts';
 import { Identity } from '../../../proxy/routing/identity.ts';
 import type { Reach } from '../../../proxy/routing/way.ts';
@@ -9,7 +10,6 @@ import type { ProxyRecord } from '../../../proxy/store/records.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
 import { TransactionLayer } from '../../../proxy/transaction/layer.ts';
 import { TimerWheel } from '../../../proxy/transaction/timers.ts';
-import { Cidrs } from '../../../proxy/transport/cidr.ts';
 import type { Connection, Hop, Listener, Transport } from '../../../proxy/transport/hop.ts';
 import { Upstreams } from '../../../proxy/upstream/upstreams.ts';
 import { bye, invite, register, respond, type RegisterOptions, type RequestOptions } from '../../builders.ts';
@@ -138,7 +138,7 @@ export class Scene {
       replica: this.replica,
       upstreams: this.upstreams,
       identity: new Identity(this.config, [...this.#listeners.values()], []),
-      trust: { sbcs: Cidrs.of(this.config.trust.sbcs), servers: Cidrs.of(this.config.trust.servers) },
+      trust: trustOf(this.config),
       outside,
     });
     this.layer = new TransactionLayer({ send: outside.send, now, timers: this.timers, user: this.core, log: LOG });

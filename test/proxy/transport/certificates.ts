@@ -6,6 +6,7 @@ import {
   type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import type { webcrypto } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,11 +27,16 @@ interface Pem {
   readonly key: string;
 }
 
-async function keyPair(): Promise<CryptoKeyPair> {
+interface KeyPair {
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly privateKey: webcrypto.CryptoKey;
+}
+
+async function keyPair(): Promise<KeyPair> {
   return await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 }
 
-function validity(validFor = 24 * hour): { notBefore: Date; notAfter: Date } {
+function validity(validFor = 30 * 24 * hour): { notBefore: Date; notAfter: Date } {
   return { notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + validFor) };
 }
 
@@ -43,10 +49,10 @@ function generalName(name: string): JsonGeneralName {
 export class Authority {
   readonly pem: string;
   readonly #certificate: X509Certificate;
-  readonly #keys: CryptoKeyPair;
+  readonly #keys: KeyPair;
   #serial = 1;
 
-  private constructor(certificate: X509Certificate, keys: CryptoKeyPair) {
+  private constructor(certificate: X509Certificate, keys: KeyPair) {
     this.#certificate = certificate;
     this.#keys = keys;
     this.pem = `${certificate.toString('pem')}\n`;

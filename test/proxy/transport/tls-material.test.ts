@@ -41,7 +41,9 @@ describe('certificate directories', () => {
     const empty = directories.write('empty', {});
     expect(refusal(empty, 'certificate')).to.match(/^can't use DIR\/tls.crt: it is missing; put the certificate/);
     expect(refusal(empty, 'authorities')).to.match(/^can't use DIR\/ca.crt: it is missing; put the authorities/);
-    expect(refusal(directories.write('keyless', { cert }), 'certificate')).to.match(/^can't use DIR\/tls.key: it is missing/);
+    expect(refusal(directories.write('keyless', { cert }), 'certificate')).to.match(
+      /^can't use DIR\/tls.key: it is missing/,
+    );
     expect(refusal(directories.write('certless', { key }), 'authorities')).to.contain('ca.crt');
   });
 

@@ -37,7 +37,11 @@ describe('TLS', () => {
   type More = Omit<Parameters<typeof Scene.open>[0] & object, 'listeners' | 'tls'>;
 
   async function open(more: More = {}, directory = proxyDirectory, address = '127.0.0.1'): Promise<Scene> {
-    const scene = await Scene.open({ listeners: [{ transport: 'TLS', tls: directory, address }], tls: material, ...more });
+    const scene = await Scene.open({
+      listeners: [{ transport: 'TLS', tls: directory, address }],
+      tls: material,
+      ...more,
+    });
     scenes.push(scene);
     return scene;
   }
@@ -206,7 +210,10 @@ describe('TLS', () => {
     });
 
     it('is judged by its own name and authority, and shown its own certificate, if it is configured', async () => {
-      const server = await open({}, directories.write('ss1', { ...(await stranger.issue({ names: ['ss1'] })), ca: stranger.pem }));
+      const server = await open(
+        {},
+        directories.write('ss1', { ...(await stranger.issue({ names: ['ss1'] })), ca: stranger.pem }),
+      );
       const peer = {
         name: 'ss1',
         ca: directories.write('ss1-ca', { ca: stranger.pem }),
@@ -231,8 +238,7 @@ describe('TLS', () => {
       scenes.push(server);
       const scene = await open();
       scene.transports.send(options({}), scene.transports.hop('TLS', '127.0.0.1', server.port('TCP')));
-      await until(() => server.malformed.length + server.messages.length + server.closed.length > 0 || scene.failures.length > 0);
-      for (const { from } of server.malformed) server.transports.send('SIP/2.0 400 No\r\n\r\n', from);
+      await until(() => server.transports.connectionCount === 1);
       scene.pass(4_000);
       await until(() => scene.failures.length === 1);
     });

@@ -2,22 +2,25 @@ import { expect } from 'chai';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { pino } from 'pino';
 import { Pair, type Member } from '../../../proxy/upstream/pair.ts';
 import { Pinger } from '../../../proxy/upstream/pinger.ts';
+import { TlsMaterial } from '../../../proxy/transport/tls-material.ts';
 import type { PingResult } from '../../../proxy/upstream/upstreams.ts';
 import { parseMessage } from '../../../proxy/sip/message.ts';
 import { respond } from '../../builders.ts';
+import { Authority, Directories } from '../transport/certificates.ts';
 
 const HOST = '127.0.77.1';
 const OWN = '127.0.77.2';
 
-function member(port: number, transport: Member['transport'] = 'UDP'): Member {
+function member(port: number, transport: Member['transport'] = 'UDP', tls: NonNullable<Member['tls']> = {}): Member {
   const config = {
     name: 'ss1',
     geoLocation: 'dc1',
     weight: 1,
-    members: [{ role: 'primary', host: HOST, port, transport }],
+    members: [{ role: 'primary', host: HOST, port, transport, tls }],
   } as const;
   const [only] = new Pair(config, true).members;
   if (only === undefined) throw new Error('no member');
@@ -26,6 +29,7 @@ function member(port: number, transport: Member['transport'] = 'UDP'): Member {
 
 describe('the pinger', () => {
   let pinger: Pinger;
+  let material: TlsMaterial;
   let results: PingResult[];
   let wake: () => void;
   const closing: (() => void)[] = [];
@@ -33,9 +37,11 @@ describe('the pinger', () => {
   beforeEach(() => {
     results = [];
     wake = () => undefined;
+    material = new TlsMaterial({ log: pino({ level: 'silent' }), now: () => Date.now() });
     pinger = new Pinger({
       localAddress: OWN,
       log: pino({ level: 'silent' }),
+      tls: material,
       done: (_member, told) => {
         results.push(told);
         wake();
@@ -45,6 +51,7 @@ describe('the pinger', () => {
 
   afterEach(() => {
     pinger.close();
+    material.close();
     for (const close of closing.splice(0)) close();
   });
 
@@ -236,9 +243,92 @@ describe('the pinger', () => {
     expect(sockets).to.have.length(2);
   });
 
-  it('says that it can’t ask over TLS yet', async () => {
-    pinger.ping(member(5061, 'TLS'), 1000);
-    expect(await result()).to.deep.equal({ failed: 'TransportNotSupported' });
+  describe('over TLS', () => {
+    let authority: Authority;
+    let directories: Directories;
+
+    before(async () => {
+      authority = await Authority.make();
+    });
+
+    beforeEach(() => {
+      directories = new Directories();
+    });
+
+    afterEach(() => directories.remove());
+
+    /** A TLS server with a certificate for ss1.example.com, that notes who asked. */
+    async function tlsServer(more: TlsOptions = {}): Promise<{ port: number; asked: string[]; sockets: TLSSocket[] }> {
+      const asked: string[] = [];
+      const sockets: TLSSocket[] = [];
+      const identity = await authority.issue({ names: ['ss1.example.com'] });
+      const server = createTlsServer({ ...identity, ...more }, (socket) => {
+        sockets.push(socket);
+        socket.on('error', () => socket.destroy());
+        socket.on('data', (bytes) => {
+          asked.push(bytes.toString('latin1'));
+          socket.write(respond(bytes.toString('latin1'), 200));
+        });
+      });
+      server.listen(0, HOST);
+      await once(server, 'listening');
+      closing.push(() => {
+        server.close();
+        for (const socket of sockets) socket.destroy();
+      });
+      const address = server.address();
+      if (address === null || typeof address === 'string') throw new Error('the server has no port');
+      return { port: address.port, asked, sockets };
+    }
+
+    it('asks a member that proves its name, over one connection', async () => {
+      const { port, asked, sockets } = await tlsServer();
+      const one = member(port, 'TLS', { name: 'ss1.example.com', ca: directories.write('ca', { ca: authority.pem }) });
+      pinger.ping(one, 1000);
+      expect(await result()).to.have.property('answered', 200);
+      pinger.ping(one, 1000);
+      expect((await resultsAre(2))[1]).to.have.property('answered', 200);
+      expect(parseMessage(asked[0] ?? '').via.transport).to.equal('TLS');
+      expect(parseMessage(asked[0] ?? '').uri).to.match(/;transport=tls$/);
+      expect(sockets).to.have.lengthOf(1);
+      expect(sockets[0]?.servername).to.equal('ss1.example.com');
+    });
+
+    it('tells that the certificate is for somebody else, and asks nothing', async () => {
+      const { port, asked } = await tlsServer();
+      const ca = directories.write('ca', { ca: authority.pem });
+      pinger.ping(member(port, 'TLS', { name: 'ss2.example.com', ca }), 1000);
+      expect(await result()).to.deep.equal({ failed: 'CertificateRefused' });
+      expect(asked).to.deep.equal([]);
+    });
+
+    it('tells that no known authority vouches for the certificate', async () => {
+      const { port } = await tlsServer();
+      pinger.ping(member(port, 'TLS', { name: 'ss1.example.com' }), 1000);
+      expect(await result()).to.deep.equal({ failed: 'CertificateRefused' });
+    });
+
+    it('tells that its own certificate directory can’t be used', async () => {
+      const { port } = await tlsServer();
+      pinger.ping(member(port, 'TLS', { name: 'ss1.example.com', ca: '/nonexistent' }), 1000);
+      expect(await result()).to.deep.equal({ failed: 'CertificateRefused' });
+    });
+
+    it('shows its certificate to a member that asks for one', async () => {
+      const { port, sockets } = await tlsServer({ requestCert: true, ca: authority.pem });
+      const ca = directories.write('ca', { ca: authority.pem });
+      const client = directories.write('client', await authority.issue({ names: ['proxies.example.com'] }));
+      pinger.ping(member(port, 'TLS', { name: 'ss1.example.com', ca, client }), 1000);
+      expect(await result()).to.have.property('answered', 200);
+      expect(sockets[0]?.getPeerCertificate().subjectaltname).to.equal('DNS:proxies.example.com');
+    });
+
+    it('tells that nobody listens', async () => {
+      const { port } = await tlsServer();
+      for (const close of closing.splice(0)) close();
+      pinger.ping(member(port, 'TLS', { name: 'ss1.example.com' }), 1000);
+      expect(await result()).to.deep.equal({ failed: 'ConnectionRefused' });
+    });
   });
 
   it('follows a member to its new address', async () => {

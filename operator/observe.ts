@@ -1,0 +1,178 @@
+import type { Etcd3 } from 'etcd3';
+import type { Logger as Log } from 'pino';
+import { decodeHealth, decodeProxy } from '../proxy/store/codec.ts';
+import { etcdClient, type EtcdClientOptions } from '../proxy/store/etcd-client.ts';
+import { parseKey } from '../proxy/store/keys.ts';
+import type { HealthRecord, ProxyRecord } from '../proxy/store/records.ts';
+import { Watch } from '../proxy/store/watch.ts';
+
+/** One shard's range in one data centre's etcd. */
+export interface ObserveTarget {
+  readonly switch: string;
+  readonly dn: string;
+  readonly geoLocation: string;
+  /** The key range. */
+  readonly prefix: string;
+  readonly access: EtcdClientOptions;
+}
+
+/** What the proxies of a data centre publish in its etcd. */
+export interface StoreView {
+  readonly switch: string;
+  readonly dn: string;
+  readonly geoLocation: string;
+  /** The first list of both presence and health is there. */
+  readonly loaded: boolean;
+  readonly available: boolean;
+  /** Why it is not. */
+  readonly reason: string;
+  readonly proxies: readonly ProxyRecord[];
+  readonly health: readonly HealthRecord[];
+}
+
+export interface ObserverOptions {
+  readonly log: Log;
+  /** Something of that SipCluster changed. */
+  readonly changed: (cluster: string) => void;
+}
+
+/** Reads what proxies publish, for the status of each SipCluster. It writes nothing there, and reads no registrations. */
+export class Observer {
+  readonly #options: ObserverOptions;
+  readonly #clusters = new Map<string, Map<string, Followed>>();
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+  }
+
+  /** Follows these, and nothing else, for that SipCluster. One whose access changed is opened again. */
+  follow(cluster: string, targets: readonly ObserveTarget[]): void {
+    const now = this.#clusters.get(cluster) ?? new Map<string, Followed>();
+    const next = new Map<string, Followed>();
+    for (const target of targets) {
+      const id = idOf(target);
+      const known = now.get(id);
+      now.delete(id);
+      next.set(id, known ?? new Followed(target, this.#options.log, () => this.#options.changed(cluster)));
+    }
+    for (const followed of now.values()) followed.close();
+    this.#clusters.set(cluster, next);
+  }
+
+  views(cluster: string): readonly StoreView[] {
+    return [...(this.#clusters.get(cluster)?.values() ?? [])].map((followed) => followed.view());
+  }
+
+  forget(cluster: string): void {
+    for (const followed of this.#clusters.get(cluster)?.values() ?? []) followed.close();
+    this.#clusters.delete(cluster);
+  }
+
+  close(): void {
+    for (const cluster of [...this.#clusters.keys()]) this.forget(cluster);
+  }
+}
+
+function idOf({ prefix, geoLocation, access: { endpoints, tls, auth } }: ObserveTarget): string {
+  const secrets = [tls?.ca, tls?.cert, tls?.key].map((pem) => pem?.toString('base64'));
+  return JSON.stringify([prefix, geoLocation, endpoints, secrets, auth?.username, auth?.password]);
+}
+
+/** Presence and health of one target. */
+class Followed {
+  readonly #target: ObserveTarget;
+  readonly #client: Etcd3;
+  readonly #watches: readonly Watch[];
+  readonly #proxies = new Map<string, ProxyRecord>();
+  readonly #health = new Map<string, HealthRecord>();
+  readonly #log: Log;
+  #loaded = 0;
+  #available = false;
+  #reason = 'NotYetReached';
+  #closed = false;
+
+  constructor(target: ObserveTarget, log: Log, changed: () => void) {
+    this.#target = target;
+    this.#log = log.child({ store: target.geoLocation, switch: target.switch, dn: target.dn });
+    this.#client = etcdClient(target.access);
+    this.#watches = ['proxy/', 'health/'].map((kind) => this.#watch(kind, changed));
+    for (const watch of this.#watches) watch.start();
+  }
+
+  view(): StoreView {
+    const { switch: switchName, dn, geoLocation } = this.#target;
+    return {
+      switch: switchName,
+      dn,
+      geoLocation,
+      loaded: this.#loaded >= this.#watches.length,
+      available: this.#available,
+      reason: this.#reason,
+      proxies: [...this.#proxies.values()],
+      // An observer whose lease is gone is left out: its last word is not what it sees.
+      health: [...this.#health.values()].filter(({ proxy }) => this.#proxies.has(proxy)),
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    Promise.all(this.#watches.map((watch) => watch.close()))
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'a watch did not end in order'))
+      .finally(() => this.#client.close());
+  }
+
+  #watch(kind: string, changed: () => void): Watch {
+    const tell = (): void => {
+      if (!this.#closed) changed();
+    };
+    let listed: Set<string> | undefined;
+    let once = false;
+    return new Watch({
+      client: this.#client,
+      prefix: this.#target.prefix + kind,
+      log: this.#log,
+      follower: {
+        listing: () => (listed = new Set()),
+        put: (name, value) => {
+          listed?.add(name);
+          this.#put(kind + name, value);
+          if (listed === undefined) tell();
+        },
+        remove: (name) => {
+          this.#remove(kind + name);
+          tell();
+        },
+        loaded: () => {
+          const records = kind === 'proxy/' ? this.#proxies : this.#health;
+          for (const name of records.keys()) if (listed?.has(name) === false) records.delete(name);
+          listed = undefined;
+          if (!once) this.#loaded += 1;
+          once = true;
+          tell();
+        },
+        available: (available, reason) => {
+          this.#available = available;
+          this.#reason = reason;
+          tell();
+        },
+      },
+    });
+  }
+
+  #put(text: string, value: string): void {
+    const key = parseKey(text);
+    if (key?.kind === 'proxy') {
+      const record = decodeProxy(key, value);
+      if (record !== undefined) this.#proxies.set(key.name, record);
+    } else if (key?.kind === 'health') {
+      const record = decodeHealth(key, value);
+      if (record !== undefined) this.#health.set(key.name, record);
+    }
+  }
+
+  #remove(text: string): void {
+    const key = parseKey(text);
+    if (key?.kind === 'proxy') this.#proxies.delete(key.name);
+    else if (key?.kind === 'health') this.#health.delete(key.name);
+  }
+}

@@ -1,0 +1,146 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { startAdmin, type Admin, type AdminOptions } from '../../proxy/admin.ts';
+import type { ProxyStatus, RegistrationView } from '../../proxy/status.ts';
+import { ownAddress } from '../peers/loopback.ts';
+
+const address = ownAddress();
+
+function status(more: Partial<ProxyStatus> = {}): ProxyStatus {
+  return {
+    name: 'p0',
+    geoLocation: 'dc1',
+    state: 'Ready',
+    boot: 'b',
+    addresses: [],
+    configuration: { hash: 'h1' },
+    counts: { registrations: 3, calls: 2, transactions: 1 },
+    stores: [{ geoLocation: 'dc1', available: true, loaded: true, reason: '' }],
+    pairs: [
+      {
+        name: 'ss1',
+        active: 'primary',
+        since: 0,
+        members: [
+          { role: 'primary', address: '127.0.0.1:5060', state: 'InService', reason: 'OptionsAnswered', since: 0, rtt: 2, smoothedRtt: 1.5 },
+          { role: 'backup', address: '127.0.0.2:5060', state: 'Down', reason: 'ConnectionRefused', since: 0 },
+        ],
+      },
+    ],
+    proxies: ['p0'],
+    ready: { ok: true },
+    counters: { requestsReceived: 7, badMessages: 0 },
+    ...more,
+  };
+}
+
+function registration(user: string): RegistrationView {
+  return {
+    aor: `${user}@example.com`,
+    contact: `sip:${user}@127.0.0.1`,
+    transport: 'UDP',
+    source: '127.0.0.1:5060',
+    expires: '2026-01-01T00:00:00.000Z',
+    geoLocation: 'dc1',
+  };
+}
+
+describe('the admin port', () => {
+  let admin: Admin;
+  const get = (path: string, init?: RequestInit): Promise<Response> => fetch(`${admin.url}${path}`, init);
+
+  async function start(options: Partial<AdminOptions> = {}): Promise<void> {
+    admin = await startAdmin({ address, port: 0, log: pino({ level: 'silent' }), status, registrations: () => [], ...options });
+  }
+  afterEach(() => admin.close());
+
+  it('says that it lives, whatever else', async () => {
+    await start({
+      status: () => {
+        throw new Error('never asked');
+      },
+    });
+    expect((await get('/livez')).status).to.equal(200);
+  });
+
+  it('is ready, or says why not with 503', async () => {
+    let ready: ProxyStatus['ready'] = { ok: false, why: 'the store of dc1 has not been loaded yet' };
+    await start({ status: () => status({ ready }) });
+    const before = await get('/readyz');
+    expect([before.status, await before.text()]).to.deep.equal([503, 'the store of dc1 has not been loaded yet\n']);
+    ready = { ok: true };
+    expect((await get('/readyz')).status).to.equal(200);
+  });
+
+  it('shows its status as JSON', async () => {
+    await start();
+    expect(await (await get('/status')).json()).to.deep.equal(status());
+  });
+
+  it('has a metric for every member of a pair, whatever its state', async () => {
+    await start();
+    const text = await (await get('/metrics')).text();
+    expect(text).to.include('sipcluster_member_state{pair="ss1",role="primary",address="127.0.0.1:5060",state="InService"} 1');
+    expect(text).to.include('sipcluster_member_state{pair="ss1",role="backup",address="127.0.0.2:5060",state="Down"} 1');
+    expect(text).to.include('sipcluster_member_active{pair="ss1",role="primary",address="127.0.0.1:5060"} 1');
+    expect(text).to.include('sipcluster_member_round_trip_seconds{pair="ss1",role="primary",address="127.0.0.1:5060"} 0.0015');
+    expect(text).to.include('sipcluster_registrations 3');
+  });
+
+  it("counts as the proxy's own counters do, however often it is scraped", async () => {
+    const counters = { requestsReceived: 7 };
+    await start({ status: () => status({ counters }) });
+    expect(await (await get('/metrics')).text()).to.include('sipcluster_requests_received_total 7');
+    counters.requestsReceived = 9;
+    expect(await (await get('/metrics')).text()).to.include('sipcluster_requests_received_total 9');
+  });
+
+  it('lists registrations, all or of one address of record', async () => {
+    const all = Array.from({ length: 2500 }, (_, n) => registration(`user${n}`));
+    await start({ registrations: (aor) => (aor === undefined ? all : all.filter((view) => view.aor === aor)) });
+    expect(await (await get('/registrations')).json()).to.deep.equal(all);
+    expect(await (await get('/registrations?aor=user7%40example.com')).json()).to.deep.equal([registration('user7')]);
+    expect(await (await get('/registrations?aor=nobody')).json()).to.deep.equal([]);
+  });
+
+  it('cuts links only where it was started for testing', async () => {
+    await start();
+    expect((await get('/block', { method: 'POST', body: '[]' })).status).to.equal(405);
+    await admin.close();
+    const blocked: string[][] = [];
+    await start({ block: (addresses) => blocked.push([...addresses]) });
+    expect((await get('/block', { method: 'POST', body: '["127.0.0.9"]' })).status).to.equal(204);
+    expect(blocked).to.deep.equal([['127.0.0.9']]);
+    for (const [body, answer] of [['nonsense', 400], ['[1]', 400], [`["${'x'.repeat(70_000)}"]`, 413]] as const) {
+      expect((await get('/block', { method: 'POST', body })).status).to.equal(answer);
+    }
+  });
+
+  it('answers 404 for what it has not, and 405 for what it only shows', async () => {
+    await start();
+    expect((await get('/secrets')).status).to.equal(404);
+    expect((await get('/status', { method: 'DELETE' })).status).to.equal(405);
+  });
+
+  it('answers 500 where its status fails, and goes on', async () => {
+    let fails = true;
+    await start({
+      status: () => {
+        if (fails) throw new Error('broken');
+        return status();
+      },
+    });
+    expect((await get('/status')).status).to.equal(500);
+    fails = false;
+    expect((await get('/status')).status).to.equal(200);
+  });
+
+  it('says which address and port it can not have', async () => {
+    await start();
+    const port = Number(new URL(admin.url).port);
+    const error = await startAdmin({ address, port, log: pino({ level: 'silent' }), status, registrations: () => [] }).catch(
+      (reason: unknown) => reason,
+    );
+    expect(String(error)).to.include(`can't listen on ${address}:${port} for the admin port: another process uses this port`);
+  });
+});
