@@ -5,7 +5,12 @@
  */
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     { name: 'nothing-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'sip-knows-only-sip',
@@ -48,7 +53,10 @@ module.exports = {
       name: 'operator-knows-the-proxy-by-its-configuration-and-keys',
       severity: 'error',
       // Two start proxies: the command line, and `up --store memory`.
-      from: { path: '^operator/', pathNot: '^operator/commands/proxy[.]ts$|^operator/processes/proxy-in-process[.]ts$' },
+      from: {
+        path: '^operator/',
+        pathNot: '^operator/commands/proxy[.]ts$|^operator/processes/proxy-in-process[.]ts$',
+      },
       to: {
         path: '^proxy/',
         pathNot: '^proxy/(config|duration|log)|^proxy/store/keys',
@@ -61,8 +69,18 @@ module.exports = {
       from: { path: '^operator/plan/' },
       to: { path: 'kubernetes' },
     },
-    { name: 'plan-is-pure', severity: 'error', from: { path: '^operator/plan/' }, to: { dependencyTypes: ['core'], pathNot: 'crypto' } },
-    { name: 'no-tests-in-the-program', severity: 'error', from: { path: '^(operator|proxy)/' }, to: { path: '^test/' } },
+    {
+      name: 'plan-is-pure',
+      severity: 'error',
+      from: { path: '^operator/plan/' },
+      to: { dependencyTypes: ['core'], pathNot: 'crypto' },
+    },
+    {
+      name: 'no-tests-in-the-program',
+      severity: 'error',
+      from: { path: '^(operator|proxy)/' },
+      to: { path: '^test/' },
+    },
     {
       name: 'no-development-packages-in-the-program',
       severity: 'error',
@@ -74,7 +92,11 @@ module.exports = {
     parser: 'swc',
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.json'],
+    },
     tsConfig: undefined,
   },
 };

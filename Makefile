@@ -41,7 +41,7 @@ docs: $(INSTALLED) ## Generate docs/manifest.md, docs/proxy-config.md and the dr
 	@node test/tools/draw-oos-check.ts
 
 package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sipcluster-VERSION.tgz
-	@node test/tools/package.ts dist
+	@node --disable-warning=ExperimentalWarning test/tools/package.ts dist
 
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
 	rm -rf node_modules coverage dist .sipcluster

@@ -73,7 +73,9 @@ export class Processes {
       await this.#end(place);
       ok = await this.#start(proxy, this.#options.patience ?? 30_000);
       if (!ok && !this.#closing) {
-        this.#options.log.error(`proxy ${proxy.name} is not ready with its new configuration: the rest keeps the old one`);
+        this.#options.log.error(
+          `proxy ${proxy.name} is not ready with its new configuration: the rest keeps the old one`,
+        );
       }
     }
     return ok;

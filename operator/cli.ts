@@ -4,7 +4,12 @@ import { UserError } from './user-error.ts';
 
 const COMMANDS = ['up', 'proxy', 'status', 'registrations', 'validate'] as const;
 const FORMATS = ['table', 'json', 'yaml'] as const;
-const DATA_DIR = { type: 'string', default: '.sipcluster', describe: 'Folder of the running `up`', requiresArg: true } as const;
+const DATA_DIR = {
+  type: 'string',
+  default: '.sipcluster',
+  describe: 'Folder of the running `up`',
+  requiresArg: true,
+} as const;
 const OUTPUT = { alias: 'o', choices: FORMATS, default: 'table', describe: 'What to print' } as const;
 
 /** The command line. Sets the process's exit code, and ends the process when a command that runs for long is over. */
@@ -17,13 +22,44 @@ export async function main(argv: readonly string[]): Promise<void> {
       'Run the proxies of a manifest on this machine, each data centre with its own etcd',
       (command) =>
         command
-          .option('file', { alias: 'f', type: 'string', demandOption: true, requiresArg: true, describe: 'Manifest; a change of it is taken live' })
-          .option('store', { choices: ['etcd', 'memory'] as const, default: 'etcd' as const, describe: 'memory: all proxies in this one process, without etcd' })
-          .option('data-dir', { ...DATA_DIR, describe: 'Folder for etcd’s data and what `status` needs; one `up` at a time' })
-          .option('geo-location', { type: 'string', array: true, requiresArg: true, describe: 'Run only these data centres; default: all' })
-          .option('address', { type: 'string', array: true, requiresArg: true, describe: 'GEO/N=IP: the address of proxy N (from 0) of a data centre' })
-          .option('secret', { type: 'string', array: true, requiresArg: true, describe: 'NAME=DIR: the folder with a Secret’s files' })
-          .option('log-level', { choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const, describe: 'Default: info' })
+          .option('file', {
+            alias: 'f',
+            type: 'string',
+            demandOption: true,
+            requiresArg: true,
+            describe: 'Manifest; a change of it is taken live',
+          })
+          .option('store', {
+            choices: ['etcd', 'memory'] as const,
+            default: 'etcd' as const,
+            describe: 'memory: all proxies in this one process, without etcd',
+          })
+          .option('data-dir', {
+            ...DATA_DIR,
+            describe: 'Folder for etcd’s data and what `status` needs; one `up` at a time',
+          })
+          .option('geo-location', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'Run only these data centres; default: all',
+          })
+          .option('address', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'GEO/N=IP: the address of proxy N (from 0) of a data centre',
+          })
+          .option('secret', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'NAME=DIR: the folder with a Secret’s files',
+          })
+          .option('log-level', {
+            choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const,
+            describe: 'Default: info',
+          })
           .option('testing', { type: 'boolean', default: false, hidden: true })
           .epilogue(
             'Proxy N of data centre I, both counted from 0 in the manifest’s order, listens on 127.0.(10+I).(1+N)\n' +
@@ -31,7 +67,10 @@ export async function main(argv: readonly string[]): Promise<void> {
           )
           .example('$0 up -f cluster.yaml', 'Two data centres on loopback addresses')
           .example('$0 up -f cluster.yaml --store memory', 'The same without etcd')
-          .example('$0 up -f cluster.yaml --address dc1/0=192.0.2.10', 'The first proxy of dc1 on an address of one’s own')
+          .example(
+            '$0 up -f cluster.yaml --address dc1/0=192.0.2.10',
+            'The first proxy of dc1 on an address of one’s own',
+          )
           .example('$0 up -f cluster.yaml --secret sip-tls=./certs', 'With the files of the Secret sip-tls'),
       async (args) => {
         const { runUp } = await import('./commands/up.ts');
@@ -43,7 +82,12 @@ export async function main(argv: readonly string[]): Promise<void> {
       'Run one proxy in the foreground',
       (command) =>
         command
-          .option('config', { type: 'string', demandOption: true, requiresArg: true, describe: 'Its configuration, YAML or JSON; a change of it is taken live' })
+          .option('config', {
+            type: 'string',
+            demandOption: true,
+            requiresArg: true,
+            describe: 'Its configuration, YAML or JSON; a change of it is taken live',
+          })
           .option('testing', { type: 'boolean', default: false, hidden: true })
           .example('$0 proxy --config proxy.yaml', 'One proxy, until SIGTERM or Ctrl-C'),
       async (args) => {
@@ -71,7 +115,11 @@ export async function main(argv: readonly string[]): Promise<void> {
       (command) =>
         command
           .positional('aor', { type: 'string', describe: 'Only this address of record, user@host' })
-          .option('proxy', { type: 'string', requiresArg: true, describe: 'As this proxy knows them; default: as all do together' })
+          .option('proxy', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'As this proxy knows them; default: as all do together',
+          })
           .option('data-dir', DATA_DIR)
           .option('output', OUTPUT)
           .example('$0 registrations', 'All')
@@ -87,7 +135,13 @@ export async function main(argv: readonly string[]): Promise<void> {
       'Check manifests as the Kubernetes API server would, without one',
       (command) =>
         command
-          .option('file', { alias: 'f', type: 'string', demandOption: true, requiresArg: true, describe: 'Manifest; - reads standard input' })
+          .option('file', {
+            alias: 'f',
+            type: 'string',
+            demandOption: true,
+            requiresArg: true,
+            describe: 'Manifest; - reads standard input',
+          })
           .example('$0 validate -f cluster.yaml', 'Exit code 0: valid, 2: not')
           .example('helm template chart | $0 validate -f -', 'Whatever writes manifests'),
       async (args) => {

@@ -18,7 +18,12 @@ export function screenWidth(): number {
  * Rows under a heading, columns parted by two blanks.
  * @param squeezed the column that is cut, with an ellipsis, where the table is wider than `width`
  */
-export function formatTable(head: readonly string[], rows: readonly (readonly string[])[], squeezed: number, width: number): string {
+export function formatTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  squeezed: number,
+  width: number,
+): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const excess = widths.reduce((sum, each) => sum + each + 2, -2) - width;

@@ -46,20 +46,25 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const { address, port, log } = options;
   const metrics = new Metrics(options.status);
 
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
-    answer(request, response, options, metrics).catch((error: unknown) => {
-      if (error instanceof Refusal) return say(response, error.status, error.message);
-      log.warn({ err: error, method: request.method, url: request.url }, 'the admin port could not answer a request');
-      if (response.headersSent) response.destroy();
-      else say(response, 500, 'internal error, see the log');
-    });
-  });
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
+    (request, response) => {
+      answer(request, response, options, metrics).catch((error: unknown) => {
+        if (error instanceof Refusal) return say(response, error.status, error.message);
+        log.warn({ err: error, method: request.method, url: request.url }, 'the admin port could not answer a request');
+        if (response.headersSent) response.destroy();
+        else say(response, 500, 'internal error, see the log');
+      });
+    },
+  );
   server.maxConnections = 256;
   server.on('clientError', (_error, socket) => socket.destroy());
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new Error(`can't listen on ${at(address, port)} for the admin port: ${describe(error)}`, { cause: error }));
+      reject(
+        new Error(`can't listen on ${at(address, port)} for the admin port: ${describe(error)}`, { cause: error }),
+      );
     });
     server.listen(port, address, resolve);
   });
@@ -76,7 +81,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, options: AdminOptions, metrics: Metrics): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AdminOptions,
+  metrics: Metrics,
+): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://admin');
   if (url.pathname === '/block' && options.block !== undefined) {
     if (request.method !== 'POST') throw new Refusal(405, 'POST a JSON array of addresses');

@@ -30,6 +30,13 @@ export function openLog({ level, name, to = 1 }: LogOptions): Log {
   const colorize = (process.env['NO_COLOR'] ?? '') === '';
   return pino(
     settings,
-    PinoPretty({ destination: to, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l', singleLine: true, ignore: 'pid,hostname' }),
+    PinoPretty({
+      destination: to,
+      sync: true,
+      colorize,
+      translateTime: 'SYS:HH:MM:ss.l',
+      singleLine: true,
+      ignore: 'pid,hostname',
+    }),
   );
 }

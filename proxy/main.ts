@@ -3,13 +3,15 @@ import { isIP } from 'node:net';
 import type { Logger as Log } from 'pino';
 import { startAdmin } from './admin.ts';
 import type { ProxyConfig } from './config.ts';
+import { traceMessage } from './message-trace.ts';
 import { trustOf } from './routing/classify.ts';
+import { Report } from './report.ts';
 import { Core } from './routing/core.ts';
 import { Identity } from './routing/identity.ts';
 import { transportOf, type Reach } from './routing/way.ts';
 import { parseUri } from './sip/uri.ts';
 import { openStore } from './store/open.ts';
-import type { PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
+import type { ProxyAddress } from './store/records.ts';
 import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
@@ -21,7 +23,7 @@ import { TlsMaterial } from './transport/tls-material.ts';
 import { Transports } from './transport/transports.ts';
 import { Pinger } from './upstream/pinger.ts';
 import { Upstreams } from './upstream/upstreams.ts';
-import type { ProxyStatus, RegistrationView } from './status.ts';
+import type { ProxyStatus } from './status.ts';
 
 export interface ProxyOptions {
   readonly log: Log;
@@ -62,8 +64,12 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const boot = randomBytes(6).toString('base64url');
   const timers = new TimerWheel(now());
   let current = config;
-  let configuration: ProxyRecord['configuration'] = { hash: options.hash };
 
+  const tracing = log.isLevelEnabled('trace');
+  const send = (text: string, hop: Hop): void => {
+    if (tracing) traceMessage(log, 'sent', text, hop);
+    transports.send(text, hop);
+  };
   const tls = new TlsMaterial({ log, now });
   const transports = new Transports({
     log,
@@ -71,7 +77,10 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     tls,
     tlsPeer: (address, port) => upstreams.memberAt(address, port)?.tlsPeer,
     user: {
-      message: (text, from) => core.receive(text, from),
+      message: (text, from) => {
+        if (tracing) traceMessage(log, 'received', text, from);
+        core.receive(text, from);
+      },
       malformed: (error, from) => core.malformed(error, from),
       failed: (hop, error) => {
         log.debug({ to: `${hop.transport} ${hop.address}:${hop.port}`, err: error }, 'send failed');
@@ -125,7 +134,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       core.pairSwitched(pair, to);
       if (from !== undefined) transports.closeTo(from.address, from.port);
     },
-    onChange: () => publishHealth(),
+    onChange: () => report.publishHealth(),
     forget: (member) => pinger.forget(member),
   });
 
@@ -156,7 +165,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     identity: identify(),
     trust: trustOf(config),
     outside: {
-      send: (text, hop) => transports.send(text, hop),
+      send,
       resolve: async (uri) => {
         const { host, port } = parseUri(uri);
         const transport = transportOf(uri);
@@ -166,7 +175,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       reach,
     },
   });
-  const layer = new TransactionLayer({ send: (text, hop) => transports.send(text, hop), now, timers, user: core, log });
+  const layer = new TransactionLayer({ send, now, timers, user: core, log });
   core.attach(layer);
 
   let known = new Set<string>();
@@ -181,86 +190,26 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     upstreams.hint(record);
   });
 
-  let state: ProxyRecord['state'] = 'Starting';
-  let pingedSince = Infinity;
-  const publishProxy = (): void => {
-    const counts = replica.counts(now());
-    replica.publishProxy({
-      name: config.place.name,
-      geoLocation: config.geoLocation,
-      state,
-      boot,
-      addresses,
-      admin: admin.url,
-      configuration,
-      counts: { registrations: counts.bindings, calls: counts.calls },
-      keys: replica.keys.ids(),
-    });
-  };
-  const publishHealth = (): void => {
-    if (!replica.ready) return;
-    const at = now();
-    replica.publishHealth({ proxy: config.place.name, geoLocation: config.geoLocation, at, pairs: upstreams.health(at) });
-  };
-
-  const status = (): ProxyStatus => ({
-    name: config.place.name,
-    geoLocation: config.geoLocation,
-    state,
-    boot,
-    addresses,
-    configuration,
-    counts: { ...countsNow(), transactions: layer.counts.clients + layer.counts.servers },
-    stores: replica.stores,
-    pairs: upstreams.health(now()),
-    proxies: [...replica.proxies.keys()].sort(),
-    ready: readiness(),
-    counters: { ...core.counts, ...transports.counters },
-  });
-  /** Outages come later and change nothing: until the first pings are answered, or late, a phone would get 503 for no reason. */
-  let settled = false;
-  const readiness = (): ProxyStatus['ready'] => {
-    if (!replica.ready) return { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` };
-    settled ||= now() > pingedSince + current.oosCheck.timeout || upstreams.health(now()).every(isJudged);
-    return settled ? { ok: true } : { ok: false, why: 'the SIP Servers have not answered their first OPTIONS yet' };
-  };
-  const countsNow = (): { registrations: number; calls: number } => {
-    const { bindings, calls } = replica.counts(now());
-    return { registrations: bindings, calls };
-  };
-  const registrations = (aor: string | undefined): RegistrationView[] => {
-    const views: RegistrationView[] = [];
-    for (const binding of replica.allBindings(now())) {
-      if (aor !== undefined && binding.aor !== aor) continue;
-      views.push({
-        aor: binding.aor,
-        contact: binding.contact,
-        transport: binding.transport,
-        source: `${binding.sourceAddress}:${binding.sourcePort}`,
-        expires: new Date(binding.expires).toISOString(),
-        geoLocation: binding.geoLocation,
-        ...(binding.owner === undefined ? {} : { owner: binding.owner }),
-        ...(binding.instance === undefined ? {} : { instance: binding.instance }),
-      });
-    }
-    return views;
-  };
+  const report = new Report(
+    { config, boot, addresses, replica, upstreams, layer, now, counters: () => ({ ...core.counts, ...transports.counters, ...replica.counters }) },
+    options.hash,
+  );
   const block = (blocked: ReadonlySet<string>): void => transports.block(blocked);
   const admin = await startAdmin({
     address: config.place.address,
     port: config.admin.port,
     log,
-    status,
-    registrations,
+    status: () => report.status(),
+    registrations: (aor) => report.registrations(aor),
     ...(options.testing === true ? { block } : {}),
   });
 
+  report.admin = admin.url;
   replica.onReady(() => {
-    state = 'Ready';
-    pingedSince = now();
+    report.state = 'Ready';
+    report.pingedSince = now();
     upstreams.start(replica.health.values());
-    publishProxy();
-    publishHealth();
+    report.publish();
     log.info({ registrations: replica.counts(now()).bindings }, 'proxy ready');
   });
   replica.start();
@@ -282,34 +231,30 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     natPings.tick(at, current.registration.natPing);
   }, TICK);
   const housekeeping = setInterval(() => replica.expire(now()), 1000);
-  const heartbeat = setInterval(() => {
-    if (!replica.ready) return;
-    publishHealth();
-    publishProxy();
-  }, HEARTBEAT);
+  const heartbeat = setInterval(() => report.publish(), HEARTBEAT);
 
   return {
     name: config.place.name,
     addresses,
     admin: admin.url,
-    status,
+    status: () => report.status(),
     block,
     reconfigure(next, hash) {
       current = next;
-      configuration = { hash };
+      report.configuration = { hash };
       core.reconfigure(next, identify(), trustOf(next));
       upstreams.reconfigure(next.servers, next.oosCheck);
       log.info({ hash }, 'configuration changed');
-      if (replica.ready) publishProxy();
+      report.publishProxy();
     },
     refuse(hash, why) {
-      configuration = { ...configuration, refused: { hash, why } };
-      if (replica.ready) publishProxy();
+      report.configuration = { ...report.configuration, refused: { hash, why } };
+      report.publishProxy();
     },
     async close() {
-      state = 'Draining';
+      report.state = 'Draining';
       core.draining = true;
-      if (replica.ready) publishProxy();
+      report.publishProxy();
       clearInterval(heartbeat);
       clearInterval(housekeeping);
       const end = now() + FINISH;
@@ -322,9 +267,4 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       await admin.close();
     },
   };
-}
-
-/** Whether the oos-check has come to a verdict on a pair, whichever it is. */
-function isJudged({ active, members }: PairHealth): boolean {
-  return active !== 'none' || members.every(({ state }) => state !== 'Unknown');
 }

@@ -25,7 +25,10 @@ export class Metrics {
 
   #read(status: ProxyStatus): void {
     this.#info.reset();
-    this.#info.set({ proxy: status.name, geo_location: status.geoLocation, configuration: status.configuration.hash }, 1);
+    this.#info.set(
+      { proxy: status.name, geo_location: status.geoLocation, configuration: status.configuration.hash },
+      1,
+    );
     this.#ready.set(status.ready.ok ? 1 : 0);
     this.#registrations.set(status.counts.registrations);
     this.#calls.set(status.counts.calls);
@@ -64,7 +67,11 @@ export class Metrics {
   #counter(name: string): Counter {
     let counter = this.#counters.get(name);
     if (counter === undefined) {
-      counter = new Counter({ name: `sipcluster_${snake(name)}_total`, help: `Total of ${words(name)}.`, registers: [this.#registry] });
+      counter = new Counter({
+        name: `sipcluster_${snake(name)}_total`,
+        help: `Total of ${words(name)}.`,
+        registers: [this.#registry],
+      });
       this.#counters.set(name, counter);
     }
     return counter;
@@ -84,15 +91,23 @@ export class Metrics {
   readonly #calls = this.#gauge('calls', 'Calls whose pair this proxy knows.');
   readonly #transactions = this.#gauge('transactions', 'Open SIP transactions, clients and servers.');
   readonly #proxies = this.#gauge('proxies', 'Live proxies of the shard, this one included.');
-  readonly #storeAvailable = this.#gauge('store_available', '1 if the store of the data centre can be reached.', ['geo_location']);
-  readonly #storeLoaded = this.#gauge('store_loaded', '1 once the store of the data centre has been loaded.', ['geo_location']);
+  readonly #storeAvailable = this.#gauge('store_available', '1 if the store of the data centre can be reached.', [
+    'geo_location',
+  ]);
+  readonly #storeLoaded = this.#gauge('store_loaded', '1 once the store of the data centre has been loaded.', [
+    'geo_location',
+  ]);
   readonly #memberState = this.#gauge('member_state', '1 for the state that the member of a pair is in.', [
     'pair',
     'role',
     'address',
     'state',
   ]);
-  readonly #memberActive = this.#gauge('member_active', '1 for the member that gets the work of its pair.', ['pair', 'role', 'address']);
+  readonly #memberActive = this.#gauge('member_active', '1 for the member that gets the work of its pair.', [
+    'pair',
+    'role',
+    'address',
+  ]);
   readonly #memberRoundTrip = this.#gauge('member_round_trip_seconds', 'Smoothed round trip of an answered OPTIONS.', [
     'pair',
     'role',

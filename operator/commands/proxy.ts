@@ -67,7 +67,10 @@ function reload(proxy: RunningProxy, text: string, file: string, log: Log): void
     proxy.reconfigure(config, hash);
   } catch (error) {
     const lines = complaints(error);
-    log.error({ file, problems: lines }, `the changed configuration is refused, the old one stays: ${lines.join('; ')}`);
+    log.error(
+      { file, problems: lines },
+      `the changed configuration is refused, the old one stays: ${lines.join('; ')}`,
+    );
     proxy.refuse(hashOf(text), lines.join('; '));
   }
 }
@@ -92,7 +95,10 @@ function complaints(error: unknown): readonly string[] {
 async function startFailure(error: unknown): Promise<string> {
   if (!(error instanceof ListenError)) return error instanceof Error ? error.message : String(error);
   const { transport, address, port, code, message } = error;
-  const holder = code === 'EADDRINUSE' ? await holderOf({ protocol: transport === 'UDP' ? 'UDP' : 'TCP', address, port }) : undefined;
+  const holder =
+    code === 'EADDRINUSE'
+      ? await holderOf({ protocol: transport === 'UDP' ? 'UDP' : 'TCP', address, port })
+      : undefined;
   return holder === undefined ? message : `${message}; it is held by ${holder}`;
 }
 

@@ -8,7 +8,12 @@ import { UserError } from '../user-error.ts';
 export interface RegistrationsView {
   readonly registrations: readonly Registration[];
   /** How many each proxy knows, of those asked for; -1 and why if it can't be asked. */
-  readonly proxies: readonly { readonly name: string; readonly geoLocation: string; readonly registrations: number; readonly why?: string }[];
+  readonly proxies: readonly {
+    readonly name: string;
+    readonly geoLocation: string;
+    readonly registrations: number;
+    readonly why?: string;
+  }[];
 }
 
 interface Registration extends RegistrationView {
@@ -27,13 +32,18 @@ export async function showRegistrations(args: RegistrationsArguments): Promise<v
   const up = readUpState(args.dataDir);
   const asked = args.proxy === undefined ? up.proxies : up.proxies.filter(({ name }) => name === args.proxy);
   if (asked.length === 0) {
-    throw new UserError(`there is no proxy ${args.proxy ?? ''}; there are ${up.proxies.map(({ name }) => name).join(', ')}`);
+    throw new UserError(
+      `there is no proxy ${args.proxy ?? ''}; there are ${up.proxies.map(({ name }) => name).join(', ')}`,
+    );
   }
   const aor = args.aor === undefined ? undefined : addressOfRecord(args.aor);
-  const answers = await Promise.all(asked.map(async (proxy) => ({ proxy, list: await fetchRegistrations(proxy.admin, aor) })));
+  const answers = await Promise.all(
+    asked.map(async (proxy) => ({ proxy, list: await fetchRegistrations(proxy.admin, aor) })),
+  );
   const view = registrationsView(answers);
   if (args.output !== 'table') return printValue(view, args.output);
-  for (const { name, why } of view.proxies) if (why !== undefined) process.stderr.write(`${name} can't be asked: ${why}\n`);
+  for (const { name, why } of view.proxies)
+    if (why !== undefined) process.stderr.write(`${name} can't be asked: ${why}\n`);
   process.stdout.write(registrationsTable(view, Date.now(), screenWidth()));
 }
 
@@ -41,11 +51,18 @@ export async function showRegistrations(args: RegistrationsArguments): Promise<v
 function addressOfRecord(text: string): string {
   const bare = text.replace(/^sips?:/i, '').replace(/[;?].*$/, '');
   const at = bare.lastIndexOf('@');
-  return at < 0 ? bare : `${bare.slice(0, at)}@${bare.slice(at + 1).replace(/:\d+$/, '').toLowerCase()}`;
+  return at < 0
+    ? bare
+    : `${bare.slice(0, at)}@${bare
+        .slice(at + 1)
+        .replace(/:\d+$/, '')
+        .toLowerCase()}`;
 }
 
 /** What all proxies know together, each registration once. Pure. */
-export function registrationsView(answers: readonly { readonly proxy: UpProxy; readonly list: RegistrationView[] | string }[]): RegistrationsView {
+export function registrationsView(
+  answers: readonly { readonly proxy: UpProxy; readonly list: RegistrationView[] | string }[],
+): RegistrationsView {
   const registrations = new Map<string, Registration>();
   const proxies = answers.map(({ proxy, list }) => {
     const { name, geoLocation, cluster, switch: switchName, dn } = proxy;
@@ -56,7 +73,10 @@ export function registrationsView(answers: readonly { readonly proxy: UpProxy; r
     }
     return { name, geoLocation, registrations: list.length };
   });
-  return { registrations: [...registrations.values()].toSorted((a, b) => (a.aor < b.aor ? -1 : a.aor > b.aor ? 1 : 0)), proxies };
+  return {
+    registrations: [...registrations.values()].toSorted((a, b) => (a.aor < b.aor ? -1 : a.aor > b.aor ? 1 : 0)),
+    proxies,
+  };
 }
 
 export function registrationsTable({ registrations, proxies }: RegistrationsView, now: number, width: number): string {
@@ -66,7 +86,9 @@ export function registrationsTable({ registrations, proxies }: RegistrationsView
   });
   const head = ['AOR', 'CONTACT', 'FROM', 'FOR', 'DATA CENTRE', 'FLOW OWNER'];
   const agreed = proxies.every((proxy) => proxy.registrations === registrations.length);
-  const known = agreed ? 'every proxy knows all of them' : proxies.map((proxy) => `${proxy.name} knows ${Math.max(proxy.registrations, 0)}`).join(', ');
+  const known = agreed
+    ? 'every proxy knows all of them'
+    : proxies.map((proxy) => `${proxy.name} knows ${Math.max(proxy.registrations, 0)}`).join(', ');
   const list = rows.length === 0 ? 'Nobody is registered.\n' : formatTable(head, rows, 1, width);
   return `${list}${registrations.length} registrations; ${known}\n`;
 }

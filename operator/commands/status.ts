@@ -32,7 +32,12 @@ interface StoreView {
   /** Available: to every proxy that answers. */
   readonly state: 'Available' | 'Unavailable' | 'Unknown';
   /** What each proxy says of it. */
-  readonly observers: readonly { readonly proxy: string; readonly available: boolean; readonly loaded: boolean; readonly reason: string }[];
+  readonly observers: readonly {
+    readonly proxy: string;
+    readonly available: boolean;
+    readonly loaded: boolean;
+    readonly reason: string;
+  }[];
 }
 
 interface MatrixView {
@@ -63,7 +68,9 @@ type Answer = { readonly proxy: UpProxy; readonly status: ProxyStatus | string }
 
 export async function showStatus(args: { readonly dataDir: string; readonly output: Format }): Promise<void> {
   const up = readUpState(args.dataDir);
-  const answers = await Promise.all(up.proxies.map(async (proxy) => ({ proxy, status: await fetchStatus(proxy.admin) })));
+  const answers = await Promise.all(
+    up.proxies.map(async (proxy) => ({ proxy, status: await fetchStatus(proxy.admin) })),
+  );
   const view = statusView(up, answers, Date.now());
   if (args.output === 'table') process.stdout.write(statusTables(view, Date.now(), screenWidth()));
   else printValue(view, args.output);
@@ -83,20 +90,32 @@ function proxyView(proxy: UpProxy, status: ProxyStatus | string): ProxyView {
   if (typeof status === 'string') return { ...proxy, state: 'Unreachable', ready: false, why: status };
   const { state, ready, counts, configuration, addresses } = status;
   const why = ready.why ?? configuration.refused?.why;
-  return { ...proxy, state, ready: ready.ok, ...(why === undefined ? {} : { why }), ...counts, configuration, addresses };
+  return {
+    ...proxy,
+    state,
+    ready: ready.ok,
+    ...(why === undefined ? {} : { why }),
+    ...counts,
+    configuration,
+    addresses,
+  };
 }
 
 function storeViews(up: UpState, answers: readonly Answer[]): StoreView[] {
   const names = new Set(up.stores.map(({ geoLocation }) => geoLocation));
-  for (const { status } of answers) if (typeof status !== 'string') for (const store of status.stores) names.add(store.geoLocation);
+  for (const { status } of answers)
+    if (typeof status !== 'string') for (const store of status.stores) names.add(store.geoLocation);
   return [...names].map((geoLocation) => {
     const observers = answers.flatMap(({ proxy, status }) => {
       if (typeof status === 'string') return [];
       const store = status.stores.find((each) => each.geoLocation === geoLocation);
-      return store === undefined ? [] : [{ proxy: proxy.name, available: store.available, loaded: store.loaded, reason: store.reason }];
+      return store === undefined
+        ? []
+        : [{ proxy: proxy.name, available: store.available, loaded: store.loaded, reason: store.reason }];
     });
     const endpoints = up.stores.find((store) => store.geoLocation === geoLocation)?.endpoints ?? [];
-    const state = observers.length === 0 ? 'Unknown' : observers.every(({ available }) => available) ? 'Available' : 'Unavailable';
+    const state =
+      observers.length === 0 ? 'Unknown' : observers.every(({ available }) => available) ? 'Available' : 'Unavailable';
     return { geoLocation, endpoints, state, observers };
   });
 }
@@ -113,7 +132,11 @@ function matrixView(shard: UpShard, answers: readonly Answer[], now: number): Ma
   return { cluster: shard.cluster, name: shard.switch, dn: shard.dn, pairs };
 }
 
-function observations({ name, geoLocation }: PairStatus, role: MemberRole, records: readonly HealthRecord[]): MemberObservation[] {
+function observations(
+  { name, geoLocation }: PairStatus,
+  role: MemberRole,
+  records: readonly HealthRecord[],
+): MemberObservation[] {
   return records.flatMap((record) => {
     const pair = record.geoLocation === geoLocation ? record.pairs.find((each) => each.name === name) : undefined;
     const member = pair?.members.find((each) => each.role === role);
@@ -182,10 +205,19 @@ function matrixTable({ pairs }: MatrixView, short: ReadonlyMap<string, string>, 
     });
     // The data centre stands below the name where there is a line for it.
     if (lines.length === 1) return lines.map((line) => [`${pair.name} ${pair.geoLocation}`, pair.state, ...line]);
-    return lines.map((line, l) => [l === 0 ? pair.name : l === 1 ? pair.geoLocation : '', l === 0 ? pair.state : '', ...line]);
+    return lines.map((line, l) => [
+      l === 0 ? pair.name : l === 1 ? pair.geoLocation : '',
+      l === 0 ? pair.state : '',
+      ...line,
+    ]);
   });
   const head = ['PAIR', 'STATE', ' MEMBER', 'SEEN BY', 'AS, FOR', 'RTT', 'REASON', ...(wide ? ['ADDRESS'] : [])];
-  return formatTable(head, rows.map((row) => head.map((_, column) => row[column] ?? '')), 6, width);
+  return formatTable(
+    head,
+    rows.map((row) => head.map((_, column) => row[column] ?? '')),
+    6,
+    width,
+  );
 }
 
 /** Proxies' names without what all of them begin with, up to a dash; a number alone would say too little. */

@@ -89,9 +89,12 @@ async function follow(up: Up, text: string, file: string): Promise<void> {
   try {
     const resources = read(text, file);
     say(`${file} has changed`);
-    if (await up.apply(resources)) say(`${file} is in force after ${seconds(performance.now() - began)}: ${up.proxies.length} proxies`);
+    if (await up.apply(resources))
+      say(`${file} is in force after ${seconds(performance.now() - began)}: ${up.proxies.length} proxies`);
   } catch (error) {
-    say(`${error instanceof UserError ? error.message : String(error)}\n${file}: nothing is changed, the last valid manifest stays in force`);
+    say(
+      `${error instanceof UserError ? error.message : String(error)}\n${file}: nothing is changed, the last valid manifest stays in force`,
+    );
   }
 }
 
@@ -100,7 +103,9 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(`can't read the manifest ${file}: ${code === 'ENOENT' ? 'there is no such file' : message}`, { cause: error });
+    throw new UserError(`can't read the manifest ${file}: ${code === 'ENOENT' ? 'there is no such file' : message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -108,7 +113,8 @@ function read(text: string, file: string): readonly SipCluster[] {
   const { resources, problems } = validateManifest(text, file);
   const errors = problems.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new UserError(errors.map(formatProblem).join('\n'), { exitCode: 2 });
-  if (problems.length > 0) say(`${problems.length} warnings about ${file}: \`sipcluster validate -f ${file}\` shows them`);
+  if (problems.length > 0)
+    say(`${problems.length} warnings about ${file}: \`sipcluster validate -f ${file}\` shows them`);
   return resources;
 }
 

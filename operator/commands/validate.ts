@@ -26,6 +26,9 @@ function readText(file: string): string {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(`can't read ${file}: ${code === 'ENOENT' ? 'there is no such file' : message}`, { cause: error, exitCode: 2 });
+    throw new UserError(`can't read ${file}: ${code === 'ENOENT' ? 'there is no such file' : message}`, {
+      cause: error,
+      exitCode: 2,
+    });
   }
 }

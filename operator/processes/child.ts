@@ -93,7 +93,10 @@ export class Child {
     const gone = once(child, 'exit');
     child.kill('SIGTERM');
     const kill = setTimeout(() => {
-      this.#log.warn({ pid: child.pid }, `${this.#command().what} did not end within ${GRACE / 1000} s of SIGTERM: SIGKILL`);
+      this.#log.warn(
+        { pid: child.pid },
+        `${this.#command().what} did not end within ${GRACE / 1000} s of SIGTERM: SIGKILL`,
+      );
       this.kill();
     }, GRACE);
     await gone;

@@ -1,4 +1,14 @@
-import { accessSync, constants, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { ServerFile } from '../../proxy/config-file.ts';
 import { UserError } from '../user-error.ts';
@@ -51,8 +61,15 @@ export class DataDirectory {
     } catch (error) {
       if (error instanceof UserError) throw error;
       const { code, message } = error as NodeJS.ErrnoException;
-      const why = code === 'EACCES' || code === 'EPERM' ? 'no rights to write there' : code === 'EROFS' ? 'the file system is read-only' : message;
-      throw new UserError(`can't use ${this.path} as data directory: ${why}. Name another one by --data-dir.`, { cause: error });
+      const why =
+        code === 'EACCES' || code === 'EPERM'
+          ? 'no rights to write there'
+          : code === 'EROFS'
+            ? 'the file system is read-only'
+            : message;
+      throw new UserError(`can't use ${this.path} as data directory: ${why}. Name another one by --data-dir.`, {
+        cause: error,
+      });
     }
   }
 

@@ -121,7 +121,9 @@ function readPorts(file: string): EtcdPorts | undefined {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
     if (typeof value !== 'object' || value === null) return undefined;
     const { client, peer } = value as Partial<Record<keyof EtcdPorts, unknown>>;
-    return Number.isInteger(client) && Number.isInteger(peer) ? { client: Number(client), peer: Number(peer) } : undefined;
+    return Number.isInteger(client) && Number.isInteger(peer)
+      ? { client: Number(client), peer: Number(peer) }
+      : undefined;
   } catch {
     return undefined;
   }

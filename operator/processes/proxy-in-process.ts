@@ -40,7 +40,10 @@ export class ProxyInProcess implements ProxyPlace {
   start(): void {
     this.#running = this.#run().catch((error: unknown) => {
       this.#wait = restartWait(this.#wait, 0);
-      this.#log.error({ err: error, restartIn: this.#wait }, `proxy ${this.proxy.name} could not be started; tried again in ${this.#wait} ms`);
+      this.#log.error(
+        { err: error, restartIn: this.#wait },
+        `proxy ${this.proxy.name} could not be started; tried again in ${this.#wait} ms`,
+      );
       if (!this.#stopping) this.#timer = setTimeout(() => this.start(), this.#wait);
       return undefined;
     });

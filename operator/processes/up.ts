@@ -92,7 +92,9 @@ export class Up {
     const managed = this.#managed(resources);
     this.#render(resources, geoLocations, Object.fromEntries(managed.map((name) => [name, ['http://127.0.0.1']])));
     const fresh = await this.#newEtcds(managed.filter((name) => !this.#etcds.has(name)));
-    const endpoints = Object.fromEntries([...this.#etcds.values(), ...fresh].map((etcd) => [etcd.geoLocation, [etcd.endpoint]]));
+    const endpoints = Object.fromEntries(
+      [...this.#etcds.values(), ...fresh].map((etcd) => [etcd.geoLocation, [etcd.endpoint]]),
+    );
     const { proxies, shards } = this.#render(resources, geoLocations, endpoints);
     if (this.#processes === undefined) await this.#checkPorts(proxies);
 
@@ -155,12 +157,18 @@ export class Up {
 
   async #checkPorts(proxies: readonly ProxyProcess[]): Promise<void> {
     const endpoints = proxies.flatMap(({ address, listeners, adminPort }): Endpoint[] => [
-      ...listeners.map(({ transport, port }) => ({ protocol: transport === 'UDP' ? ('UDP' as const) : ('TCP' as const), address, port })),
+      ...listeners.map(({ transport, port }) => ({
+        protocol: transport === 'UDP' ? ('UDP' as const) : ('TCP' as const),
+        address,
+        port,
+      })),
       { protocol: 'TCP', address, port: adminPort },
     ]);
     const lines = await unavailable(endpoints);
     if (lines.length === 0) return;
-    throw new UserError([...lines, 'Change the ports in the manifest, the addresses by --address, or end what holds them.'].join('\n'));
+    throw new UserError(
+      [...lines, 'Change the ports in the manifest, the addresses by --address, or end what holds them.'].join('\n'),
+    );
   }
 
   async #startProcesses(): Promise<Processes> {

@@ -59,14 +59,17 @@ export function renderProcesses(shards: readonly Shard[], options: ProcessOption
   const counts = new Map<string, number>();
   for (const shard of shards) {
     for (const secret of shard.secrets) {
-      if (!options.secrets.has(secret)) problems.push(`the Secret ${secret} is needed: name a directory with its files by --secret ${secret}=DIR`);
+      if (!options.secrets.has(secret))
+        problems.push(`the Secret ${secret} is needed: name a directory with its files by --secret ${secret}=DIR`);
     }
     for (let replica = 0; replica < shard.replicas; replica++) {
       const n = counts.get(shard.geoLocation) ?? 0;
       counts.set(shard.geoLocation, n + 1);
       const place = `${shard.geoLocation}/${n}`;
-      const address = options.addresses.get(place) ?? loopbackAddress(options.geoLocations.indexOf(shard.geoLocation), n);
-      if (address === undefined) problems.push(`there is no loopback address left for ${place}: name one by --address ${place}=IP`);
+      const address =
+        options.addresses.get(place) ?? loopbackAddress(options.geoLocations.indexOf(shard.geoLocation), n);
+      if (address === undefined)
+        problems.push(`there is no loopback address left for ${place}: name one by --address ${place}=IP`);
       else proxies.push(proxyProcess(shard, replica, address, options));
     }
   }
@@ -111,5 +114,8 @@ function sharedAddresses(proxies: readonly ProxyProcess[]): string[] {
   const names = Map.groupBy(proxies, (proxy) => proxy.address);
   return [...names]
     .filter(([, sharing]) => sharing.length > 1)
-    .map(([address, sharing]) => `${sharing.map(({ name }) => name).join(' and ')} have one address, ${address}: each needs its own`);
+    .map(
+      ([address, sharing]) =>
+        `${sharing.map(({ name }) => name).join(' and ')} have one address, ${address}: each needs its own`,
+    );
 }

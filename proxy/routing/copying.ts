@@ -124,9 +124,12 @@ export class Copying implements ClientOwner {
       this.context.success(this, message);
       return;
     }
-    if (!this.pending) return;
-    if (transaction === this.#earlier) this.#earlier = undefined;
-    else if (status === 482 && this.#earlier !== undefined) {
+    if (!this.pending || !this.#isTry(transaction)) return;
+    if (transaction === this.#earlier) {
+      this.#earlier = undefined;
+      // the member that lost its place knows nothing of what rings at the other: that one's answer counts
+      if (rings(this.#transaction)) return;
+    } else if (status === 482 && this.#earlier !== undefined) {
       // the backup has this request already, from the primary: that one's answer counts
       core.counts.mergedAtSwitch++;
       this.#transaction = this.#earlier;
@@ -140,15 +143,24 @@ export class Copying implements ClientOwner {
     else this.#fail(status, message);
   }
 
-  timeout(): void {
-    if (!this.pending) return;
+  timeout(transaction: ClientTransaction): void {
+    if (!this.pending || !this.#isTry(transaction)) return;
+    if (transaction === this.#earlier) {
+      this.#earlier = undefined;
+      return;
+    }
+    if (rings(this.#earlier)) {
+      this.#transaction = this.#earlier;
+      this.#earlier = undefined;
+      return;
+    }
     if (this.#mayTryOther()) this.#toOtherPair(undefined);
     else if (this.target.ways.length > this.#way) this.#nextWay();
     else this.#fail(408, undefined);
   }
 
   unreachable(transaction: ClientTransaction): void {
-    if (!this.pending) return;
+    if (!this.pending || !this.#isTry(transaction)) return;
     const { core } = this.context;
     const { pair } = this.target;
     if (transaction === this.#earlier) {
@@ -268,6 +280,11 @@ export class Copying implements ClientOwner {
     this.#transaction = this.context.core.copier.send(this, hop, way, this.#attempt, this.#earlier?.startedAt);
   }
 
+  /** Not one that was given up. */
+  #isTry(transaction: ClientTransaction): boolean {
+    return transaction === this.#transaction || transaction === this.#earlier;
+  }
+
   #fail(status: number, message: Message | undefined): void {
     this.#finish();
     this.context.failed(this, status, message);
@@ -276,9 +293,16 @@ export class Copying implements ClientOwner {
   #finish(): void {
     if (!this.pending) return;
     this.pending = false;
+    // of two tries one may still ring; of those that are answered this asks nothing
+    this.#transaction?.cancel();
+    this.#earlier?.cancel();
     if (this.#silence !== undefined) this.context.core.timers.cancel(this.#silence);
     this.context.core.pending.release(this);
   }
+}
+
+function rings(transaction: ClientTransaction | undefined): boolean {
+  return transaction !== undefined && transaction.lastStatus > 100 && transaction.lastStatus < 200;
 }
 
 class Silence extends Timer {

@@ -32,7 +32,7 @@ interface Handshake {
 export class Tls implements StreamProtocol {
   readonly #options: TlsOptionsOfListener;
   /** Never listens: sockets are handed to it. */
-  readonly #server: Server;
+  #server: Server;
   readonly #handshakes = new PeerMap<Handshake>();
   readonly #unfollow: () => void;
   /** What was last said about a server's certificate: a server that is dialled again and again says it once. */
@@ -40,18 +40,13 @@ export class Tls implements StreamProtocol {
 
   /** Throws CredentialsError. */
   constructor(options: TlsOptionsOfListener) {
-    const { material, directory, counters, log } = options;
+    const { material, directory } = options;
     this.#options = options;
-    this.#server = createServer(serverOptions(material.credentials(directory, 'certificate')));
+    this.#server = this.#make(material.credentials(directory, 'certificate'));
+    // A new one, since setSecureContext() does not begin to ask for certificates when a ca.crt comes. What shakes hands
+    // with the old one goes on, and open connections keep what they have.
     this.#unfollow = material.follow(directory, (credentials) => {
-      // open connections keep what they have
-      this.#server.setSecureContext(serverOptions(credentials));
-    });
-    this.#server.on('secureConnection', (socket) => this.#secured(socket));
-    this.#server.on('tlsClientError', (error, socket) => {
-      counters.handshakesFailed++;
-      log.debug({ err: error, from: socket.remoteAddress }, 'TLS handshake failed');
-      socket.destroy();
+      this.#server = this.#make(credentials);
     });
   }
 
@@ -100,6 +95,18 @@ export class Tls implements StreamProtocol {
 
   close(): void {
     this.#unfollow();
+  }
+
+  #make(credentials: Credentials): Server {
+    const { counters, log } = this.#options;
+    const server = createServer(serverOptions(credentials));
+    server.on('secureConnection', (socket) => this.#secured(socket));
+    server.on('tlsClientError', (error, socket) => {
+      counters.handshakesFailed++;
+      log.debug({ err: error, from: socket.remoteAddress }, 'TLS handshake failed');
+      socket.destroy();
+    });
+    return server;
   }
 
   #secured(socket: TLSSocket): void {

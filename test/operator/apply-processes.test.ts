@@ -39,12 +39,15 @@ class Stage {
   #place(of: ProxyProcess, died: () => void): ProxyPlace {
     this.died.set(of.name, died);
     const { deeds } = this;
+    let now = of;
     return {
-      proxy: of,
+      get proxy() {
+        return now;
+      },
       pid: undefined,
       start: () => deeds.push(`${of.name} ${of.config}${of.restartKey} starts`),
       update(to) {
-        this.proxy = to;
+        now = to;
         deeds.push(`${of.name} takes ${to.config}`);
       },
       stop: () => {
@@ -52,7 +55,7 @@ class Stage {
         return Promise.resolve();
       },
       kill: () => deeds.push(`${of.name} is killed`),
-    } as ProxyPlace & { proxy: ProxyProcess };
+    };
   }
 }
 

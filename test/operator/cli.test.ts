@@ -11,7 +11,8 @@ import { eventually, within } from '../peers/deadline.ts';
 import { ownAddress } from '../peers/loopback.ts';
 
 const program = fileURLToPath(new URL('../../operator/bin/sipcluster.js', import.meta.url));
-const version = (parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+const version = (parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string })
+  .version;
 
 interface Result {
   readonly code: number | null;
@@ -51,8 +52,12 @@ function run(args: readonly string[], input = ''): Promise<Result> {
   return new Running(args, input).result();
 }
 
-async function statusOf(dataDir: string): Promise<{ proxies: { name: string; ready: boolean; state: string; configuration: { hash: string } }[] }> {
-  return JSON.parse((await run(['status', '--data-dir', dataDir, '-o', 'json'])).out) as Awaited<ReturnType<typeof statusOf>>;
+async function statusOf(
+  dataDir: string,
+): Promise<{ proxies: { name: string; ready: boolean; state: string; configuration: { hash: string } }[] }> {
+  return JSON.parse((await run(['status', '--data-dir', dataDir, '-o', 'json'])).out) as Awaited<
+    ReturnType<typeof statusOf>
+  >;
 }
 
 /** Processes that work below a folder or name it: what an `up` there has started. */
@@ -113,7 +118,17 @@ spec:
 
   function up(...args: readonly string[]): Running {
     const [first, second] = addresses;
-    const each = new Running(['up', '-f', file, '--data-dir', dataDir, '--address', `dc1/0=${first}`, `dc1/1=${second}`, ...args]);
+    const each = new Running([
+      'up',
+      '-f',
+      file,
+      '--data-dir',
+      dataDir,
+      '--address',
+      `dc1/0=${first}`,
+      `dc1/1=${second}`,
+      ...args,
+    ]);
     running.push(each);
     return each;
   }
@@ -140,7 +155,10 @@ spec:
 
   it('says that nothing runs where nothing runs', async () => {
     const { code, err } = await run(['status', '--data-dir', dataDir]);
-    expect([code, err]).to.deep.equal([1, `no \`sipcluster up\` runs in ${dataDir}. Start one, or name its directory by --data-dir.\n`]);
+    expect([code, err]).to.deep.equal([
+      1,
+      `no \`sipcluster up\` runs in ${dataDir}. Start one, or name its directory by --data-dir.\n`,
+    ]);
   });
 
   describe('validate', () => {
@@ -226,17 +244,34 @@ stores: [{ geoLocation: dc1, memory: true }]
     });
 
     it('refuses what it can not do: one address for two proxies, unknown data centres, a data directory without rights', async () => {
-      const twice = await run(['up', '-f', file, '--data-dir', dataDir, '--address', 'dc1/0=127.0.0.9', 'dc1/1=127.0.0.9']);
+      const twice = await run([
+        'up',
+        '-f',
+        file,
+        '--data-dir',
+        dataDir,
+        '--address',
+        'dc1/0=127.0.0.9',
+        'dc1/1=127.0.0.9',
+      ]);
       expect(twice.err).to.include('have one address, 127.0.0.9: each needs its own');
-      expect((await up('--geo-location', 'dc9').result()).err).to.include('--geo-location dc9: the manifest has only dc1');
-      expect((await up('--secret', 'tls=/nonexistent').result()).err).to.include('--secret tls=/nonexistent: there is no such directory');
-      expect((await run(['up', '-f', file, '--data-dir', '/proc/x'])).err).to.include("can't use /proc/x as data directory");
+      expect((await up('--geo-location', 'dc9').result()).err).to.include(
+        '--geo-location dc9: the manifest has only dc1',
+      );
+      expect((await up('--secret', 'tls=/nonexistent').result()).err).to.include(
+        '--secret tls=/nonexistent: there is no such directory',
+      );
+      expect((await run(['up', '-f', file, '--data-dir', '/proc/x'])).err).to.include(
+        "can't use /proc/x as data directory",
+      );
     });
 
     it('runs all in one process with --store memory, and takes changes live', async () => {
       const all = up('--store', 'memory');
       await all.said('All 2 proxies ready in');
-      expect(all.out).to.include(`cc-sw-dn-dc1-0  dc1  ${addresses[0]}  UDP 5060  http://${addresses[0]}:9060  ready in`);
+      expect(all.out).to.include(
+        `cc-sw-dn-dc1-0  dc1  ${addresses[0]}  UDP 5060  http://${addresses[0]}:9060  ready in`,
+      );
       expect(processesOf(folder)).to.have.length(1);
       const before = await statusOf(dataDir);
       expect(before.proxies.map(({ ready }) => ready)).to.deep.equal([true, true]);
@@ -272,14 +307,21 @@ stores: [{ geoLocation: dc1, memory: true }]
 
       const before = await statusOf(dataDir);
       const victim = processesOf(folder).find(({ command }) => command.includes('dc1-1.yaml'));
-      const etcd = processesOf(folder).find(({ command }) => command.includes('/etcd --name=dc1') && !command.startsWith('/bin/sh'));
+      const etcd = processesOf(folder).find(
+        ({ command }) => command.includes('/etcd --name=dc1') && !command.startsWith('/bin/sh'),
+      );
       if (victim === undefined || etcd === undefined) return expect.fail('no such process');
       process.kill(victim.pid, 'SIGKILL');
       process.kill(etcd.pid, 'SIGKILL');
-      await eventually(3000, 'they are said to have died', () => /proxy cc-sw-dn-dc1-1 was ended by SIGKILL/.test(all.err));
+      await eventually(3000, 'they are said to have died', () =>
+        /proxy cc-sw-dn-dc1-1 was ended by SIGKILL/.test(all.err),
+      );
       await eventually(15_000, 'all are back', async () => {
         const { proxies } = await statusOf(dataDir);
-        return proxies.every(({ ready }) => ready) && processesOf(folder).some(({ command }) => command.includes('etcd --name=dc1'));
+        return (
+          proxies.every(({ ready }) => ready) &&
+          processesOf(folder).some(({ command }) => command.includes('etcd --name=dc1'))
+        );
       });
       expect(all.err).to.match(/etcd of dc1 ended with exit code 137/);
       expect((await statusOf(dataDir)).proxies[0]).to.deep.include({ configuration: before.proxies[0]?.configuration });

@@ -22,7 +22,15 @@ function status(more: Partial<ProxyStatus> = {}): ProxyStatus {
         active: 'primary',
         since: 0,
         members: [
-          { role: 'primary', address: '127.0.0.1:5060', state: 'InService', reason: 'OptionsAnswered', since: 0, rtt: 2, smoothedRtt: 1.5 },
+          {
+            role: 'primary',
+            address: '127.0.0.1:5060',
+            state: 'InService',
+            reason: 'OptionsAnswered',
+            since: 0,
+            rtt: 2,
+            smoothedRtt: 1.5,
+          },
           { role: 'backup', address: '127.0.0.2:5060', state: 'Down', reason: 'ConnectionRefused', since: 0 },
         ],
       },
@@ -50,7 +58,14 @@ describe('the admin port', () => {
   const get = (path: string, init?: RequestInit): Promise<Response> => fetch(`${admin.url}${path}`, init);
 
   async function start(options: Partial<AdminOptions> = {}): Promise<void> {
-    admin = await startAdmin({ address, port: 0, log: pino({ level: 'silent' }), status, registrations: () => [], ...options });
+    admin = await startAdmin({
+      address,
+      port: 0,
+      log: pino({ level: 'silent' }),
+      status,
+      registrations: () => [],
+      ...options,
+    });
   }
   afterEach(() => admin.close());
 
@@ -80,10 +95,16 @@ describe('the admin port', () => {
   it('has a metric for every member of a pair, whatever its state', async () => {
     await start();
     const text = await (await get('/metrics')).text();
-    expect(text).to.include('sipcluster_member_state{pair="ss1",role="primary",address="127.0.0.1:5060",state="InService"} 1');
-    expect(text).to.include('sipcluster_member_state{pair="ss1",role="backup",address="127.0.0.2:5060",state="Down"} 1');
+    expect(text).to.include(
+      'sipcluster_member_state{pair="ss1",role="primary",address="127.0.0.1:5060",state="InService"} 1',
+    );
+    expect(text).to.include(
+      'sipcluster_member_state{pair="ss1",role="backup",address="127.0.0.2:5060",state="Down"} 1',
+    );
     expect(text).to.include('sipcluster_member_active{pair="ss1",role="primary",address="127.0.0.1:5060"} 1');
-    expect(text).to.include('sipcluster_member_round_trip_seconds{pair="ss1",role="primary",address="127.0.0.1:5060"} 0.0015');
+    expect(text).to.include(
+      'sipcluster_member_round_trip_seconds{pair="ss1",role="primary",address="127.0.0.1:5060"} 0.0015',
+    );
     expect(text).to.include('sipcluster_registrations 3');
   });
 
@@ -111,7 +132,11 @@ describe('the admin port', () => {
     await start({ block: (addresses) => blocked.push([...addresses]) });
     expect((await get('/block', { method: 'POST', body: '["127.0.0.9"]' })).status).to.equal(204);
     expect(blocked).to.deep.equal([['127.0.0.9']]);
-    for (const [body, answer] of [['nonsense', 400], ['[1]', 400], [`["${'x'.repeat(70_000)}"]`, 413]] as const) {
+    for (const [body, answer] of [
+      ['nonsense', 400],
+      ['[1]', 400],
+      [`["${'x'.repeat(70_000)}"]`, 413],
+    ] as const) {
       expect((await get('/block', { method: 'POST', body })).status).to.equal(answer);
     }
   });
@@ -138,9 +163,15 @@ describe('the admin port', () => {
   it('says which address and port it can not have', async () => {
     await start();
     const port = Number(new URL(admin.url).port);
-    const error = await startAdmin({ address, port, log: pino({ level: 'silent' }), status, registrations: () => [] }).catch(
-      (reason: unknown) => reason,
+    const error = await startAdmin({
+      address,
+      port,
+      log: pino({ level: 'silent' }),
+      status,
+      registrations: () => [],
+    }).catch((reason: unknown) => reason);
+    expect(String(error)).to.include(
+      `can't listen on ${address}:${port} for the admin port: another process uses this port`,
     );
-    expect(String(error)).to.include(`can't listen on ${address}:${port} for the admin port: another process uses this port`);
   });
 });

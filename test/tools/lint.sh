@@ -19,4 +19,5 @@ check 'format (oxfmt; `make format` puts it right)' oxfmt --check
 check 'unused code (knip)' knip --no-progress
 check 'import directions (dependency-cruiser)' node test/tools/check-imports.ts
 check 'generated types (`make types`)' node test/tools/generate-types.ts --check
+check 'package-lock.json' node test/tools/complete-lock.ts --check
 exit "$status"

@@ -16,12 +16,17 @@ if (target === undefined) throw new Error('name the directory for the package');
 const tree = mkdtempSync(join(tmpdir(), 'sipcluster-package-'));
 try {
   for (const folder of ['operator', 'proxy']) {
-    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) strip(join(folder, file));
+    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }))
+      strip(join(folder, file));
   }
-  for (const path of ['crds', 'README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, path), join(tree, path), { recursive: true });
+  for (const path of ['crds', 'README.md', 'CHANGELOG.md', 'LICENSE'])
+    cpSync(join(root, path), join(tree, path), { recursive: true });
   writeFileSync(join(tree, 'package.json'), manifest());
   mkdirSync(target, { recursive: true });
-  const name = execFileSync('npm', ['pack', '--silent', '--pack-destination', resolve(target)], { cwd: tree, encoding: 'utf8' }).trim();
+  const name = execFileSync('npm', ['pack', '--silent', '--pack-destination', resolve(target)], {
+    cwd: tree,
+    encoding: 'utf8',
+  }).trim();
   console.log(join(target, name));
 } finally {
   rmSync(tree, { recursive: true });
@@ -32,7 +37,10 @@ function strip(file: string): void {
   if (file.endsWith('.ts')) {
     const text = stripTypeScriptTypes(readFileSync(join(root, file), 'utf8'));
     mkdirSync(dirname(to), { recursive: true });
-    writeFileSync(to.replace(/\.ts$/, '.js'), text.replaceAll(/((?:from|import)\s*\(?\s*')(\.{1,2}\/[^']*)\.ts'/g, "$1$2.js'"));
+    writeFileSync(
+      to.replace(/\.ts$/, '.js'),
+      text.replaceAll(/((?:from|import)\s*\(?\s*')(\.{1,2}\/[^']*)\.ts'/g, "$1$2.js'"),
+    );
   } else if (/\.(js|json|yaml)$/.test(file)) {
     mkdirSync(dirname(to), { recursive: true });
     cpSync(join(root, file), to);
@@ -41,8 +49,12 @@ function strip(file: string): void {
 
 /** package.json with what concerns users only. */
 function manifest(): string {
-  const { private: _private, scripts: _scripts, devDependencies: _devDependencies, allowScripts: _allowScripts, ...rest } = JSON.parse(
-    readFileSync(join(root, 'package.json'), 'utf8'),
-  ) as Record<string, unknown>;
+  const {
+    private: _private,
+    scripts: _scripts,
+    devDependencies: _devDependencies,
+    allowScripts: _allowScripts,
+    ...rest
+  } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
   return `${JSON.stringify(rest, undefined, 2)}\n`;
 }

@@ -7,7 +7,14 @@ const log = pino({ level: 'silent' });
 
 function running(script: string, died?: () => void): Child {
   return new Child(
-    () => ({ what: 'a child', file: process.execPath, args: ['-e', script], env: process.env, lifeline: 'stdin', output: 2 }),
+    () => ({
+      what: 'a child',
+      file: process.execPath,
+      args: ['-e', script],
+      env: process.env,
+      lifeline: 'stdin',
+      output: 2,
+    }),
     log,
     died,
   );
@@ -37,7 +44,13 @@ describe('a child process', () => {
     let tries = 0;
     const file = (): string => (tries++ === 0 ? '/nonexistent' : process.execPath);
     const child = new Child(
-      () => ({ what: 'a child', file: file(), args: ['-e', 'setInterval(() => {}, 1000)'], env: process.env, lifeline: 'stdin' }),
+      () => ({
+        what: 'a child',
+        file: file(),
+        args: ['-e', 'setInterval(() => {}, 1000)'],
+        env: process.env,
+        lifeline: 'stdin',
+      }),
       log,
     );
     child.start();

@@ -5,7 +5,14 @@ import { expect } from 'chai';
 import { DataDirectory, readUpState } from '../../../operator/processes/data-directory.ts';
 import { UserError } from '../../../operator/user-error.ts';
 
-const state = { pid: process.pid, startedAt: '2026-01-01T00:00:00.000Z', manifest: '/m.yaml', proxies: [], shards: [], stores: [] };
+const state = {
+  pid: process.pid,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  manifest: '/m.yaml',
+  proxies: [],
+  shards: [],
+  stores: [],
+};
 
 describe('the data directory', () => {
   let folder: string;
@@ -23,7 +30,10 @@ describe('the data directory', () => {
 
   it('has one holder at a time, and says who it is', () => {
     const directory = new DataDirectory(folder);
-    expect(() => new DataDirectory(folder)).to.throw(UserError, `held by another \`sipcluster up\` (pid ${process.pid})`);
+    expect(() => new DataDirectory(folder)).to.throw(
+      UserError,
+      `held by another \`sipcluster up\` (pid ${process.pid})`,
+    );
     directory.release();
     new DataDirectory(folder).release();
   });
@@ -37,8 +47,14 @@ describe('the data directory', () => {
 
   it('that can not be made is an error that names it and what to do', () => {
     writeFileSync(join(folder, 'file'), '');
-    expect(() => new DataDirectory(join(folder, 'file/below'))).to.throw(UserError, /^can't use .*file\/below as data directory: .* --data-dir\.$/);
-    expect(() => new DataDirectory('/proc/sipcluster')).to.throw(UserError, "can't use /proc/sipcluster as data directory");
+    expect(() => new DataDirectory(join(folder, 'file/below'))).to.throw(
+      UserError,
+      /^can't use .*file\/below as data directory: .* --data-dir\.$/,
+    );
+    expect(() => new DataDirectory('/proc/sipcluster')).to.throw(
+      UserError,
+      "can't use /proc/sipcluster as data directory",
+    );
   });
 
   it('tells others what runs in it, while it runs', () => {

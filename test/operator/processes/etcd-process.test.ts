@@ -18,7 +18,11 @@ describe('the etcd of a data centre', () => {
 
   it('compacts itself, has room, and does not do without fsync', () => {
     const args = etcdArguments('dc1', '/data', { client: 1, peer: 2 });
-    expect(args).to.include.members(['--auto-compaction-mode=periodic', '--auto-compaction-retention=5m', '--quota-backend-bytes=8589934592']);
+    expect(args).to.include.members([
+      '--auto-compaction-mode=periodic',
+      '--auto-compaction-retention=5m',
+      '--quota-backend-bytes=8589934592',
+    ]);
     expect(args.join(' ')).not.to.include('fsync');
   });
 

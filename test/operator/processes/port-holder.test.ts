@@ -8,7 +8,12 @@ import { ownAddress } from '../../peers/loopback.ts';
 describe('looking for ports in use', () => {
   it('finds nothing wrong with free ones', async () => {
     const address = ownAddress();
-    expect(await unavailable([{ protocol: 'UDP', address, port: 5060 }, { protocol: 'TCP', address, port: 5060 }])).to.deep.equal([]);
+    expect(
+      await unavailable([
+        { protocol: 'UDP', address, port: 5060 },
+        { protocol: 'TCP', address, port: 5060 },
+      ]),
+    ).to.deep.equal([]);
   });
 
   it('names the address, the port, and the process that holds it', async () => {
@@ -19,7 +24,10 @@ describe('looking for ports in use', () => {
     const udp = socket.address().port;
     const tcp = (server.address() as AddressInfo).port;
     try {
-      const lines = await unavailable([{ protocol: 'UDP', address, port: udp }, { protocol: 'TCP', address, port: tcp }]);
+      const lines = await unavailable([
+        { protocol: 'UDP', address, port: udp },
+        { protocol: 'TCP', address, port: tcp },
+      ]);
       expect(lines).to.have.length(2);
       expect(lines[0]).to.include(`UDP ${address}:${udp} is in use by pid ${process.pid}`);
       expect(lines[1]).to.include(`TCP ${address}:${tcp} is in use by pid ${process.pid}`);

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { TlsMaterial } from '../../../proxy/transport/tls-material.ts';
@@ -166,6 +168,25 @@ describe('TLS', () => {
       await until(() => before.received !== '');
       expect(scene.closed).to.deep.equal([]);
     });
+  });
+
+  it('asks clients for certificates as soon as there is a ca.crt to judge them by, and not once it is gone', async () => {
+    const path = directories.write('bare', await authority.issue({ names: ['proxy.example.com'] }));
+    const scene = await open({}, path);
+    const shown = await authority.issue({ names: ['sbc1.example.com'] });
+    const names = async (): Promise<readonly string[] | undefined> => {
+      scene.messages.length = 0;
+      dial(scene, shown).write(options({}));
+      await until(() => scene.messages.length === 1);
+      return scene.messages[0]?.from.connection?.certificateNames;
+    };
+    expect(await names()).to.deep.equal([]);
+    directories.write('bare', { ca: authority.pem });
+    material.refresh();
+    expect(await names()).to.deep.equal(['sbc1.example.com']);
+    rmSync(join(path, 'ca.crt'));
+    material.refresh();
+    expect(await names()).to.deep.equal([]);
   });
 
   describe('a server that is dialled', () => {

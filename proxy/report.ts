@@ -1,0 +1,122 @@
+import type { ProxyConfig } from './config.ts';
+import type { ProxyStatus, RegistrationView } from './status.ts';
+import type { PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
+import type { Replica } from './store/replica.ts';
+import type { TransactionLayer } from './transaction/layer.ts';
+import type { Upstreams } from './upstream/upstreams.ts';
+
+/** What a report is made from. */
+export interface Reported {
+  readonly config: ProxyConfig;
+  readonly boot: string;
+  readonly addresses: readonly ProxyAddress[];
+  readonly replica: Replica;
+  readonly upstreams: Upstreams;
+  readonly layer: TransactionLayer;
+  readonly now: () => number;
+  counters(): Readonly<Record<string, number>>;
+}
+
+/** What a proxy says of itself: to the store, for the others and the operator, and on its admin port. */
+export class Report {
+  state: ProxyRecord['state'] = 'Starting';
+  /** The hash it runs, and why a newer configuration was refused. */
+  configuration: ProxyRecord['configuration'];
+  /** URL of the admin port. */
+  admin = '';
+  /** Since when the SIP Servers are pinged, ms. */
+  pingedSince = Infinity;
+  readonly #of: Reported;
+  #judged = false;
+
+  constructor(of: Reported, hash: string) {
+    this.#of = of;
+    this.configuration = { hash };
+  }
+
+  /** Nothing is published before the store was loaded: an older process of this name may still be there. */
+  publish(): void {
+    if (!this.#of.replica.ready) return;
+    this.publishProxy();
+    this.publishHealth();
+  }
+
+  publishProxy(): void {
+    const { config, boot, addresses, replica } = this.#of;
+    if (!replica.ready) return;
+    replica.publishProxy({
+      name: config.place.name,
+      geoLocation: config.geoLocation,
+      state: this.state,
+      boot,
+      addresses,
+      admin: this.admin,
+      configuration: this.configuration,
+      counts: this.#counts(),
+      keys: replica.keys.ids(),
+    });
+  }
+
+  publishHealth(): void {
+    const { config, replica, upstreams, now } = this.#of;
+    if (!replica.ready) return;
+    const at = now();
+    replica.publishHealth({ proxy: config.place.name, geoLocation: config.geoLocation, at, pairs: upstreams.health(at) });
+  }
+
+  status(): ProxyStatus {
+    const { config, boot, addresses, replica, upstreams, layer, now } = this.#of;
+    return {
+      name: config.place.name,
+      geoLocation: config.geoLocation,
+      state: this.state,
+      boot,
+      addresses,
+      configuration: this.configuration,
+      counts: { ...this.#counts(), transactions: layer.counts.clients + layer.counts.servers },
+      stores: replica.stores,
+      pairs: upstreams.health(now()),
+      proxies: [...replica.proxies.keys()].toSorted(),
+      ready: this.#readiness(),
+      counters: this.#of.counters(),
+    };
+  }
+
+  /** Of one address of record, or all. */
+  registrations(aor: string | undefined): RegistrationView[] {
+    const { replica, now } = this.#of;
+    const views: RegistrationView[] = [];
+    for (const binding of replica.allBindings(now())) {
+      if (aor !== undefined && binding.aor !== aor) continue;
+      views.push({
+        aor: binding.aor,
+        contact: binding.contact,
+        transport: binding.transport,
+        source: `${binding.sourceAddress}:${binding.sourcePort}`,
+        expires: new Date(binding.expires).toISOString(),
+        geoLocation: binding.geoLocation,
+        ...(binding.owner === undefined ? {} : { owner: binding.owner }),
+        ...(binding.instance === undefined ? {} : { instance: binding.instance }),
+      });
+    }
+    return views;
+  }
+
+  /** Outages come later and change nothing: until the first pings are answered, or late, a phone would get 503 for no reason. */
+  #readiness(): ProxyStatus['ready'] {
+    const { config, replica, upstreams, now } = this.#of;
+    if (!replica.ready) return { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` };
+    this.#judged ||= now() > this.pingedSince + config.oosCheck.timeout || upstreams.health(now()).every(isJudged);
+    return this.#judged ? { ok: true } : { ok: false, why: 'the SIP Servers have not answered their first OPTIONS yet' };
+  }
+
+  #counts(): { registrations: number; calls: number } {
+    const { bindings, calls } = this.#of.replica.counts(this.#of.now());
+    return { registrations: bindings, calls };
+  }
+}
+
+/** Whether the oos-check has come to a verdict on a pair, whichever it is. */
+function isJudged({ active, members }: PairHealth): boolean {
+  return active !== 'none' || members.every(({ state }) => state !== 'Unknown');
+}
