@@ -108,7 +108,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     side: listener.side,
   }));
 
-  const stores = config.stores.map((store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now }));
+  const stores = config.stores.map(
+    (store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now }),
+  );
   const [own, ...others] = stores;
   if (own === undefined) throw new Error('the configuration names no store for this geo-location');
   const replica = new Replica({ proxy: config.place.name, own, others, now, log });
@@ -191,7 +193,16 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   });
 
   const report = new Report(
-    { config, boot, addresses, replica, upstreams, layer, now, counters: () => ({ ...core.counts, ...transports.counters, ...replica.counters }) },
+    {
+      config,
+      boot,
+      addresses,
+      replica,
+      upstreams,
+      layer,
+      now,
+      counters: () => ({ ...core.counts, ...transports.counters, ...replica.counters }),
+    },
     options.hash,
   );
   const block = (blocked: ReadonlySet<string>): void => transports.block(blocked);

@@ -61,7 +61,12 @@ export class Report {
     const { config, replica, upstreams, now } = this.#of;
     if (!replica.ready) return;
     const at = now();
-    replica.publishHealth({ proxy: config.place.name, geoLocation: config.geoLocation, at, pairs: upstreams.health(at) });
+    replica.publishHealth({
+      proxy: config.place.name,
+      geoLocation: config.geoLocation,
+      at,
+      pairs: upstreams.health(at),
+    });
   }
 
   status(): ProxyStatus {
@@ -107,7 +112,9 @@ export class Report {
     const { config, replica, upstreams, now } = this.#of;
     if (!replica.ready) return { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` };
     this.#judged ||= now() > this.pingedSince + config.oosCheck.timeout || upstreams.health(now()).every(isJudged);
-    return this.#judged ? { ok: true } : { ok: false, why: 'the SIP Servers have not answered their first OPTIONS yet' };
+    return this.#judged
+      ? { ok: true }
+      : { ok: false, why: 'the SIP Servers have not answered their first OPTIONS yet' };
   }
 
   #counts(): { registrations: number; calls: number } {

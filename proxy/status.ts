@@ -9,7 +9,12 @@ export interface ProxyStatus {
   readonly addresses: readonly ProxyAddress[];
   readonly configuration: ProxyRecord['configuration'];
   readonly counts: { readonly registrations: number; readonly calls: number; readonly transactions: number };
-  readonly stores: readonly { readonly geoLocation: string; readonly available: boolean; readonly loaded: boolean; readonly reason: string }[];
+  readonly stores: readonly {
+    readonly geoLocation: string;
+    readonly available: boolean;
+    readonly loaded: boolean;
+    readonly reason: string;
+  }[];
   readonly pairs: readonly PairHealth[];
   /** Names of the live proxies of the shard. */
   readonly proxies: readonly string[];

@@ -120,6 +120,8 @@ export class Copying implements ClientOwner {
       return;
     }
     if (status < 300) {
+      // RFC 3261 16.7 step 5: of other methods one 2xx is passed on, though both tries may bring one
+      if (!this.pending && transaction.method !== 'INVITE') return;
       this.#finish();
       this.context.success(this, message);
       return;

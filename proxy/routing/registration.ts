@@ -2,7 +2,7 @@ import { Header } from '../sip/header.ts';
 import { Edit } from '../sip/edit.ts';
 import type { Message } from '../sip/message.ts';
 import { ownText } from '../sip/own-text.ts';
-import { SipError } from '../sip/sip-error.ts';
+import type { SipError } from '../sip/sip-error.ts';
 import { parseUri } from '../sip/uri.ts';
 import { checkRegister, evictions, grant, type Change } from '../registrar/register.ts';
 import type { Binding, Stamp } from '../store/records.ts';
@@ -12,6 +12,8 @@ import type { ResponseContext } from './response-context.ts';
 
 /** How long a 200 waits for its bindings to be committed, ms. */
 const COMMIT_WAIT = 250;
+/** Seconds within which a phone sends a keep-alive (RFC 5626 4.4.1, 4.4.2: 24 to 29 s keep NAT bindings open over UDP). */
+const FLOW_TIMER = { datagram: 30, stream: 120 };
 
 /**
  * One REGISTER on its way: the server decides, and only what its 2xx grants is stored. The 200 waits for the commit,
@@ -53,7 +55,10 @@ export class Registration {
         if (known !== undefined && known.removed !== true) saves.push(this.#remove(known));
       }
     }
-    for (const binding of evictions(core.replica.bindings(this.#aor, core.now()), core.config.registration.maxContacts)) {
+    for (const binding of evictions(
+      core.replica.bindings(this.#aor, core.now()),
+      core.config.registration.maxContacts,
+    )) {
       core.counts.contactsEvicted++;
       saves.push(this.#remove(binding));
     }
@@ -61,6 +66,8 @@ export class Registration {
     for (const { index, value } of granted.replace) edit.replace(index, value);
     for (const line of granted.append) edit.append(line);
     this.#copyPath(edit, message);
+    if (granted.changes.some((change) => change.regId !== undefined && change.expires > 0))
+      this.#sayOutbound(edit, message);
     this.#log(granted.changes, granted.all === true);
     this.#respondAfter(saves, edit.render(), message.status);
   }
@@ -96,7 +103,12 @@ export class Registration {
   #remove(binding: Binding): Promise<void> {
     this.#core.counts.unregistered++;
     const { owner: _owner, boot: _boot, flow: _flow, ...rest } = binding;
-    return this.#core.replica.save({ ...rest, expires: binding.expires + 60_000, stamp: this.#stamp(binding.id), removed: true });
+    return this.#core.replica.save({
+      ...rest,
+      expires: binding.expires + 60_000,
+      stamp: this.#stamp(binding.id),
+      removed: true,
+    });
   }
 
   #stamp(id: string): Stamp {
@@ -109,6 +121,16 @@ export class Registration {
     const { received } = this.#context;
     if (received.sender !== 'Sbc' || message.has(Header.Path)) return;
     for (const value of received.message.values(Header.Path)) edit.append(`Path: ${value}`);
+  }
+
+  /** RFC 5626 6: the phone learns that its flow is kept, and by when it has to be heard of again. */
+  #sayOutbound(edit: Edit, message: Message): void {
+    const required = message.values(Header.Require).some((tag) => tag.toLowerCase() === 'outbound');
+    if (!required) edit.append('Require: outbound');
+    if (message.has(Header.FlowTimer)) return;
+    edit.append(
+      `Flow-Timer: ${this.#context.received.from.transport === 'UDP' ? FLOW_TIMER.datagram : FLOW_TIMER.stream}`,
+    );
   }
 
   #log(changes: readonly Change[], all: boolean): void {

@@ -11,8 +11,8 @@ import { ownAddress } from '../peers/loopback.ts';
 import { Phone, type PhoneOptions } from '../peers/phone.ts';
 import { SipServerPair } from '../peers/sip-server-process.ts';
 
-export const DOMAIN = 'sip.example.com';
-export const PROXIES = 'proxies.sip.example.com';
+const DOMAIN = 'sip.example.com';
+const PROXIES = 'proxies.sip.example.com';
 const GEO_LOCATIONS = ['dc1', 'dc2'] as const;
 export type Geo = (typeof GEO_LOCATIONS)[number];
 const LOG = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
@@ -74,7 +74,11 @@ export class Cast {
 
   /** Every proxy knows the binding of this user. */
   async isKnownEverywhere(user: string): Promise<void> {
-    await eventually(5000, `every proxy knows ${user}`, () => this.proxies.every((proxy) => proxy.status().counts.registrations >= this.phones.filter((p) => p.isRegistered).length));
+    await eventually(5000, `every proxy knows ${user}`, () =>
+      this.proxies.every(
+        (proxy) => proxy.status().counts.registrations >= this.phones.filter((p) => p.isRegistered).length,
+      ),
+    );
   }
 
   async leaves(): Promise<void> {
@@ -110,13 +114,17 @@ export class Cast {
     for (const geo of GEO_LOCATIONS) {
       for (const [i, address] of this.#at[geo].proxies.entries()) {
         const stores = this.#etcd === undefined ? { stores: (name: string) => this.cluster.store(name) } : {};
-        this.proxies.push(await startProxy(this.#config(geo, `${geo}-${i}`, address), { log: LOG, hash: 'test', ...stores }));
+        this.proxies.push(
+          await startProxy(this.#config(geo, `${geo}-${i}`, address), { log: LOG, hash: 'test', ...stores }),
+        );
       }
     }
   }
 
   #store(geoLocation: Geo): StoreConfig {
-    return this.#etcd === undefined ? { geoLocation, memory: true } : { geoLocation, endpoints: [this.#etcd[geoLocation]] };
+    return this.#etcd === undefined
+      ? { geoLocation, memory: true }
+      : { geoLocation, endpoints: [this.#etcd[geoLocation]] };
   }
 
   #config(geoLocation: Geo, name: string, address: string): ProxyConfig {
@@ -130,7 +138,10 @@ export class Cast {
       domains: [DOMAIN],
       fqdn: { srv: PROXIES },
       recordRoute: 'Srv',
-      listeners: [{ transport: 'UDP', port: 5060, side: 'Both' }, { transport: 'TCP', port: 5060, side: 'Both' }],
+      listeners: [
+        { transport: 'UDP', port: 5060, side: 'Both' },
+        { transport: 'TCP', port: 5060, side: 'Both' },
+      ],
       admin: { port: 0 },
       oosCheck: { interval: 500, recheck: 1000, timeout: 300, inService: [[200, 299]] },
       overload: {},
@@ -142,7 +153,12 @@ export class Cast {
         name: `ss-${geo}`,
         geoLocation: geo,
         weight: 1,
-        members: (['primary', 'backup'] as const).map((role) => ({ role, host: this.#at[geo][role], port: 5060, transport: 'UDP' as const })),
+        members: (['primary', 'backup'] as const).map((role) => ({
+          role,
+          host: this.#at[geo][role],
+          port: 5060,
+          transport: 'UDP' as const,
+        })),
       })),
       proxiesIn: [...GEO_LOCATIONS],
       stores: [...GEO_LOCATIONS].sort((a) => (a === geoLocation ? -1 : 1)).map((geo) => this.#store(geo)),

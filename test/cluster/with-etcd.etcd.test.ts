@@ -42,13 +42,19 @@ describe('registrations in etcd', function () {
 
     const alice = await cast.phone('alice', { proxy: through(0) });
     await alice.registers();
-    expect((await bindingsIn(etcd.dc1)).map(({ key }) => key)).to.have.length(1).and.match(/alice/);
+    expect((await bindingsIn(etcd.dc1)).map(({ key }) => key))
+      .to.have.length(1)
+      .and.match(/alice/);
     expect(await bindingsIn(etcd.dc2)).to.deep.equal([]);
 
     await alice.unregisters();
     const left = await bindingsIn(etcd.dc1);
     expect(left.every(({ removed }) => removed)).to.equal(true);
-    await eventually(3000, 'every proxy forgets alice', () => cast?.proxies.every((p) => p.status().counts.registrations === 0) ?? false);
+    await eventually(
+      3000,
+      'every proxy forgets alice',
+      () => cast?.proxies.every((p) => p.status().counts.registrations === 0) ?? false,
+    );
   });
 
   it('wait for an etcd that is away at start; the proxy says why it is not ready', async () => {

@@ -60,7 +60,7 @@ export class Story {
 }
 
 /** `text` in lines of at most `columns`, broken at spaces. */
-export function wrapped(text: string, columns: number): string[] {
+function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

@@ -244,7 +244,11 @@ describe('the example in docs/proxy-config.md', () => {
     const docs = readFileSync('docs/proxy-config.md', 'utf8');
     const [, example = ''] = /```yaml\n([^]*?)```/.exec(docs) ?? [];
     const { config } = loadProxyConfig(example, {});
-    expect([config.namespace, config.proxiesIn, config.servers[0]?.members[1]?.transport]).to.deep.equal(['default', ['dc1'], 'UDP']);
+    expect([config.namespace, config.proxiesIn, config.servers[0]?.members[1]?.transport]).to.deep.equal([
+      'default',
+      ['dc1'],
+      'UDP',
+    ]);
   });
 });
 

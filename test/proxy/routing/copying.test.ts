@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { register } from '../../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const memberOf = (sent: Sent): string => sent.hop.address;
@@ -35,5 +36,19 @@ describe('a copy that was sent again when its pair switched', () => {
     const sent = await scene.receives(respond(first.message, 200), memberOf(first));
     expect(statuses(sent)).to.deep.equal([200]);
     expect(methods(sent)).to.deep.equal(['CANCEL']);
+  });
+
+  it('takes one 200 to a REGISTER, although both tries may bring one while the store is slow', async () => {
+    scene.cluster.setAvailable('dc1', false);
+    const asked = requestIn(await scene.receives(register({ from: 'alice', sentBy: `${AT.alice}:5060` }), AT.alice));
+    const pair = pairOf(memberOf(asked));
+    scene.pinged(pair, 'backup', 200);
+    scene.pinged(pair, memberOf(asked).endsWith('.1') ? 'primary' : 'backup', 'Timeout');
+    scene.pinged(pair, 'primary', 200);
+    const open = scene.core.unanswered;
+    for (const sent of [asked, ...scene.takes().filter((s) => s.message.method === 'REGISTER')]) {
+      await scene.receives(respond(sent.message, 200), memberOf(sent));
+    }
+    expect(open - scene.core.unanswered).to.equal(1);
   });
 });

@@ -11,7 +11,9 @@ const pairOf = (primary: string): 'ss1' | 'ss2' => (primary === AT.ss1.primary ?
 
 /** alice calls, her server answers: the call as both sides know it. */
 async function callUp(scene: Scene) {
-  const asked = requestIn(await scene.receives(invite({ callId: 'call-1', fromTag: 'a', sentBy: `${AT.alice}:5060` }), AT.alice));
+  const asked = requestIn(
+    await scene.receives(invite({ callId: 'call-1', fromTag: 'a', sentBy: `${AT.alice}:5060` }), AT.alice),
+  );
   await scene.receives(respond(asked.message, 200, { toTag: 'b', contact: '<sip:ss@10.1.1.1>' }), asked.hop.address);
   const dialog = { callId: 'call-1', fromTag: 'a', toTag: 'b', route: [recordRoute(asked)] };
   return { server: asked.hop.address, dialog };
@@ -67,7 +69,10 @@ describe('the core', () => {
       const text = invite({ sentBy: `${AT.alice}:5060`, callId: 'c', fromTag: 'a', branch: 'z9hG4bKone' });
       const asked = requestIn(await scene.receives(text, AT.alice));
       await scene.receives(respond(asked.message, 180), memberOf(asked));
-      const sent = await scene.receives(cancel({ sentBy: `${AT.alice}:5060`, callId: 'c', fromTag: 'a', branch: 'z9hG4bKone' }), AT.alice);
+      const sent = await scene.receives(
+        cancel({ sentBy: `${AT.alice}:5060`, callId: 'c', fromTag: 'a', branch: 'z9hG4bKone' }),
+        AT.alice,
+      );
       expect(statuses(sent)).to.deep.equal([200]);
       const cancelled = requestIn(sent);
       expect(cancelled.message.method).to.equal('CANCEL');
@@ -84,7 +89,9 @@ describe('the core', () => {
   describe('inside a dialog', () => {
     it('sends a BYE with a valid token to the pair of the call, whatever its Request-URI', async () => {
       const { server, dialog } = await callUp(scene);
-      const sent = requestIn(await scene.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060`, uri: 'sip:other@203.0.113.9' }), AT.alice));
+      const sent = requestIn(
+        await scene.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060`, uri: 'sip:other@203.0.113.9' }), AT.alice),
+      );
       expect(memberOf(sent)).to.equal(server);
       expect(sent.message.has(Header.Route)).to.equal(false);
       expect(sent.message.has(Header.RecordRoute)).to.equal(false);
@@ -98,15 +105,26 @@ describe('the core', () => {
 
     it('sends a BYE from the server to the phone, by the token alone', async () => {
       const { server, dialog } = await callUp(scene);
-      const text = bye({ callId: 'call-1', fromTag: 'b', toTag: 'a', route: dialog.route, uri: 'sip:alice@10.9.9.9', sentBy: `${server}:5060` });
+      const text = bye({
+        callId: 'call-1',
+        fromTag: 'b',
+        toTag: 'a',
+        route: dialog.route,
+        uri: 'sip:alice@10.9.9.9',
+        sentBy: `${server}:5060`,
+      });
       const sent = requestIn(await scene.receives(text, server));
       expect(memberOf(sent)).to.equal(AT.alice);
     });
 
     it('keeps a forged token from deciding anything, and counts it', async () => {
       const { dialog } = await callUp(scene);
-      const forged = dialog.route.map((route) => route.replace(/sip:(.)/, (_, c: string) => `sip:${c === 'E' ? 'F' : 'E'}`));
-      const sent = requestIn(await scene.receives(bye({ ...dialog, route: forged, sentBy: `${AT.alice}:5060` }), AT.alice));
+      const forged = dialog.route.map((route) =>
+        route.replace(/sip:(.)/, (_, c: string) => `sip:${c === 'E' ? 'F' : 'E'}`),
+      );
+      const sent = requestIn(
+        await scene.receives(bye({ ...dialog, route: forged, sentBy: `${AT.alice}:5060` }), AT.alice),
+      );
       expect(scene.core.counts.forgedTokens).to.equal(1);
       // call data still knows the pair
       expect(primaries).to.include(memberOf(sent));
@@ -173,23 +191,50 @@ describe('the core', () => {
   describe('with a REGISTER', () => {
     it('stores the contact on 200 and on nothing else', async () => {
       for (const status of [401, 403, 500, 302]) {
-        const asked = requestIn(await scene.receives(request('REGISTER', { uri: 'sip:example.com', from: 'bob', to: 'bob', contact: `<sip:bob@${AT.bob}>`, callId: `r${status}` }), AT.bob));
+        const asked = requestIn(
+          await scene.receives(
+            request('REGISTER', {
+              uri: 'sip:example.com',
+              from: 'bob',
+              to: 'bob',
+              contact: `<sip:bob@${AT.bob}>`,
+              callId: `r${status}`,
+            }),
+            AT.bob,
+          ),
+        );
         expect(statuses(await scene.receives(respond(asked.message, status), memberOf(asked)))).to.deep.equal([status]);
         expect(scene.replica.bindings('bob@example.com', scene.time)).to.deep.equal([]);
       }
       expect((await scene.registers('bob', AT.bob))?.message.status).to.equal(200);
-      expect(scene.replica.bindings('bob@example.com', scene.time).map((b) => b.contact)).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+      expect(scene.replica.bindings('bob@example.com', scene.time).map((b) => b.contact)).to.deep.equal([
+        `sip:bob@${AT.bob}:5060`,
+      ]);
     });
 
     it('stores nothing when the server does not answer', async () => {
-      await scene.receives(request('REGISTER', { uri: 'sip:example.com', from: 'bob', to: 'bob', contact: `<sip:bob@${AT.bob}>` }), AT.bob);
+      await scene.receives(
+        request('REGISTER', { uri: 'sip:example.com', from: 'bob', to: 'bob', contact: `<sip:bob@${AT.bob}>` }),
+        AT.bob,
+      );
       await scene.passes(40_000);
       expect(scene.replica.counts(scene.time).bindings).to.equal(0);
     });
 
     it('sends the Request-URI, Authorization and body to the server as they came', async () => {
       const authorization = 'Authorization: Digest username="bob",  realm="r", response="0a"';
-      const sent = requestIn(await scene.receives(request('REGISTER', { uri: 'sip:example.com;x=y', from: 'bob', to: 'bob', headers: [authorization], body: 'odd' }), AT.bob));
+      const sent = requestIn(
+        await scene.receives(
+          request('REGISTER', {
+            uri: 'sip:example.com;x=y',
+            from: 'bob',
+            to: 'bob',
+            headers: [authorization],
+            body: 'odd',
+          }),
+          AT.bob,
+        ),
+      );
       expect(sent.message.text).to.match(/^REGISTER sip:example\.com;x=y SIP\/2\.0\r\n/);
       expect(sent.message.text).to.include(`\r\n${authorization}\r\n`);
       expect(sent.message.body).to.equal('odd');
@@ -208,6 +253,18 @@ describe('the core', () => {
       expect(scene.replica.bindings('bob@example.com', scene.time)).to.deep.equal([]);
     });
 
+    it('tells a phone that asks for outbound that its flow is kept, and for how long in silence', async () => {
+      const contact = `<sip:bob@${AT.bob}>;reg-id=1;+sip.instance="<urn:uuid:0001>"`;
+      const answer = await scene.registers('bob', AT.bob, {
+        contacts: [contact],
+        headers: ['Supported: path, outbound'],
+      });
+      expect(answer?.message.values(Header.Require)).to.deep.equal(['outbound']);
+      expect(answer?.message.value(Header.FlowTimer)).to.equal('30');
+      const plain = await scene.registers('alice', AT.alice);
+      expect([plain?.message.has(Header.Require), plain?.message.has(Header.FlowTimer)]).to.deep.equal([false, false]);
+    });
+
     it('refuses less than minExpires before the server sees it', async () => {
       const answer = await scene.registers('bob', AT.bob, { expires: 10 });
       expect(answer?.message.status).to.equal(423);
@@ -223,14 +280,24 @@ describe('the core', () => {
 
     it('answers when the store has been silent for 250 ms', async () => {
       scene.cluster.setAvailable('dc1', false);
-      const asked = requestIn(await scene.receives(request('REGISTER', { uri: 'sip:example.com', from: 'bob', to: 'bob', contact: `<sip:bob@${AT.bob}>` }), AT.bob));
+      const asked = requestIn(
+        await scene.receives(
+          request('REGISTER', { uri: 'sip:example.com', from: 'bob', to: 'bob', contact: `<sip:bob@${AT.bob}>` }),
+          AT.bob,
+        ),
+      );
       expect(statuses(await scene.receives(respond(asked.message, 200), memberOf(asked)))).to.deep.equal([]);
       expect(statuses(await scene.passes(300))).to.deep.equal([200]);
       expect(scene.replica.bindings('bob@example.com', scene.time)).to.have.length(1);
     });
 
     it('forwards one for a foreign domain like any request, and never stores it', async () => {
-      const text = request('REGISTER', { uri: 'sip:elsewhere.test', from: '<sip:bob@elsewhere.test>', to: '<sip:bob@elsewhere.test>', contact: `<sip:bob@${AT.bob}>` });
+      const text = request('REGISTER', {
+        uri: 'sip:elsewhere.test',
+        from: '<sip:bob@elsewhere.test>',
+        to: '<sip:bob@elsewhere.test>',
+        contact: `<sip:bob@${AT.bob}>`,
+      });
       const asked = requestIn(await scene.receives(text, AT.bob));
       expect(primaries).to.include(memberOf(asked));
       expect(statuses(await scene.receives(respond(asked.message, 200), memberOf(asked)))).to.deep.equal([200]);
@@ -239,7 +306,8 @@ describe('the core', () => {
   });
 
   describe('with a call from a server', () => {
-    const fromServer = (uri: string, more = {}) => invite({ from: 'carol', to: 'bob', uri, sentBy: `${AT.ss1.primary}:5060`, ...more });
+    const fromServer = (uri: string, more = {}) =>
+      invite({ from: 'carol', to: 'bob', uri, sentBy: `${AT.ss1.primary}:5060`, ...more });
 
     it('reaches a phone by its AOR, at its registered contact', async () => {
       await scene.registers('bob', AT.bob);
@@ -267,7 +335,9 @@ describe('the core', () => {
     it('forks to every contact, passes the first 200 back and cancels the other', async () => {
       await scene.registers('bob', AT.bob, { callId: 'r1' });
       await scene.registers('bob', '192.0.2.13', { callId: 'r2' });
-      const forks = (await scene.receives(fromServer('sip:bob@example.com'), AT.ss1.primary)).filter((s) => s.message.isRequest);
+      const forks = (await scene.receives(fromServer('sip:bob@example.com'), AT.ss1.primary)).filter(
+        (s) => s.message.isRequest,
+      );
       expect(forks.map(memberOf)).to.have.members([AT.bob, '192.0.2.13']);
       const [first, second] = forks as [Sent, Sent];
       await scene.receives(respond(second.message, 180), memberOf(second));
@@ -280,13 +350,15 @@ describe('the core', () => {
     it('waits for all forks before it passes the best failure back', async () => {
       await scene.registers('bob', AT.bob, { callId: 'r1' });
       await scene.registers('bob', '192.0.2.13', { callId: 'r2' });
-      const forks = (await scene.receives(fromServer('sip:bob@example.com'), AT.ss1.primary)).filter((s) => s.message.isRequest);
+      const forks = (await scene.receives(fromServer('sip:bob@example.com'), AT.ss1.primary)).filter(
+        (s) => s.message.isRequest,
+      );
       const [first, second] = forks as [Sent, Sent];
       expect(statuses(await scene.receives(respond(first.message, 486), memberOf(first)))).to.deep.equal([]);
       expect(statuses(await scene.receives(respond(second.message, 404), memberOf(second)))).to.deep.equal([404]);
     });
 
-    it('hands it to the proxy that holds the phone\'s connection', async () => {
+    it("hands it to the proxy that holds the phone's connection", async () => {
       const owner = await scene.hasProxy('q1', 'dc1', '10.1.0.2', 'boot9');
       await scene.replica.save({
         aor: 'bob@example.com',
@@ -323,16 +395,24 @@ describe('the core', () => {
     });
 
     it('goes where X-Genesys-Route says, and takes that header off', async () => {
-      const text = fromServer('sip:5551234@trunk.example.net', { headers: ['X-Genesys-Route: <sip:203.0.113.8:5080>'] });
+      const text = fromServer('sip:5551234@trunk.example.net', {
+        headers: ['X-Genesys-Route: <sip:203.0.113.8:5080>'],
+      });
       const sent = requestIn(await scene.receives(text, AT.ss1.primary));
-      expect([memberOf(sent), sent.hop.port, sent.message.uri]).to.deep.equal(['203.0.113.8', 5080, 'sip:5551234@trunk.example.net']);
+      expect([memberOf(sent), sent.hop.port, sent.message.uri]).to.deep.equal([
+        '203.0.113.8',
+        5080,
+        'sip:5551234@trunk.example.net',
+      ]);
       expect(sent.message.has(Header.XGenesysRoute)).to.equal(false);
     });
   });
 
   describe('against attacks', () => {
     it('lets no phone relay to a foreign host: whatever the Request-URI, a pair gets it', async () => {
-      const sent = requestIn(await scene.receives(invite({ uri: 'sip:victim@203.0.113.66', sentBy: `${AT.alice}:5060` }), AT.alice));
+      const sent = requestIn(
+        await scene.receives(invite({ uri: 'sip:victim@203.0.113.66', sentBy: `${AT.alice}:5060` }), AT.alice),
+      );
       expect(primaries).to.include(memberOf(sent));
     });
 
@@ -342,42 +422,73 @@ describe('the core', () => {
     });
 
     it('takes a Route of ours without a token as any phone with an outbound proxy sends it', async () => {
-      const sent = requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060`, route: ['<sip:proxies.example.com;lr>'] }), AT.alice));
+      const sent = requestIn(
+        await scene.receives(invite({ sentBy: `${AT.alice}:5060`, route: ['<sip:proxies.example.com;lr>'] }), AT.alice),
+      );
       expect(sent.message.has(Header.Route)).to.equal(false);
     });
 
     it('takes X-Genesys-Route and P-Asserted-Identity off what a phone sends', async () => {
       const headers = ['X-Genesys-Route: <sip:203.0.113.8>', 'P-Asserted-Identity: <sip:boss@example.com>'];
-      const { message, hop } = requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060`, headers }), AT.alice));
+      const { message, hop } = requestIn(
+        await scene.receives(invite({ sentBy: `${AT.alice}:5060`, headers }), AT.alice),
+      );
       expect(primaries).to.include(hop.address);
       expect([message.has(Header.XGenesysRoute), message.has(Header.PAssertedIdentity)]).to.deep.equal([false, false]);
     });
 
     it('does not take a phone for a server because of its Via', async () => {
       await scene.registers('bob', AT.bob);
-      const sent = requestIn(await scene.receives(invite({ uri: 'sip:bob@example.com', sentBy: `${AT.ss1.primary}:5060` }), AT.alice));
+      const sent = requestIn(
+        await scene.receives(invite({ uri: 'sip:bob@example.com', sentBy: `${AT.ss1.primary}:5060` }), AT.alice),
+      );
       expect(primaries).to.include(memberOf(sent));
     });
 
-    it('does not believe a hand-over from who is no proxy, nor takes it for a phone\'s: it goes another way', async () => {
-      const token = scene.core.signer.sign({ use: 'handover', caller: { kind: 'open' }, callee: { kind: 'udp', address: '203.0.113.66', port: 5060 }, callerTag: 0 }, 'c9', scene.time);
+    it("does not believe a hand-over from who is no proxy, nor takes it for a phone's: it goes another way", async () => {
+      const token = scene.core.signer.sign(
+        {
+          use: 'handover',
+          caller: { kind: 'open' },
+          callee: { kind: 'udp', address: '203.0.113.66', port: 5060 },
+          callerTag: 0,
+        },
+        'c9',
+        scene.time,
+      );
       const text = invite({ callId: 'c9', sentBy: `${AT.alice}:5060`, route: [`<sip:${token ?? ''}@${AT.proxy};lr>`] });
       expect(statuses(await scene.receives(text, AT.alice))).to.deep.equal([430]);
     });
 
     it('says 430 to a proxy whose flow is gone, and delivers on one that is there', async () => {
       await scene.hasProxy('q1', 'dc2', AT.farProxy);
-      const stream = await Scene.begin({ listeners: [{ transport: 'UDP', port: 5060, side: 'Both' }, { transport: 'TCP', port: 5060, side: 'Both' }] });
+      const stream = await Scene.begin({
+        listeners: [
+          { transport: 'UDP', port: 5060, side: 'Both' },
+          { transport: 'TCP', port: 5060, side: 'Both' },
+        ],
+      });
       await stream.hasProxy('q1', 'dc2', AT.farProxy);
       stream.phoneStream(7, AT.bob, 40_001);
       const { flowEnd, OPEN } = await import('../../../proxy/routing/token.ts');
       const handOver = (flow: number, callId: string): string => {
-        const token = stream.core.signer.sign({ use: 'handover', caller: OPEN, callee: flowEnd('p1', 'boot1', flow), callerTag: 0 }, callId, stream.time);
-        return invite({ callId, uri: 'sip:bob@192.168.1.5', sentBy: `${AT.farProxy}:5060`, route: [`<sip:${token ?? ''}@${AT.proxy};lr>`] });
+        const token = stream.core.signer.sign(
+          { use: 'handover', caller: OPEN, callee: flowEnd('p1', 'boot1', flow), callerTag: 0 },
+          callId,
+          stream.time,
+        );
+        return invite({
+          callId,
+          uri: 'sip:bob@192.168.1.5',
+          sentBy: `${AT.farProxy}:5060`,
+          route: [`<sip:${token ?? ''}@${AT.proxy};lr>`],
+        });
       };
       const delivered = requestIn(await stream.receives(handOver(7, 'h1'), AT.farProxy));
       expect([delivered.hop.connection?.number, delivered.message.has(Header.RecordRoute)]).to.deep.equal([7, false]);
-      expect(statuses(await stream.receives(handOver(8, 'h2'), AT.farProxy)).filter((s) => s > 100)).to.deep.equal([430]);
+      expect(statuses(await stream.receives(handOver(8, 'h2'), AT.farProxy)).filter((s) => s > 100)).to.deep.equal([
+        430,
+      ]);
     });
 
     it('drops a response that nobody asked for', async () => {
@@ -395,11 +506,16 @@ describe('the core', () => {
     });
 
     it('answers 483 when Max-Forwards is used up', async () => {
-      expect(statuses(await scene.receives(invite({ maxForwards: 0, sentBy: `${AT.alice}:5060` }), AT.alice))).to.deep.equal([483]);
+      expect(
+        statuses(await scene.receives(invite({ maxForwards: 0, sentBy: `${AT.alice}:5060` }), AT.alice)),
+      ).to.deep.equal([483]);
     });
 
     it('answers 420 with what it does not support of Proxy-Require', async () => {
-      const [answer] = await scene.receives(invite({ headers: ['Proxy-Require: foo, bar'], sentBy: `${AT.alice}:5060` }), AT.alice);
+      const [answer] = await scene.receives(
+        invite({ headers: ['Proxy-Require: foo, bar'], sentBy: `${AT.alice}:5060` }),
+        AT.alice,
+      );
       expect([answer?.message.status, answer?.message.value(Header.Unsupported)]).to.deep.equal([420, 'foo, bar']);
     });
 
@@ -438,10 +554,13 @@ describe('the core', () => {
     it('refuses new calls above the limit, and nothing inside dialogs', async () => {
       const limited = await Scene.begin({ overload: { invitesPerSecond: 2 } });
       const answers: number[] = [];
-      for (let i = 0; i < 4; i++) answers.push(...statuses(await limited.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice)));
+      for (let i = 0; i < 4; i++)
+        answers.push(...statuses(await limited.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice)));
       expect(answers).to.deep.equal([100, 100, 503, 503]);
       const { server, dialog } = await callUp(scene);
-      expect(memberOf(requestIn(await scene.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice)))).to.equal(server);
+      expect(
+        memberOf(requestIn(await scene.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice))),
+      ).to.equal(server);
     });
   });
 
