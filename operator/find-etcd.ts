@@ -11,7 +11,9 @@ export async function findEtcd(): Promise<string> {
   const told = process.env['ETCD'];
   if (told !== undefined && told !== '') {
     if (await isExecutable(told)) return told;
-    throw new Error(`ETCD is set to ${told}, which is not an executable file: set it to the path of an etcd 3.5 or newer, or unset it`);
+    throw new Error(
+      `ETCD is set to ${told}, which is not an executable file: set it to the path of an etcd 3.5 or newer, or unset it`,
+    );
   }
   const places = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
   const cached = join(homedir(), '.cache', 'sipcluster', 'bin');

@@ -2,7 +2,16 @@ import type { Key } from './keys.ts';
 import { Fields } from './fields.ts';
 import { ownText, SharedText } from './shared-text.ts';
 import type { Transport } from '../transport/hop.ts';
-import type { Binding, CallRecord, HealthRecord, MemberHealth, PairHealth, ProxyAddress, ProxyRecord, TokenKey } from './records.ts';
+import type {
+  Binding,
+  CallRecord,
+  HealthRecord,
+  MemberHealth,
+  PairHealth,
+  ProxyAddress,
+  ProxyRecord,
+  TokenKey,
+} from './records.ts';
 
 /**
  * Values are JSON with `v`, the version of their form. Within a version fields may be added: a release reads what it
@@ -49,7 +58,12 @@ export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: str
   if (fields === undefined) return undefined;
   const aor = ownText(key.aor);
   const id = ownText(key.id);
-  const stamp = { first: fields.number('f'), callId: fields.text('ci'), cseq: fields.number('cs'), commit: fields.number('k') };
+  const stamp = {
+    first: fields.number('f'),
+    callId: fields.text('ci'),
+    cseq: fields.number('cs'),
+    commit: fields.number('k'),
+  };
   const expires = fields.number('e');
   if (fields.has('x')) {
     const bare = { contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 } as const;

@@ -77,16 +77,29 @@ export function storeError(error: unknown, doing: string): StoreError {
 
 function reasonOf(error: unknown, said: string): string {
   if (said.includes('database space exceeded')) return 'NoSpace';
-  if (UNAUTHENTICATED.some((type) => error instanceof type) || said.includes('authentication')) return 'Unauthenticated';
+  if (UNAUTHENTICATED.some((type) => error instanceof type) || said.includes('authentication'))
+    return 'Unauthenticated';
   if (error instanceof GRPCDeadlineExceededError) return 'Deadline';
   if (error instanceof ClientClosedError) return 'Closed';
   if (REFUSED.some((type) => error instanceof type) || said.includes('larger than max')) return 'Refused';
   return 'Unreachable';
 }
 
-const UNAUTHENTICATED = [EtcdAuthenticationFailedError, EtcdInvalidAuthTokenError, EtcdPermissionDeniedError, GRPCUnauthenticatedError];
+const UNAUTHENTICATED = [
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdPermissionDeniedError,
+  GRPCUnauthenticatedError,
+];
 /** The same request would be refused again. */
-const REFUSED = [EtcdError, EtcdLeaseInvalidError, GRPCInvalidArgumentError, GRPCFailedPreconditionError, GRPCNotFoundError, GRPCOutOfRangeError];
+const REFUSED = [
+  EtcdError,
+  EtcdLeaseInvalidError,
+  GRPCInvalidArgumentError,
+  GRPCFailedPreconditionError,
+  GRPCNotFoundError,
+  GRPCOutOfRangeError,
+];
 
 /** The range of all keys that begin with `prefix`, which ends in a character below U+007F. */
 export function rangeOf(prefix: string): { key: Buffer; range_end: Buffer } {

@@ -34,7 +34,7 @@ const MAX_FLYING = 4;
 /** How long an operation is tried, unless told otherwise, ms. */
 const DEADLINE = 5000;
 /** The same for what is left when the store is closed, ms. */
-const CLOSE_DEADLINE = 1500;
+const CLOSE_DEADLINE = 1000;
 const MAX_QUEUED = 20_000;
 
 /** Groups writes to etcd into transactions: each key once in a transaction, and in the order in which it was written. */
@@ -85,7 +85,13 @@ export class Group {
   }
 
   /** Resolves once committed, with false if `create` found the key; rejects with StoreError. */
-  add(kind: Op['kind'], key: string, value: string, life: Life | undefined, held: string | undefined): Promise<boolean> {
+  add(
+    kind: Op['kind'],
+    key: string,
+    value: string,
+    life: Life | undefined,
+    held: string | undefined,
+  ): Promise<boolean> {
     return new Promise((resolve, reject) => {
       if (this.#end < Infinity) {
         reject(new StoreError('Closed', `${kind} ${key}: the store is closed`));
@@ -103,7 +109,19 @@ export class Group {
         return;
       }
       const deadline = performance.now() + this.#deadline;
-      const op: Op = { kind, key, value, life, held, waiting: [{ resolve, reject }], deadline, lease: '0', tried: false, sent: false, next: undefined };
+      const op: Op = {
+        kind,
+        key,
+        value,
+        life,
+        held,
+        waiting: [{ resolve, reject }],
+        deadline,
+        lease: '0',
+        tried: false,
+        sent: false,
+        next: undefined,
+      };
       this.#last.set(key, op);
       if (last !== undefined) last.next = op;
       else this.#ready.push(op);
@@ -111,11 +129,18 @@ export class Group {
     });
   }
 
-  /** What is queued is written within its deadline, then nothing more is taken. */
+  /** Nothing more is taken; resolves when what is queued is written, or had its time. */
   async close(): Promise<void> {
     this.#end = performance.now() + CLOSE_DEADLINE;
     this.#flush();
-    if (this.#last.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
+    let timer: NodeJS.Timeout | undefined;
+    if (this.#last.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained.push(resolve);
+        timer = setTimeout(resolve, CLOSE_DEADLINE);
+      });
+    }
+    clearTimeout(timer);
     clearTimeout(this.#timer);
     this.#backoff.end();
   }

@@ -108,7 +108,8 @@ export class KeyRing {
   async tend(now: number): Promise<void> {
     for (const [name, entry] of this.#entries) if (this.#ended(entry.key, now)) this.#drop(name, entry);
     const writing: Promise<void>[] = [];
-    for (const [name, entry] of this.#entries) if (!entry.held && !entry.writing) writing.push(this.#putBack(name, entry));
+    for (const [name, entry] of this.#entries)
+      if (!entry.held && !entry.writing) writing.push(this.#putBack(name, entry));
     const [newest] = this.#own;
     if (newest === undefined || newest.created + ROTATION <= now) writing.push(this.#make(newest, now));
     await Promise.all(writing);
@@ -140,7 +141,10 @@ export class KeyRing {
       await this.#store.create(name, encodeTokenKey(entry.key));
       entry.held = true;
     } catch (error) {
-      this.#log.warn({ err: error, store: this.#geoLocation, key: name }, 'could not copy a token key to the store; trying again');
+      this.#log.warn(
+        { err: error, store: this.#geoLocation, key: name },
+        'could not copy a token key to the store; trying again',
+      );
     } finally {
       entry.writing = false;
     }

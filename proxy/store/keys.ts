@@ -52,7 +52,8 @@ export function parseKey(key: string): Key | undefined {
     }
     case 'key': {
       const [geoLocation, id] = twoParts(rest);
-      if (geoLocation === undefined || id === undefined || !/^\d{1,5}$/.test(id) || Number(id) > 0xffff) return undefined;
+      if (geoLocation === undefined || id === undefined || !/^\d{1,5}$/.test(id) || Number(id) > 0xffff)
+        return undefined;
       return { kind: 'key', geoLocation, id: Number(id) };
     }
     case 'call':

@@ -95,6 +95,9 @@ export interface PresenceTimes {
   readonly beat: number;
 }
 
+/** Where etcd is out of reach the lease ends by itself: a process does not stay for that, ms. */
+const REVOKE_DEADLINE = 500;
+
 const PRESENCE: PresenceTimes = { ttl: 10, beat: 2500 };
 
 /** The lease that lasts as long as this process lives; opened when it is first needed. */
@@ -146,7 +149,7 @@ export class PresenceLease {
     this.#id = undefined;
     if (id === undefined) return;
     try {
-      await this.#client.leaseClient.leaseRevoke({ ID: id });
+      await this.#client.leaseClient.leaseRevoke({ ID: id }, { deadline: Date.now() + REVOKE_DEADLINE });
     } catch (error) {
       if (error instanceof EtcdLeaseInvalidError) return;
       throw storeError(error, 'revoke the presence lease');
@@ -174,7 +177,8 @@ export class PresenceLease {
           else this.forget(id);
         },
         (error: unknown) => {
-          if (this.#missed++ === 0) this.#log.warn({ err: error, lease: id }, 'could not keep the presence lease alive; trying again');
+          if (this.#missed++ === 0)
+            this.#log.warn({ err: error, lease: id }, 'could not keep the presence lease alive; trying again');
           if (id === this.#id) this.#beatLater(id);
         },
       );

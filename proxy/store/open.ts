@@ -7,14 +7,17 @@ import { prefix } from './keys.ts';
 import { MemoryCluster } from './memory.ts';
 import type { Store } from './store.ts';
 
-/** The store that the configuration names, for its shard. Throws if a file of its credentials can't be read. */
-export function openStore(store: StoreConfig, config: ProxyConfig, options: { log: Log; now(): number }): Store {
+/** Whose key range it is. */
+type Shard = Pick<ProxyConfig, 'namespace' | 'cluster' | 'switch' | 'dn'>;
+
+/** The store that the configuration names, for a shard. Throws if a file of its credentials can't be read. */
+export function openStore(store: StoreConfig, shard: Shard, options: { log: Log; now(): number }): Store {
   const { geoLocation, endpoints, tls, auth } = store;
   if (store.memory === true || endpoints === undefined) return new MemoryCluster(options).store(geoLocation);
   return new EtcdStore({
     geoLocation,
     endpoints,
-    prefix: prefix(config.namespace, config.cluster, config.switch, config.dn),
+    prefix: prefix(shard.namespace, shard.cluster, shard.switch, shard.dn),
     log: options.log,
     now: () => options.now(),
     ...(tls === undefined ? {} : { tls: readTls(geoLocation, tls) }),

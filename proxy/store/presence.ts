@@ -61,6 +61,7 @@ export class Presence<T> {
   }
 
   expire(now: number): void {
-    for (const [name, { dropAt, origin }] of this.#present) if (dropAt !== 0 && dropAt <= now) this.remove(name, origin);
+    for (const [name, { dropAt, origin }] of this.#present)
+      if (dropAt !== 0 && dropAt <= now) this.remove(name, origin);
   }
 }

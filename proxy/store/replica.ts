@@ -28,6 +28,8 @@ const LIMITS = { bindings: 2_000_000, calls: 500_000 };
 const PROXIES = 10_000;
 /** Writes that wait for the store. What finds no room is found lacking when it is back. */
 const WRITES = 100_000;
+/** How long close() waits for writes that are not on their way yet, ms. */
+const DRAIN = 1000;
 /** How long the mark of a call that ended elsewhere is kept: until that data centre's proxies have seen it, ms. */
 const ENDED = 120_000;
 
@@ -108,7 +110,7 @@ export class Replica {
   async close(): Promise<void> {
     if (this.#own.isAvailable) {
       this.#writes.retry();
-      await this.#writes.drained();
+      await this.#writes.drained(DRAIN);
     }
     const closed = await Promise.allSettled(this.#sources.map(({ store }) => store.close()));
     closed.forEach((result, i) => {

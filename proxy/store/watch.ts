@@ -88,7 +88,10 @@ export class Watch {
         if (this.#closed) return;
         const failure = storeError(error, this.#next === undefined ? 'list the store' : 'watch the store');
         // one line an outage: it is tried again every second or so
-        this.#log[failure.reason === this.#complained ? 'debug' : 'warn']({ err: failure }, 'out of touch with the store; trying again');
+        this.#log[failure.reason === this.#complained ? 'debug' : 'warn'](
+          { err: failure },
+          'out of touch with the store; trying again',
+        );
         this.#complained = failure.reason;
         this.#follower.available(false, failure.reason);
       }
@@ -215,7 +218,8 @@ export class Watch {
     if (response.fragment) return;
     const last = response.events.at(-1);
     const isNotice = last === undefined && !response.created && response.watch_id !== WHOLE_STREAM;
-    const revision = last !== undefined ? BigInt(last.kv.mod_revision) : isNotice ? BigInt(response.header.revision) : 0n;
+    const revision =
+      last !== undefined ? BigInt(last.kv.mod_revision) : isNotice ? BigInt(response.header.revision) : 0n;
     if (revision < this.#seen) return;
     this.#seen = revision;
     this.#next = revision + 1n;

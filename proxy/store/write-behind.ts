@@ -86,12 +86,24 @@ export class WriteBehind {
     this.#send();
   }
 
-  /** Resolves when all is written, or when a write fails. */
-  async drained(): Promise<void> {
-    if (this.#writes.size > 0 && !this.#failed) await new Promise<void>((resolve) => this.#drained.push(resolve));
+  /** Resolves when all is written, when a write fails, or after `ms`. */
+  async drained(ms: number): Promise<void> {
+    if (this.#writes.size === 0 || this.#failed) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#drained.push(resolve);
+      timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
   }
 
-  #add(key: string, value: string | undefined, life: Life | undefined, held: string | undefined, done: (() => void) | undefined): void {
+  #add(
+    key: string,
+    value: string | undefined,
+    life: Life | undefined,
+    held: string | undefined,
+    done: (() => void) | undefined,
+  ): void {
     let write = this.#writes.get(key);
     if (write === undefined) {
       if (this.#writes.size >= this.#limit) {
@@ -125,7 +137,8 @@ export class WriteBehind {
       const sent = value === undefined ? this.#store.remove(key, write.held) : this.#store.put(key, value, write.life);
       sent.then(
         () => this.#landed(key, write, write.change === change),
-        (error: unknown) => this.#lost(key, write, { unchanged: write.change === change, isNews: retries === this.#retries }, error),
+        (error: unknown) =>
+          this.#lost(key, write, { unchanged: write.change === change, isNews: retries === this.#retries }, error),
       );
     }
   }
@@ -142,18 +155,29 @@ export class WriteBehind {
     this.#send();
   }
 
-  #lost(key: string, write: Write, { unchanged, isNews }: { unchanged: boolean; isNews: boolean }, error: unknown): void {
+  #lost(
+    key: string,
+    write: Write,
+    { unchanged, isNews }: { unchanged: boolean; isNews: boolean },
+    error: unknown,
+  ): void {
     this.#flying--;
     write.flying = false;
     if (unchanged && error instanceof StoreError && error.reason === 'Refused') {
       this.counters.writesRefused++;
-      this.#log.error({ err: error, store: this.#store.geoLocation, key }, 'the store refuses this write for good; it is not tried again');
+      this.#log.error(
+        { err: error, store: this.#store.geoLocation, key },
+        'the store refuses this write for good; it is not tried again',
+      );
       this.#finish(key, write);
       return;
     }
     if (!this.#complained) {
       this.#complained = true;
-      this.#log.warn({ err: error, store: this.#store.geoLocation, key, waiting: this.#writes.size }, 'could not write to the store; trying again');
+      this.#log.warn(
+        { err: error, store: this.#store.geoLocation, key, waiting: this.#writes.size },
+        'could not write to the store; trying again',
+      );
     }
     this.counters.writesRetried++;
     this.#queue.set(key, write);

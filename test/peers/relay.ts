@@ -32,7 +32,7 @@ export class Relay {
   /** Resets all connections, and new ones, until it is mended. */
   cut(): void {
     this.#state = 'cut';
-    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const pair of this.#pairs) for (const socket of pair) reset(socket);
   }
 
   /** Cuts the link once as many bytes have come from the target from now on; mend() as ever. */
@@ -55,14 +55,15 @@ export class Relay {
   }
 
   async close(): Promise<void> {
-    this.cut();
+    this.#state = 'cut';
+    for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
     this.#server.close();
     await once(this.#server, 'close');
   }
 
   #accept(client: Socket): void {
     if (this.#state === 'cut') {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const server = connect(this.#target.port, this.#target.host);
@@ -89,4 +90,10 @@ export class Relay {
     this.#passed += chunk.length;
     if (this.#passed >= this.#cutAfter) this.cut();
   }
+}
+
+/** A socket that is closing already is destroyed: reset then, Node waits for it for ever when the process ends. */
+function reset(socket: Socket): void {
+  if (socket.connecting || socket.readableEnded || socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -39,6 +39,18 @@ describe('binding table', () => {
     expect(bindings.ofContact('sip:alice@10.0.0.2', NOW)).to.have.length(1);
   });
 
+  it('knows which store the winning version is in, and not yet whether ours holds it', () => {
+    const bindings = table();
+    const entry = bindings.take(phone(1), 0, NOW) ?? expect.fail();
+    entry.held = true;
+    bindings.take(phone(1, { stamp: stamp({ first: NOW }) }), 2, NOW);
+    expect([entry.origin, entry.held], 'an older one').to.deep.equal([0, true]);
+    bindings.take(phone(1, { stamp: stamp({ first: NOW + 2 }) }), 0, NOW);
+    expect([entry.origin, entry.held], 'a newer one').to.deep.equal([0, false]);
+    bindings.take(phone(1, { stamp: stamp({ first: NOW + 3 }) }), 2, NOW);
+    expect([entry.origin, entry.held], "another data centre's").to.deep.equal([2, false]);
+  });
+
   it('shows neither tombstones nor what expired', () => {
     const bindings = table();
     bindings.take(phone(1, { expires: NOW + MINUTE }), 0, NOW);
@@ -67,7 +79,8 @@ describe('binding table', () => {
 
   it('does not stay long over one call when very many expire at once', () => {
     const bindings = table(100_000);
-    for (let i = 0; i < 25_000; i++) bindings.take(binding({ aor: `u${i}@example.com`, id: `${i}`, contact: `sip:${i}@h` }), 0, NOW);
+    for (let i = 0; i < 25_000; i++)
+      bindings.take(binding({ aor: `u${i}@example.com`, id: `${i}`, contact: `sip:${i}@h` }), 0, NOW);
     bindings.expire(NOW + HOUR);
     expect(bindings.live).to.equal(5000);
     bindings.expire(NOW + HOUR);
@@ -84,11 +97,15 @@ describe('binding table', () => {
     bindings.take(removed({ id: 'soon', expires: NOW + HOUR }), 0, NOW);
     bindings.take(phone(1), 0, NOW);
     expect(bindings.take(phone(2), 0, NOW)).to.not.equal(undefined);
-    expect([...bindings.entries()].map((e) => e.binding.id)).to.include('late').and.not.include('soon');
+    expect([...bindings.entries()].map((e) => e.binding.id))
+      .to.include('late')
+      .and.not.include('soon');
     expect(bindings.take(phone(3), 0, NOW)).to.not.equal(undefined);
     expect(bindings.take(phone(4), 0, NOW)).to.equal(undefined);
     expect([bindings.size, bindings.evicted, bindings.refused]).to.deep.equal([3, 2, 1]);
-    expect(bindings.take(phone(1, { stamp: stamp({ first: NOW + 1, cseq: 2 }) }), 0, NOW), 'a refresh').to.not.equal(undefined);
+    expect(bindings.take(phone(1, { stamp: stamp({ first: NOW + 1, cseq: 2 }) }), 0, NOW), 'a refresh').to.not.equal(
+      undefined,
+    );
   });
 
   it('is equal whatever the order in which versions of several stores came, and counts right', () => {
@@ -103,14 +120,18 @@ describe('binding table', () => {
             for (const [version, id, origin] of order) bindings.take({ ...version, id }, origin, NOW);
             return bindings;
           });
-          const [one, other] = tables.map((t) => [...t.entries()].map((e) => `${e.binding.id} ${encodeBinding(e.binding)}`).toSorted());
+          const [one, other] = tables.map((t) =>
+            [...t.entries()].map((e) => `${e.binding.id} ${encodeBinding(e.binding)}`).toSorted(),
+          );
           expect(one).to.deep.equal(other);
           for (const t of tables) {
             const entries = [...t.entries()];
             expect(t.live).to.equal(entries.filter((e) => e.binding.removed !== true).length);
             expect(t.size).to.equal(entries.length);
             for (const contact of ['sip:alice@10.0.0.1:5060', 'sip:alice@10.0.0.2:5060']) {
-              expect(t.ofContact(contact, NOW).length).to.equal(entries.filter((e) => e.binding.contact === contact).length);
+              expect(t.ofContact(contact, NOW).length).to.equal(
+                entries.filter((e) => e.binding.contact === contact).length,
+              );
             }
             t.expire(NOW + 4 * HOUR);
             t.expire(NOW + 4 * HOUR);

@@ -4,7 +4,14 @@ import type { CallRecord } from '../../../proxy/store/records.ts';
 import { HOUR, NOW } from './records.ts';
 
 describe('call table', () => {
-  const call = (callId: string, part: Partial<CallRecord> = {}): CallRecord => ({ callId, pair: 'ss1', proxy: 'p1', since: NOW, expires: NOW + HOUR, ...part });
+  const call = (callId: string, part: Partial<CallRecord> = {}): CallRecord => ({
+    callId,
+    pair: 'ss1',
+    proxy: 'p1',
+    since: NOW,
+    expires: NOW + HOUR,
+    ...part,
+  });
 
   it('knows which pair holds a call, the one chosen last', () => {
     const calls = new CallTable(10);

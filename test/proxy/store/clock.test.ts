@@ -55,7 +55,12 @@ describe('the next stamp of a binding', () => {
     nextStamp(known, callId, cseq, arrived, new HybridClock(), wall);
 
   it('is when the Call-ID was first seen, for the first one', () => {
-    expect(next(undefined, 'a', 1, NOW, NOW + 200)).to.deep.equal({ first: NOW, callId: 'a', cseq: 1, commit: NOW + 200 });
+    expect(next(undefined, 'a', 1, NOW, NOW + 200)).to.deep.equal({
+      first: NOW,
+      callId: 'a',
+      cseq: 1,
+      commit: NOW + 200,
+    });
   });
 
   it('keeps the first-seen clock of its Call-ID', () => {
@@ -94,7 +99,9 @@ describe('the next stamp of a binding', () => {
   });
 
   it('is always greater than what it follows, but for what overtook', () => {
-    const steps = fc.array(fc.record({ callId: fc.constantFrom('a', 'b'), wait: fc.integer({ min: 33_000, max: HOUR }), cseq: fc.nat(5) }));
+    const steps = fc.array(
+      fc.record({ callId: fc.constantFrom('a', 'b'), wait: fc.integer({ min: 33_000, max: HOUR }), cseq: fc.nat(5) }),
+    );
     fc.assert(
       fc.property(steps, (all) => {
         const clock = new HybridClock();

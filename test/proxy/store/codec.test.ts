@@ -51,14 +51,27 @@ describe('codec', () => {
     expect(codec.decodeCall({ kind: 'call', callId: 'c' }, codec.encodeCall(call))).to.deep.equal(call);
     const ended = { ...call, ended: true } as const;
     expect(codec.decodeCall({ kind: 'call', callId: 'c' }, codec.encodeCall(ended))).to.deep.equal(ended);
-    const tokenKey = { id: 7, geoLocation: 'dc1', secret: Buffer.alloc(32, 9).toString('base64url'), created: NOW, verified: NOW };
-    expect(codec.decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, codec.encodeTokenKey(tokenKey))).to.deep.equal(tokenKey);
+    const tokenKey = {
+      id: 7,
+      geoLocation: 'dc1',
+      secret: Buffer.alloc(32, 9).toString('base64url'),
+      created: NOW,
+      verified: NOW,
+    };
+    expect(
+      codec.decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, codec.encodeTokenKey(tokenKey)),
+    ).to.deep.equal(tokenKey);
     const refused = { hash: 'h2', why: 'listeners[0].port: 70000 is no port' };
     const proxy = proxyRecord('p1', { configuration: { hash: 'h1', refused }, keys: [1, 2] });
     expect(codec.decodeProxy({ kind: 'proxy', name: 'p1' }, codec.encodeProxy(proxy))).to.deep.equal(proxy);
     const health = healthRecord('p1');
     const pair = health.pairs[0] ?? expect.fail();
-    const seen = { ...health, pairs: [{ ...pair, dualPrimary: true as const, members: pair.members.map((m) => ({ ...m, rtt: 1.5, smoothedRtt: 2 })) }] };
+    const seen = {
+      ...health,
+      pairs: [
+        { ...pair, dualPrimary: true as const, members: pair.members.map((m) => ({ ...m, rtt: 1.5, smoothedRtt: 2 })) },
+      ],
+    };
     expect(codec.decodeHealth({ kind: 'health', name: 'p1' }, codec.encodeHealth(seen))).to.deep.equal(seen);
   });
 
@@ -68,19 +81,29 @@ describe('codec', () => {
 
   it('reads nothing of what is not whole, and never throws', () => {
     const whole = codec.encodeBinding(full);
-    const wrong = (name: string, value: unknown): string => JSON.stringify({ ...(JSON.parse(whole) as object), [name]: value });
-    for (const name of ['t', 'a', 'ap', 'e', 'f', 'ci', 'cs', 'k']) expect(codec.decodeBinding(key, wrong(name, undefined)), name).to.equal(undefined);
-    for (const name of ['c', 't', 'e', 'p', 'o', 'fl', 'ci']) expect(codec.decodeBinding(key, wrong(name, {})), name).to.equal(undefined);
+    const wrong = (name: string, value: unknown): string =>
+      JSON.stringify({ ...(JSON.parse(whole) as object), [name]: value });
+    for (const name of ['t', 'a', 'ap', 'e', 'f', 'ci', 'cs', 'k'])
+      expect(codec.decodeBinding(key, wrong(name, undefined)), name).to.equal(undefined);
+    for (const name of ['c', 't', 'e', 'p', 'o', 'fl', 'ci'])
+      expect(codec.decodeBinding(key, wrong(name, {})), name).to.equal(undefined);
     const shortKey = codec.encodeTokenKey({ id: 7, geoLocation: 'dc1', secret: 'short', created: NOW, verified: NOW });
     expect(codec.decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, shortKey)).to.equal(undefined);
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), fc.json().map((json) => `{"v":1,"x":${json},"pairs":${json},"addresses":${json}}`)), (garbage) => {
-        expect(codec.decodeBinding(key, garbage)).to.equal(undefined);
-        expect(codec.decodeCall({ kind: 'call', callId: 'c' }, garbage)).to.equal(undefined);
-        expect(codec.decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, garbage)).to.equal(undefined);
-        expect(codec.decodeProxy({ kind: 'proxy', name: 'p' }, garbage)).to.equal(undefined);
-        expect(codec.decodeHealth({ kind: 'health', name: 'p' }, garbage)).to.equal(undefined);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.json().map((json) => `{"v":1,"x":${json},"pairs":${json},"addresses":${json}}`),
+        ),
+        (garbage) => {
+          expect(codec.decodeBinding(key, garbage)).to.equal(undefined);
+          expect(codec.decodeCall({ kind: 'call', callId: 'c' }, garbage)).to.equal(undefined);
+          expect(codec.decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, garbage)).to.equal(undefined);
+          expect(codec.decodeProxy({ kind: 'proxy', name: 'p' }, garbage)).to.equal(undefined);
+          expect(codec.decodeHealth({ kind: 'health', name: 'p' }, garbage)).to.equal(undefined);
+        },
+      ),
     );
   });
 

@@ -40,7 +40,8 @@ describe('etcd store', function () {
       direct.close();
     }
   };
-  const leases = (): Promise<number> => inEtcd(async (direct) => (await direct.leaseClient.leaseLeases()).leases.length);
+  const leases = (): Promise<number> =>
+    inEtcd(async (direct) => (await direct.leaseClient.leaseLeases()).leases.length);
 
   describe('as any store', () => storeContract(() => open()));
 
@@ -58,10 +59,13 @@ describe('etcd store', function () {
   it('groups what comes together into few transactions', async () => {
     const store = client();
     await store.put('first', '', { expires: Date.now() + HOUR });
-    const revision = (): Promise<number> => inEtcd(async (direct) => Number((await direct.get('x').exec()).header.revision));
+    const revision = (): Promise<number> =>
+      inEtcd(async (direct) => Number((await direct.get('x').exec()).header.revision));
     const before = await revision();
     const count = 2000;
-    await Promise.all(Array.from({ length: count }, (_, i) => store.put(`call/${i}`, 'pair', { expires: Date.now() + HOUR })));
+    await Promise.all(
+      Array.from({ length: count }, (_, i) => store.put(`call/${i}`, 'pair', { expires: Date.now() + HOUR })),
+    );
     expect((await revision()) - before).to.be.within(count / 128, count / 64);
   });
 
@@ -69,7 +73,9 @@ describe('etcd store', function () {
     const store = client();
     const before = await leases();
     const expires = Date.now() + HOUR;
-    await Promise.all(Array.from({ length: 2500 }, (_, i) => store.put(`binding/a/${i}`, 'x', { expires: expires + (i % 10) })));
+    await Promise.all(
+      Array.from({ length: 2500 }, (_, i) => store.put(`binding/a/${i}`, 'x', { expires: expires + (i % 10) })),
+    );
     expect((await leases()) - before).to.be.within(3, 4);
   });
 
@@ -127,6 +133,21 @@ describe('etcd store', function () {
     expect(error).to.be.instanceOf(StoreError);
     expect(String(error)).to.include('binding/a/1');
     relay.mend();
+    await relay.close();
+  });
+
+  it('closes soon though etcd says nothing any more', async () => {
+    const relay = await Relay.to(etcd.port);
+    const store = open({ endpoints: [`http://127.0.0.1:${relay.port}`] });
+    const recorder = Recorder.of(store);
+    await store.put('proxy/p1', 'here', 'presence');
+    await recorder.until((r) => r.loads === 1);
+    relay.hold();
+    const unwritten = store.put('binding/a/1', '1').catch((caught: unknown) => caught);
+    const start = performance.now();
+    await store.close().catch((error: unknown) => expect(error).to.be.instanceOf(StoreError));
+    expect(performance.now() - start).to.be.lessThan(3000);
+    expect(await unwritten).to.be.instanceOf(StoreError);
     await relay.close();
   });
 

@@ -106,7 +106,9 @@ describe('key ring', () => {
   it('notes a verification at most hourly', async () => {
     const keys = ring('dc1');
     keys.put(key(7), true);
-    const noted = (): number => decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, cluster.entries('dc1').get('key/dc1/7') ?? '')?.verified ?? 0;
+    const noted = (): number =>
+      decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, cluster.entries('dc1').get('key/dc1/7') ?? '')
+        ?.verified ?? 0;
     keys.verified(key(7), NOW + HOUR - 1);
     expect(noted()).to.equal(0);
     keys.verified(key(7), NOW + HOUR);

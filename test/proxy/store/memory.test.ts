@@ -37,7 +37,10 @@ describe('memory store', () => {
 
   it('rejects writes while it is away', async () => {
     cluster.setAvailable('dc1', false);
-    const error: unknown = await cluster.store('dc1').put('call/1', 'pair').catch((caught: unknown) => caught);
+    const error: unknown = await cluster
+      .store('dc1')
+      .put('call/1', 'pair')
+      .catch((caught: unknown) => caught);
     expect(error).to.be.instanceOf(StoreError).with.property('reason', 'Unreachable');
   });
 

@@ -35,7 +35,10 @@ describe('merge', () => {
 
   it('comes to one result whatever the order and however often', () => {
     const histories = fc.array(versions(), { minLength: 1, maxLength: 6 }).chain((all) =>
-      fc.record({ all: fc.constant(all), mixed: fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2, maxLength: all.length * 2 }) }),
+      fc.record({
+        all: fc.constant(all),
+        mixed: fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2, maxLength: all.length * 2 }),
+      }),
     );
     fc.assert(
       fc.property(histories, ({ all, mixed }) => {
@@ -45,7 +48,8 @@ describe('merge', () => {
   });
 
   it('comes to the same result through what a store holds', () => {
-    const stored = (b: Binding): Binding => decodeBinding({ kind: 'binding', aor: b.aor, id: b.id }, encodeBinding(b)) ?? expect.fail();
+    const stored = (b: Binding): Binding =>
+      decodeBinding({ kind: 'binding', aor: b.aor, id: b.id }, encodeBinding(b)) ?? expect.fail();
     fc.assert(
       fc.property(versions(), versions(), (a, b) => {
         expect(seen(merge(stored(a), stored(b)))).to.deep.equal(seen(merge(a, b)));

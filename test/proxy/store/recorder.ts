@@ -51,6 +51,10 @@ export class Recorder implements StoreFollower {
   /** Waits until the recorder is as `condition` says. */
   async until(condition: (recorder: this) => boolean, patience?: number): Promise<void> {
     const { listings, loads, puts, isAvailable, reason } = this;
-    await until(() => condition(this), () => ({ size: this.keys.size, listings, loads, puts, isAvailable, reason, last: this.events.slice(-5) }), patience);
+    await until(
+      () => condition(this),
+      () => ({ size: this.keys.size, listings, loads, puts, isAvailable, reason, last: this.events.slice(-5) }),
+      patience,
+    );
   }
 }

@@ -48,14 +48,31 @@ export function proxyRecord(name: string, part: Partial<ProxyRecord> = {}): Prox
 }
 
 export function healthRecord(proxy: string, part: Partial<HealthRecord> = {}): HealthRecord {
-  const member = { role: 'primary', address: '127.0.0.1:5060', state: 'InService', reason: 'OptionsAnswered', since: NOW } as const;
-  return { proxy, geoLocation: 'dc1', at: NOW, pairs: [{ name: 'ss1', active: 'primary', since: NOW, members: [member] }], ...part };
+  const member = {
+    role: 'primary',
+    address: '127.0.0.1:5060',
+    state: 'InService',
+    reason: 'OptionsAnswered',
+    since: NOW,
+  } as const;
+  return {
+    proxy,
+    geoLocation: 'dc1',
+    at: NOW,
+    pairs: [{ name: 'ss1', active: 'primary', since: NOW, members: [member] }],
+    ...part,
+  };
 }
 
 /** Versions of one binding, drawn from so few values that they often collide. */
 export function versions(): fc.Arbitrary<Binding> {
   const instant = fc.constantFrom(NOW, NOW + 1, NOW + 0.001);
-  const stamps = fc.record({ first: instant, callId: fc.constantFrom('a', 'b'), cseq: fc.integer({ min: 1, max: 3 }), commit: instant });
+  const stamps = fc.record({
+    first: instant,
+    callId: fc.constantFrom('a', 'b'),
+    cseq: fc.integer({ min: 1, max: 3 }),
+    commit: instant,
+  });
   const expires = fc.constantFrom(NOW + MINUTE, NOW + 2 * MINUTE, NOW + HOUR);
   const bound = fc
     .record({
@@ -64,7 +81,7 @@ export function versions(): fc.Arbitrary<Binding> {
       contact: fc.constantFrom('sip:alice@10.0.0.1:5060', 'sip:alice@10.0.0.2:5060'),
       until: fc.constantFrom(undefined, NOW + 2 * HOUR, NOW + 3 * HOUR),
     })
-    .map(({ until, ...part }) => binding(until === undefined ? part : { ...part, until }));
+    .map(({ until: kept, ...part }) => binding(kept === undefined ? part : { ...part, until: kept }));
   return fc.oneof(bound, fc.record({ stamp: stamps, expires }).map(removed));
 }
 
@@ -72,7 +89,8 @@ export function versions(): fc.Arbitrary<Binding> {
 export async function until(condition: () => boolean, shows: () => unknown = () => '', patience = 5000): Promise<void> {
   const end = performance.now() + patience;
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${patience} ms: ${condition.toString()} ${JSON.stringify(shows())}`);
+    if (performance.now() > end)
+      throw new Error(`not within ${patience} ms: ${condition.toString()} ${JSON.stringify(shows())}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

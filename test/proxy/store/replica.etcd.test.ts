@@ -36,7 +36,10 @@ describe('replica of two data centres with real etcd', function () {
       times: { presence: { ttl: 5, beat: 300 } },
     });
   const proxy = (geoLocation: string, name: string): Replica => {
-    const [dc1, dc2] = [store('dc1', etcdOf('dc1').port), store('dc2', geoLocation === 'dc1' ? link.port : etcdOf('dc2').port)];
+    const [dc1, dc2] = [
+      store('dc1', etcdOf('dc1').port),
+      store('dc2', geoLocation === 'dc1' ? link.port : etcdOf('dc2').port),
+    ];
     const [own, other] = geoLocation === 'dc1' ? [dc1, dc2] : [dc2, dc1];
     const replica = new Replica({ proxy: name, own, others: [other], now: Date.now, log: silent });
     replicas.push(replica);
@@ -44,10 +47,16 @@ describe('replica of two data centres with real etcd', function () {
     return replica;
   };
   const register = (replica: Replica, user: string): Promise<void> => {
-    const made = binding({ aor: `${user}@example.com`, id: `sip:${user}@10.0.0.1`, contact: `sip:${user}@10.0.0.1`, expires: Date.now() + HOUR });
+    const made = binding({
+      aor: `${user}@example.com`,
+      id: `sip:${user}@10.0.0.1`,
+      contact: `sip:${user}@10.0.0.1`,
+      expires: Date.now() + HOUR,
+    });
     return replica.save({ ...made, stamp: replica.stamp(made.aor, made.id, `call-${user}`, 1, Date.now()) });
   };
-  const knows = (replica: Replica, user: string): boolean => replica.bindings(`${user}@example.com`, Date.now()).length === 1;
+  const knows = (replica: Replica, user: string): boolean =>
+    replica.bindings(`${user}@example.com`, Date.now()).length === 1;
   const every = (some: readonly Replica[], users: readonly string[]) => () => {
     for (const replica of some) replica.expire(Date.now());
     return some.every((replica) => users.every((user) => knows(replica, user)));
@@ -89,13 +98,23 @@ describe('replica of two data centres with real etcd', function () {
     const witness = store('dc1', etcdOf('dc1').port);
     const reader = Recorder.of(witness);
     const lost = ['alice', 'dave', 'erin'];
-    await until(() => {
-      a.expire(Date.now());
-      b.expire(Date.now());
-      const held = [...reader.keys.keys()];
-      return lost.every((user) => held.includes(`binding/${user}@example.com/sip:${user}@10.0.0.1`)) && held.filter((key) => key.startsWith('key/')).length === 2;
-    }, () => [...reader.keys.keys()], 10_000);
-    expect([...reader.keys.keys()].filter((key) => key.startsWith('binding/bob')), "not another data centre's").to.deep.equal([]);
+    await until(
+      () => {
+        a.expire(Date.now());
+        b.expire(Date.now());
+        const held = [...reader.keys.keys()];
+        return (
+          lost.every((user) => held.includes(`binding/${user}@example.com/sip:${user}@10.0.0.1`)) &&
+          held.filter((key) => key.startsWith('key/')).length === 2
+        );
+      },
+      () => [...reader.keys.keys()],
+      10_000,
+    );
+    expect(
+      [...reader.keys.keys()].filter((key) => key.startsWith('binding/bob')),
+      "not another data centre's",
+    ).to.deep.equal([]);
     await until(() => [a, b].every(({ proxies }) => proxies.size === 2));
     const late = proxy('dc2', 'late');
     await until(every([a, b, late], [...lost, 'bob', 'carol']));

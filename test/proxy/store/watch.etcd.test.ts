@@ -48,7 +48,9 @@ describe('watch of etcd behind a bad link', function () {
 
   const write = async (from: number, count: number): Promise<void> => {
     const life = { expires: Date.now() + HOUR };
-    await Promise.all(Array.from({ length: count }, (_, i) => writer.put(`binding/u${from + i}/1`, 'x'.repeat(200), life)));
+    await Promise.all(
+      Array.from({ length: count }, (_, i) => writer.put(`binding/u${from + i}/1`, 'x'.repeat(200), life)),
+    );
   };
   const direct = async (act: (client: Etcd3) => Promise<unknown>): Promise<void> => {
     const client = new Etcd3({ hosts: etcd.endpoint });
@@ -69,23 +71,44 @@ describe('watch of etcd behind a bad link', function () {
     expect(recorder.puts, 'nothing twice').to.equal(20);
   });
 
+  /** Lets the watch catch up with `count` keys over a link that is cut again and again, each time a little later. */
+  const catchUp = async (count: number, growth: number): Promise<number> => {
+    let cuts = 0;
+    for (let bytes = 20_000; recorder.keys.size < count; bytes *= growth) {
+      relay.mend();
+      relay.cutAfter(bytes);
+      await recorder.until((r) => r.isAvailable || r.keys.size === count);
+      await recorder.until((r) => !r.isAvailable || r.keys.size === count);
+      cuts++;
+    }
+    return cuts;
+  };
+
   it('loses nothing of 5,000 puts that it catches up with, though the link is cut again and again meanwhile', async () => {
     relay.cut();
     await recorder.until((r) => !r.isAvailable);
-    await write(0, 5000);
-    let cuts = 0;
-    for (let bytes = 20_000; recorder.keys.size < 5000; bytes *= 1.5) {
-      relay.mend();
-      relay.cutAfter(bytes);
-      await recorder.until((r) => r.isAvailable || r.keys.size === 5000);
-      await recorder.until((r) => !r.isAvailable || r.keys.size === 5000);
-      cuts++;
-    }
-    expect(cuts).to.be.greaterThan(3);
+    // each put is a revision: etcd sends them in several parts
+    await direct(async (client) => {
+      for (let i = 0; i < 5000; i += 250) {
+        const puts = Array.from({ length: 250 }, (_, j) => `/sipcluster/v1/watch/${range}/binding/u${i + j}/1`);
+        await Promise.all(puts.map((key) => client.put(key).value('x'.repeat(200)).exec()));
+      }
+    });
+    expect(await catchUp(5000, 1.4)).to.be.greaterThan(3);
     expect(recorder.listings).to.equal(1);
     relay.mend();
     await write(5000, 1);
     await recorder.until((r) => r.keys.size === 5001);
+  });
+
+  it('loses nothing of revisions that etcd sends in fragments, though the link is cut between them', async () => {
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    const life = { expires: Date.now() + HOUR };
+    const count = 2560;
+    await Promise.all(Array.from({ length: count }, (_, i) => writer.put(`binding/u${i}/1`, 'x'.repeat(3000), life)));
+    expect(await catchUp(count, 1.25)).to.be.greaterThan(3);
+    expect(recorder.listings).to.equal(1);
   });
 
   it('lists again from the start when the link is cut in the middle of a list', async () => {

@@ -123,11 +123,11 @@ describe('write-behind', () => {
   it('tells when all is written, or that it can not be', async () => {
     let drained = 0;
     put('a', '1');
-    void writes.drained().then(() => drained++);
+    void writes.drained(1000).then(() => drained++);
     await store.answer();
     expect(drained).to.equal(1);
     put('a', '2');
-    void writes.drained().then(() => drained++);
+    void writes.drained(1000).then(() => drained++);
     await store.answer('Unreachable');
     expect(drained).to.equal(2);
   });
