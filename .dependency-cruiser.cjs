@@ -50,16 +50,16 @@ module.exports = {
     },
     { name: 'proxy-never-imports-operator', severity: 'error', from: { path: '^proxy/' }, to: { path: '^operator/' } },
     {
-      name: 'operator-knows-the-proxy-by-its-configuration-and-keys',
+      name: 'operator-knows-the-proxy-by-its-configuration-and-records',
       severity: 'error',
-      // Two start proxies: the command line, and `up --store memory`.
+      // Two start proxies: the command line, and `up --store memory`. What proxies publish in etcd is read as they read it.
       from: {
         path: '^operator/',
         pathNot: '^operator/commands/proxy[.]ts$|^operator/processes/proxy-in-process[.]ts$',
       },
       to: {
         path: '^proxy/',
-        pathNot: '^proxy/(config|duration|log)|^proxy/store/keys',
+        pathNot: '^proxy/(config|duration|log)|^proxy/store/(keys|codec|etcd-client|watch)[.]ts$',
         dependencyTypesNot: ['type-only'],
       },
     },

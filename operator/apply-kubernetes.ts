@@ -24,7 +24,12 @@ export type Outcome =
  * @param live the object as the watch has it; undefined: the watch, which sees only what has our label, has none
  * @param uid of the SipCluster
  */
-export async function applyObject(wanted: KubernetesObject, live: KubernetesObject | undefined, uid: string, edge: ApplyEdge): Promise<Outcome> {
+export async function applyObject(
+  wanted: KubernetesObject,
+  live: KubernetesObject | undefined,
+  uid: string,
+  edge: ApplyEdge,
+): Promise<Outcome> {
   // What has not our label is in no watch of ours, and a forced apply would take it over.
   const is = live ?? (await edge.read(wanted));
   if (is === undefined) {
@@ -40,7 +45,10 @@ export async function applyObject(wanted: KubernetesObject, live: KubernetesObje
 
 /** Ours is what carries our label and is owned by that very SipCluster: another of the same name, before it, had another uid. */
 export function isOurs({ metadata }: KubernetesObject, uid: string): boolean {
-  return metadata.labels?.[label.managedBy] === manager && (metadata.ownerReferences ?? []).some((owner) => owner.uid === uid);
+  return (
+    metadata.labels?.[label.managedBy] === manager &&
+    (metadata.ownerReferences ?? []).some((owner) => owner.uid === uid)
+  );
 }
 
 /**

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { UserError } from './user-error.ts';
 
-const COMMANDS = ['up', 'proxy', 'status', 'registrations', 'validate'] as const;
+const COMMANDS = ['up', 'proxy', 'operator', 'status', 'registrations', 'validate'] as const;
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const FORMATS = ['table', 'json', 'yaml'] as const;
 const DATA_DIR = {
   type: 'string',
@@ -57,7 +58,7 @@ export async function main(argv: readonly string[]): Promise<void> {
             describe: 'NAME=DIR: the folder with a Secret’s files',
           })
           .option('log-level', {
-            choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const,
+            choices: LEVELS,
             describe: 'Default: info',
           })
           .option('testing', { type: 'boolean', default: false, hidden: true })
@@ -93,6 +94,51 @@ export async function main(argv: readonly string[]): Promise<void> {
       async (args) => {
         const { runProxy } = await import('./commands/proxy.ts');
         await exit(runProxy(args));
+      },
+    )
+    .command(
+      'operator',
+      'Make what the SipClusters of a Kubernetes cluster ask for, until SIGTERM or Ctrl-C',
+      (command) =>
+        command
+          .option('image', {
+            type: 'string',
+            demandOption: true,
+            requiresArg: true,
+            describe: 'Image of the proxies whose manifest names none: the operator’s own',
+          })
+          .option('etcd-image', {
+            type: 'string',
+            demandOption: true,
+            requiresArg: true,
+            describe: 'Image of the etcd that it runs',
+          })
+          .option('geo-location', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'The data centres that this cluster is for; default: all',
+          })
+          .option('namespace', {
+            alias: 'n',
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'Namespaces whose SipClusters it makes; default: all',
+          })
+          .option('lease-namespace', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'Namespace of its Lease; default: its own',
+          })
+          .option('context', { type: 'string', requiresArg: true, describe: 'Context of the kubeconfig' })
+          .option('admin-port', { type: 'number', default: 8080, describe: 'HTTP for probes and metrics' })
+          .option('log-level', { choices: LEVELS, default: 'info' as const })
+          .example('$0 operator --image REGISTRY/sipcluster:1.0.0 --etcd-image REGISTRY/etcd:v3.6.13', 'In the cluster')
+          .example('$0 operator --context test --geo-location dc1 --image … --etcd-image …', 'From one’s own machine'),
+      async (args) => {
+        const { runOperator } = await import('./commands/operator.ts');
+        await exit(runOperator(args));
       },
     )
     .command(

@@ -29,7 +29,12 @@ const onlyWhenTrue: ReadonlySet<string> = new Set(['Reconciling', 'Stalled', 'Re
  * Conditions as status carries them: the time of one changes only with its status.
  * @param now ISO 8601
  */
-export function conditions(aspects: readonly Aspect[], before: readonly Condition[], generation: number, now: string): Condition[] {
+export function conditions(
+  aspects: readonly Aspect[],
+  before: readonly Condition[],
+  generation: number,
+  now: string,
+): Condition[] {
   return aspects
     .filter(({ type, status }) => status === 'True' || !onlyWhenTrue.has(type))
     .map(({ type, status, reason, message }) => {

@@ -23,12 +23,17 @@ export function deploymentState(deployment: KubernetesObject | undefined): Deplo
   const seen = count(status['observedGeneration']) >= (deployment.metadata.generation ?? 0);
   const updated = seen ? count(status['updatedReplicas']) : 0;
   const conditions: readonly unknown[] = Array.isArray(status['conditions']) ? status['conditions'] : [];
-  const stuck = seen ? conditions.find((condition) => isRecord(condition) && condition['type'] === 'Progressing' && condition['status'] === 'False') : undefined;
+  const stuck = seen
+    ? conditions.find(
+        (condition) => isRecord(condition) && condition['type'] === 'Progressing' && condition['status'] === 'False',
+      )
+    : undefined;
   return {
     desired,
     ready: count(status['readyReplicas']),
     updated,
-    rolling: !seen || updated < desired || count(status['availableReplicas']) < desired || count(status['replicas']) > desired,
+    rolling:
+      !seen || updated < desired || count(status['availableReplicas']) < desired || count(status['replicas']) > desired,
     ...(isRecord(stuck) && { stuck: String(stuck['message']) }),
   };
 }

@@ -74,7 +74,8 @@ export class Leader {
       if (signal.aborted) break;
       await this.#attempt(signal);
     }
-    if (!signal.aborted) this.#options.log.error({ identity: this.#options.identity }, 'the lease is lost: nothing is written any more');
+    if (!signal.aborted)
+      this.#options.log.error({ identity: this.#options.identity }, 'the lease is lost: nothing is written any more');
     this.#renewed = undefined;
   }
 
@@ -95,7 +96,9 @@ export class Leader {
     const began = clock.now();
     // A call that hangs must not keep the lease from being lost.
     const deadline = new AbortController();
-    const cancel = clock.after(this.#times.renew, () => deadline.abort(new Error(`no answer within ${this.#times.renew} ms`)));
+    const cancel = clock.after(this.#times.renew, () =>
+      deadline.abort(new Error(`no answer within ${this.#times.renew} ms`)),
+    );
     try {
       const limited = AbortSignal.any([signal, deadline.signal]);
       const record = await edge.read(limited);

@@ -21,8 +21,8 @@ export interface StoreView {
   readonly switch: string;
   readonly dn: string;
   readonly geoLocation: string;
-  /** The first list of both presence and health is there. */
-  readonly loaded: boolean;
+  /** What is published there has been read once, or can't be: before that, nothing can be said of it. */
+  readonly judged: boolean;
   readonly available: boolean;
   /** Why it is not. */
   readonly reason: string;
@@ -105,7 +105,7 @@ class Followed {
       switch: switchName,
       dn,
       geoLocation,
-      loaded: this.#loaded >= this.#watches.length,
+      judged: this.#loaded >= this.#watches.length || (!this.#available && this.#reason !== 'NotYetReached'),
       available: this.#available,
       reason: this.#reason,
       proxies: [...this.#proxies.values()],

@@ -44,12 +44,21 @@ export class WorkQueue {
     else if (item.failures === 0 || item.working) item.due = Math.min(item.due, at);
   }
 
+  /** It is due now whatever failed before: what it is about has changed. */
+  renew(key: string, now: number): void {
+    const item = this.#items.get(key);
+    if (item === undefined) return this.add(key, now);
+    item.failures = 0;
+    item.due = now;
+  }
+
   /** The key that is due longest, which is worked on until `done` or `failed`. */
   take(now: number): string | undefined {
     let first: [string, Item] | undefined;
     for (const entry of this.#items) {
       const [, { due, working }] = entry;
-      if (due !== undefined && !working && due <= now && (first === undefined || due < (first[1].due ?? 0))) first = entry;
+      if (due !== undefined && !working && due <= now && (first === undefined || due < (first[1].due ?? 0)))
+        first = entry;
     }
     if (first === undefined) return undefined;
     const [key, item] = first;

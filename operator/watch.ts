@@ -137,7 +137,7 @@ export class ObjectWatch {
     const stop = new AbortController();
     const limit = silence * (1 + clock.random() / 5);
     let stalled = false;
-    let problem: unknown;
+    let problem: Error | undefined;
     const stall = (): void => {
       stalled = true;
       stop.abort();
@@ -152,11 +152,12 @@ export class ObjectWatch {
     try {
       await source.watch(from, event, AbortSignal.any([signal, stop.signal]));
     } catch (error) {
-      problem ??= error;
+      problem ??= error instanceof Error ? error : new Error(String(error));
     } finally {
       cancel();
     }
-    if (stalled) throw new ApiError(0, 'Stalled', `nothing came for ${Math.round(limit / 1000)} s, not even a bookmark`);
+    if (stalled)
+      throw new ApiError(0, 'Stalled', `nothing came for ${Math.round(limit / 1000)} s, not even a bookmark`);
     if (problem !== undefined) throw problem;
   }
 
@@ -164,7 +165,11 @@ export class ObjectWatch {
   #receive(type: string, object: unknown): ApiError | undefined {
     if (type === 'ERROR') {
       const { code, reason, message } = isRecord(object) ? object : {};
-      return new ApiError(typeof code === 'number' ? code : 0, String(reason), `the watch was ended: ${String(message)}`);
+      return new ApiError(
+        typeof code === 'number' ? code : 0,
+        String(reason),
+        `the watch was ended: ${String(message)}`,
+      );
     }
     if (!isObject(object)) return new ApiError(0, 'BadEvent', 'an event of the watch has no object');
     if (type === 'DELETED') this.#forget(keyOf(object));

@@ -46,7 +46,9 @@ export function proxyName(proxy: string): string {
 /** The part of a branch that names the proxy which wrote it; undefined when no proxy of ours did. */
 export function proxyOf(branch: string): string | undefined {
   const end = COOKIE.length + NAME_LENGTH;
-  return branch.length === end + 2 * NAME_LENGTH && branch.startsWith(COOKIE) ? branch.slice(COOKIE.length, end) : undefined;
+  return branch.length === end + 2 * NAME_LENGTH && branch.startsWith(COOKIE)
+    ? branch.slice(COOKIE.length, end)
+    : undefined;
 }
 
 function finish(value: number): number {

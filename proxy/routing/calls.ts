@@ -26,7 +26,13 @@ export class Calls {
   remember(callId: string, pair: Pair): void {
     const { config, replica } = this.#core;
     const now = this.#core.now();
-    replica.saveCall({ callId: ownText(callId), pair: pair.name, proxy: config.place.name, since: now, expires: now + LIMIT });
+    replica.saveCall({
+      callId: ownText(callId),
+      pair: pair.name,
+      proxy: config.place.name,
+      since: now,
+      expires: now + LIMIT,
+    });
   }
 
   /** A request has had its final answer. */
@@ -46,6 +52,9 @@ export class Calls {
     // a challenged INVITE comes back under the same Call-ID
     if (!answered && status !== 401 && status !== 407) replica.endCall(message.callId);
     const ms = this.#core.now() - context.startedAt;
-    log.info({ call: message.callId, status, row: context.row, pair: pair?.name, ms }, answered ? 'call answered' : 'call failed');
+    log.info(
+      { call: message.callId, status, row: context.row, pair: pair?.name, ms },
+      answered ? 'call answered' : 'call failed',
+    );
   }
 }

@@ -28,7 +28,13 @@ export class Copier {
   }
 
   /** `startedAt`: since when Timer B or F counts, if not from now. */
-  send(copy: Copying, hop: Hop, way: Way | undefined, attempt: number, startedAt: number | undefined): ClientTransaction {
+  send(
+    copy: Copying,
+    hop: Hop,
+    way: Way | undefined,
+    attempt: number,
+    startedAt: number | undefined,
+  ): ClientTransaction {
     const { received, callerEnd } = copy.context;
     const branch = this.#branch(received, hop, way, attempt);
     const text = this.#text(received, hop, way, callerEnd, branch);

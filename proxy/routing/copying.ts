@@ -182,7 +182,8 @@ export class Copying implements ClientOwner {
     core.memberUnreachable(pair, transaction.hop);
     if (this.#transaction !== undefined || !this.pending) return;
     const member = pair.active;
-    const other = member !== undefined && (member.address !== transaction.hop.address || member.port !== transaction.hop.port);
+    const other =
+      member !== undefined && (member.address !== transaction.hop.address || member.port !== transaction.hop.port);
     if (other && this.#attempt < 3) this.#toMember(member);
     else if (this.target.pinned) this.#wait();
     else if (!this.#triedOther) this.#toOtherPair(undefined);

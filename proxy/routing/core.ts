@@ -135,7 +135,10 @@ export class Core implements TransactionUser {
       this.#take(text, from);
     } catch (error) {
       this.counts.internalErrors++;
-      this.log.error({ err: error, from: `${from.transport} ${from.address}:${from.port}` }, 'a message could not be handled and is dropped');
+      this.log.error(
+        { err: error, from: `${from.transport} ${from.address}:${from.port}` },
+        'a message could not be handled and is dropped',
+      );
     }
   }
 
@@ -181,7 +184,10 @@ export class Core implements TransactionUser {
     if (!(error instanceof SipError)) throw error;
     this.counts.unparseable++;
     const request = error.answerable;
-    this.log.debug({ from: from.address, port: from.port, status: error.status, reason: error.reason }, 'message refused');
+    this.log.debug(
+      { from: from.address, port: from.port, status: error.status, reason: error.reason },
+      'message refused',
+    );
     if (request === undefined || !request.isRequest || request.method === 'ACK') return;
     this.outside.send(response(request, error.status, error.reason, error.headers, this.tag()), from);
   }
@@ -258,7 +264,8 @@ export class Core implements TransactionUser {
     const callerEnd = this.#callerEnd(received);
     const targets = this.#targets.of(decision, received);
     if (targets.length === 0) {
-      if (decision.do === 'pair' || decision.do === 'register') this.#answer(server, message, 503, 'Data Centre Out Of Reach', undefined);
+      if (decision.do === 'pair' || decision.do === 'register')
+        this.#answer(server, message, 503, 'Data Centre Out Of Reach', undefined);
       else if (received.sender === 'Proxy') this.#answer(server, message, 430, 'Flow Failed', undefined);
       else this.#answer(server, message, 480, 'No Way To The Phone', undefined);
       return;
@@ -349,7 +356,13 @@ export class Core implements TransactionUser {
     return { kind: 'udp', address: from.address, port: from.port };
   }
 
-  #answer(server: ServerTransaction, message: Message, status: number, reason: string, lines: readonly string[] | undefined): void {
+  #answer(
+    server: ServerTransaction,
+    message: Message,
+    status: number,
+    reason: string,
+    lines: readonly string[] | undefined,
+  ): void {
     this.counts.answeredLocally++;
     server.respond(response(message, status, reason, lines, this.tag()), status);
     if (status >= 400 && message.method !== 'OPTIONS') {

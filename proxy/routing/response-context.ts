@@ -38,7 +38,14 @@ export class ResponseContext {
   #challenges: string[] | undefined;
   readonly #timerC: TimerC | undefined;
 
-  constructor(core: Core, server: ServerTransaction, received: Received, row: number, callerEnd: End | undefined, targets: Target[]) {
+  constructor(
+    core: Core,
+    server: ServerTransaction,
+    received: Received,
+    row: number,
+    callerEnd: End | undefined,
+    targets: Target[],
+  ) {
     this.core = core;
     this.server = server;
     this.received = received;

@@ -37,11 +37,28 @@ export interface View {
 
 /** What is done with a request. `row` is the row of the routing table in docs/architecture.md that fitted. */
 export type Decision =
-  | { readonly do: 'answer'; readonly row: number; readonly status: number; readonly reason: string; readonly lines?: readonly string[] }
+  | {
+      readonly do: 'answer';
+      readonly row: number;
+      readonly status: number;
+      readonly reason: string;
+      readonly lines?: readonly string[];
+    }
   /** `pinned`: it belongs to this pair and waits for it; else another pair may take it. `remember`: Call-ID -> pair. */
-  | { readonly do: 'pair'; readonly row: number; readonly pair: Pair; readonly pinned: boolean; readonly remember: boolean }
+  | {
+      readonly do: 'pair';
+      readonly row: number;
+      readonly pair: Pair;
+      readonly pinned: boolean;
+      readonly remember: boolean;
+    }
   | { readonly do: 'register'; readonly row: number; readonly pair: Pair; readonly aor: string }
-  | { readonly do: 'bindings'; readonly row: number; readonly bindings: readonly Binding[]; readonly end: End | undefined }
+  | {
+      readonly do: 'bindings';
+      readonly row: number;
+      readonly bindings: readonly Binding[];
+      readonly end: End | undefined;
+    }
   /** By RFC 3263 to `uri`: a Route's, the Request-URI, or what X-Genesys-Route names. */
   | { readonly do: 'uri'; readonly row: number; readonly uri: string };
 
@@ -49,7 +66,10 @@ export function decide(received: Received, view: View): Decision {
   const { message, sender } = received;
   const method = message.method;
 
-  if (method === 'OPTIONS' && (received.maxForwards === 0 || (received.target.user === '' && view.identity.isOurs(received.target)))) {
+  if (
+    method === 'OPTIONS' &&
+    (received.maxForwards === 0 || (received.target.user === '' && view.identity.isOurs(received.target)))
+  ) {
     return options(received, view);
   }
   if (sender === 'Server') return fromServer(received, view);
@@ -81,7 +101,8 @@ export function decide(received: Received, view: View): Decision {
   const known = view.replica.call(message.callId);
   if (known !== undefined || message.toTag !== '') {
     const pair =
-      (known === undefined ? undefined : view.upstreams.pairNamed(known.pair)) ?? view.upstreams.chooseForCall(message.callId);
+      (known === undefined ? undefined : view.upstreams.pairNamed(known.pair)) ??
+      view.upstreams.chooseForCall(message.callId);
     if (pair !== undefined) return { do: 'pair', row: 10, pair, pinned: true, remember: false };
   }
 

@@ -35,7 +35,8 @@ export function nextVia(response: Message): { transport: Transport; address: str
   if (value === undefined) return undefined;
   const via = parseVia(value);
   const { transport } = via;
-  if (transport !== 'UDP' && transport !== 'TCP' && transport !== 'TLS' && transport !== 'WS' && transport !== 'WSS') return undefined;
+  if (transport !== 'UDP' && transport !== 'TCP' && transport !== 'TLS' && transport !== 'WS' && transport !== 'WSS')
+    return undefined;
   const port = via.rport !== undefined && via.rport > 0 ? via.rport : via.port;
   const address = via.received === '' ? via.host : via.received;
   return { transport, address, port: port === 0 ? (transport === 'TLS' ? 5061 : 5060) : port };

@@ -75,7 +75,9 @@ export class Targets {
         if (other.instance === binding.instance && other.id !== binding.id) ways.push(...waysToBinding(other, reach));
       }
     }
-    const distinct = ways.filter((way, i) => ways.findIndex((w) => w.hop === way.hop && w.handover?.proxy === way.handover?.proxy) === i);
+    const distinct = ways.filter(
+      (way, i) => ways.findIndex((w) => w.hop === way.hop && w.handover?.proxy === way.handover?.proxy) === i,
+    );
     return distinct.length === 0 ? [] : [{ pair: undefined, pinned: false, ways: distinct }];
   }
 }

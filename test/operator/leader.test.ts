@@ -65,7 +65,10 @@ describe('Leader', () => {
 
   it('stops to lead before another may, when it is cut off', async () => {
     let reachable = true;
-    const first = candidate('a', lease.edge(() => reachable));
+    const first = candidate(
+      'a',
+      lease.edge(() => reachable),
+    );
     const second = candidate('b');
     const held = run(first);
     await settled();
@@ -86,7 +89,13 @@ describe('Leader', () => {
   it('does not write once it is not sure, even before its calls have failed', async () => {
     let hang = false;
     const edge = lease.edge();
-    const stuck: LeaseEdge = { read: (signal) => (hang ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))) : edge.read(signal)), write: (record, signal) => edge.write(record, signal) };
+    const stuck: LeaseEdge = {
+      read: (signal) =>
+        hang
+          ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+          : edge.read(signal),
+      write: (record, signal) => edge.write(record, signal),
+    };
     const leader = candidate('a', stuck);
     const held = run(leader);
     await settled();

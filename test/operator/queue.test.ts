@@ -69,6 +69,16 @@ describe('WorkQueue', () => {
     expect(queue.take(100)).to.equal('a');
   });
 
+  it('comes to a key at once whose subject was changed, however long it has failed', () => {
+    const queue = new WorkQueue(whole, { first: 100, most: 1000 });
+    queue.add('a', 0);
+    queue.take(0);
+    queue.failed('a', 0);
+    queue.renew('a', 1);
+    expect(queue.take(1)).to.equal('a');
+    expect(queue.failed('a', 1)).to.equal(100);
+  });
+
   it('loses no key and never has two workers on one, whatever happens', () => {
     const action = fc.tuple(fc.constantFrom('add', 'take', 'done', 'fail'), fc.constantFrom('a', 'b', 'c'));
     fc.assert(

@@ -13,8 +13,19 @@ export function resource(name: string, ...changes: readonly (readonly [string, s
   }
   const { resources, problems } = validateManifest(text, name);
   const [first] = resources;
-  if (first === undefined) throw new Error(`${name}.yaml is not valid: ${problems.map(({ path, message }) => `${path}: ${message}`).join('; ')}`);
-  return { ...first, metadata: { ...first.metadata, namespace: first.metadata.namespace ?? 'default', uid: 'd0f3a6ba-0001', generation: 1 } };
+  if (first === undefined)
+    throw new Error(
+      `${name}.yaml is not valid: ${problems.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
+    );
+  return {
+    ...first,
+    metadata: {
+      ...first.metadata,
+      namespace: first.metadata.namespace ?? 'default',
+      uid: 'd0f3a6ba-0001',
+      generation: 1,
+    },
+  };
 }
 
 export function placeOf({ metadata }: SipCluster): Place {

@@ -13,7 +13,13 @@ function object(name: string, resourceVersion: string): KubernetesObject {
 class Server implements WatchSource {
   pages: (ListPage | ApiError)[] = [];
   lists: (string | undefined)[] = [];
-  watches: { from: string; event: (type: string, object: unknown) => void; end: () => void; fail: (error: Error) => void; signal: AbortSignal }[] = [];
+  watches: {
+    from: string;
+    event: (type: string, object: unknown) => void;
+    end: () => void;
+    fail: (error: Error) => void;
+    signal: AbortSignal;
+  }[] = [];
 
   async list(from: string | undefined): Promise<ListPage> {
     this.lists.push(from);
@@ -52,7 +58,10 @@ describe('ObjectWatch', () => {
       source: server,
       clock: time,
       log: pino({ level: 'silent' }),
-      changed: (now, before) => changes.push(`${before?.metadata.resourceVersion ?? '-'}>${now?.metadata.resourceVersion ?? '-'} ${(now ?? before)?.metadata.name}`),
+      changed: (now, before) =>
+        changes.push(
+          `${before?.metadata.resourceVersion ?? '-'}>${now?.metadata.resourceVersion ?? '-'} ${(now ?? before)?.metadata.name}`,
+        ),
       synced: () => changes.push('synced'),
     });
   });
@@ -65,7 +74,10 @@ describe('ObjectWatch', () => {
   };
 
   it('lists page by page, and watches from the first page’s version', async () => {
-    server.pages = [{ items: [object('a', '1')], resourceVersion: '5', next: 'more' }, { items: [object('b', '2')], resourceVersion: '7' }];
+    server.pages = [
+      { items: [object('a', '1')], resourceVersion: '5', next: 'more' },
+      { items: [object('b', '2')], resourceVersion: '7' },
+    ];
     watch.start();
     await settled();
     expect(server.lists).to.deep.equal([undefined, 'more']);
@@ -96,7 +108,10 @@ describe('ObjectWatch', () => {
 
   for (const [how, gone] of [
     ['by a status', (): void => server.last.fail(new ApiError(410, 'Expired', 'too old'))],
-    ['by an event', (): void => server.last.event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' })],
+    [
+      'by an event',
+      (): void => server.last.event('ERROR', { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' }),
+    ],
   ] as const) {
     it(`lists again when the server says ${how} that it has forgotten, and tells only what differs`, async () => {
       await started();

@@ -11,7 +11,9 @@ describe('a branch', () => {
 
   it('differs for every fork and every try', () => {
     const branches = new Branches('shard', 'p1');
-    const all = ['sip:bob@a', 'sip:bob@b'].flatMap((target) => [1, 2, 3].map((attempt) => of(branches, target, attempt)));
+    const all = ['sip:bob@a', 'sip:bob@b'].flatMap((target) =>
+      [1, 2, 3].map((attempt) => of(branches, target, attempt)),
+    );
     expect(new Set(all).size).to.equal(6);
   });
 
@@ -35,7 +37,8 @@ describe('a branch', () => {
   it('does not collide in a hundred thousand calls', () => {
     const branches = new Branches('shard', 'p1');
     const seen = new Set<string>();
-    for (let i = 0; i < 100_000; i++) seen.add(branches.branch(`z9hG4bK-${i}`, '10.0.0.1', `${i}@10.0.0.1`, 1, 'ss1', 1));
+    for (let i = 0; i < 100_000; i++)
+      seen.add(branches.branch(`z9hG4bK-${i}`, '10.0.0.1', `${i}@10.0.0.1`, 1, 'ss1', 1));
     expect(seen.size).to.equal(100_000);
   });
 });

@@ -4,7 +4,8 @@ import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './sc
 
 const memberOf = (sent: Sent): string => sent.hop.address;
 const pairOf = (address: string): 'ss1' | 'ss2' => (address.startsWith('10.1.1.') ? 'ss1' : 'ss2');
-const methods = (sent: readonly Sent[]): string[] => sent.filter((s) => s.message.isRequest).map((s) => s.message.method);
+const methods = (sent: readonly Sent[]): string[] =>
+  sent.filter((s) => s.message.isRequest).map((s) => s.message.method);
 
 describe('a copy that was sent again when its pair switched', () => {
   let scene: Scene;

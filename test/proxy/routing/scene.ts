@@ -62,7 +62,10 @@ export function config(changes: Partial<ProxyConfig> = {}): ProxyConfig {
     trust: { sbcs: [{ cidr: `${AT.sbc}/32` }], servers: [] },
     servers: [pair('ss1', 'dc1', AT.ss1), pair('ss2', 'dc1', AT.ss2), pair('far', 'dc2', AT.far)],
     proxiesIn: ['dc1', 'dc2'],
-    stores: [{ geoLocation: 'dc1', memory: true }, { geoLocation: 'dc2', memory: true }],
+    stores: [
+      { geoLocation: 'dc1', memory: true },
+      { geoLocation: 'dc2', memory: true },
+    ],
     log: { level: 'silent' },
     ...changes,
   };
@@ -88,7 +91,14 @@ export class Scene {
     this.config = config(changes);
     for (const { transport, port, side } of this.config.listeners) {
       const address = this.config.place.address;
-      this.#listeners.set(transport, { transport, address, port, side, advertisedAddress: address, advertisedPort: port });
+      this.#listeners.set(transport, {
+        transport,
+        address,
+        port,
+        side,
+        advertisedAddress: address,
+        advertisedPort: port,
+      });
     }
     this.timers = new TimerWheel(this.time);
     this.cluster = new MemoryCluster({ now });
@@ -180,7 +190,13 @@ export class Scene {
   }
 
   /** A message arrives; what the proxy sends because of it is returned. */
-  async receives(text: string, from: string, port = 5060, transport: Transport = 'UDP', connection?: Connection): Promise<Sent[]> {
+  async receives(
+    text: string,
+    from: string,
+    port = 5060,
+    transport: Transport = 'UDP',
+    connection?: Connection,
+  ): Promise<Sent[]> {
     const hop = this.hop(transport, from, port, connection);
     if (hop === undefined) throw new Error(`the proxy has no ${transport} listener`);
     this.core.receive(text, hop);
@@ -210,7 +226,15 @@ export class Scene {
   }
 
   phoneStream(number: number, address: string, port: number): Connection {
-    const connection = { number, transport: 'TCP' as const, remoteAddress: address, remotePort: port, inbound: true, open: true, holds: 0 };
+    const connection = {
+      number,
+      transport: 'TCP' as const,
+      remoteAddress: address,
+      remotePort: port,
+      inbound: true,
+      open: true,
+      holds: 0,
+    };
     this.connections.set(number, connection);
     return connection;
   }
@@ -228,7 +252,13 @@ export class Scene {
       counts: { registrations: 0, calls: 0 },
       keys: [],
     };
-    const other = new Replica({ proxy: name, own: this.cluster.store(geoLocation), others: [], now: () => this.time, log: LOG });
+    const other = new Replica({
+      proxy: name,
+      own: this.cluster.store(geoLocation),
+      others: [],
+      now: () => this.time,
+      log: LOG,
+    });
     other.start();
     await this.settled();
     other.publishProxy(record);
@@ -249,7 +279,8 @@ export class Scene {
 /** The first request among what was sent. */
 export function requestIn(sent: readonly Sent[]): Sent {
   const found = sent.find((s) => s.message.isRequest);
-  if (found === undefined) throw new Error(`no request among: ${sent.map((s) => s.message.status).join(', ') || 'nothing'}`);
+  if (found === undefined)
+    throw new Error(`no request among: ${sent.map((s) => s.message.status).join(', ') || 'nothing'}`);
   return found;
 }
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { TokenBucket } from '../../../proxy/routing/token-bucket.ts';
 
-const admitted = (bucket: TokenBucket, times: number, now: number) => Array.from({ length: times }, () => bucket.take(now)).filter(Boolean).length;
+const admitted = (bucket: TokenBucket, times: number, now: number) =>
+  Array.from({ length: times }, () => bucket.take(now)).filter(Boolean).length;
 
 describe('a token bucket', () => {
   it('admits a second of burst and then the rate', () => {

@@ -1,9 +1,24 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { flowEnd, looksLikeToken, OPEN, pairEnd, tagHash, TokenSigner, type End, type Token } from '../../../proxy/routing/token.ts';
+import {
+  flowEnd,
+  looksLikeToken,
+  OPEN,
+  pairEnd,
+  tagHash,
+  TokenSigner,
+  type End,
+  type Token,
+} from '../../../proxy/routing/token.ts';
 import type { TokenKey } from '../../../proxy/store/records.ts';
 
-const key = (id: number): TokenKey => ({ id, geoLocation: 'dc1', secret: Buffer.alloc(32, id).toString('base64url'), created: 0, verified: 0 });
+const key = (id: number): TokenKey => ({
+  id,
+  geoLocation: 'dc1',
+  secret: Buffer.alloc(32, id).toString('base64url'),
+  created: 0,
+  verified: 0,
+});
 
 function ring(...keys: TokenKey[]) {
   const verified: number[] = [];
@@ -15,12 +30,22 @@ function ring(...keys: TokenKey[]) {
   };
 }
 
-const call: Token = { use: 'dialog', caller: { kind: 'udp', address: '192.0.2.7', port: 5062 }, callee: pairEnd('ss1', 'dc1'), callerTag: tagHash('abc') };
+const call: Token = {
+  use: 'dialog',
+  caller: { kind: 'udp', address: '192.0.2.7', port: 5062 },
+  callee: pairEnd('ss1', 'dc1'),
+  callerTag: tagHash('abc'),
+};
 
 const end: fc.Arbitrary<End> = fc.oneof(
   fc.constant(OPEN),
   fc.record({ kind: fc.constant('pair' as const), pair: fc.nat(0xffffffff), geoLocation: fc.nat(0xffff) }),
-  fc.record({ kind: fc.constant('flow' as const), proxy: fc.nat(0xffffffff), boot: fc.nat(0xffffffff), number: fc.nat(0xffffffff) }),
+  fc.record({
+    kind: fc.constant('flow' as const),
+    proxy: fc.nat(0xffffffff),
+    boot: fc.nat(0xffffffff),
+    number: fc.nat(0xffffffff),
+  }),
   fc.record({ kind: fc.constant('udp' as const), address: fc.ipV4(), port: fc.nat(65535) }),
 );
 
@@ -73,12 +98,18 @@ describe('a Record-Route token', () => {
 
   it('survives the way there and back for any two ends, in at most 64 characters of the token alphabet', () => {
     fc.assert(
-      fc.property(end, end, fc.nat(0xffff), fc.constantFrom('dialog' as const, 'handover' as const), (caller, callee, callerTag, use) => {
-        const token: Token = { use, caller, callee, callerTag };
-        const text = new TokenSigner(ring(key(1))).sign(token, 'call', 0) ?? '';
-        expect(looksLikeToken(text)).to.equal(true);
-        expect(new TokenSigner(ring(key(1))).verify(text, 'call', 0)).to.deep.equal(token);
-      }),
+      fc.property(
+        end,
+        end,
+        fc.nat(0xffff),
+        fc.constantFrom('dialog' as const, 'handover' as const),
+        (caller, callee, callerTag, use) => {
+          const token: Token = { use, caller, callee, callerTag };
+          const text = new TokenSigner(ring(key(1))).sign(token, 'call', 0) ?? '';
+          expect(looksLikeToken(text)).to.equal(true);
+          expect(new TokenSigner(ring(key(1))).verify(text, 'call', 0)).to.deep.equal(token);
+        },
+      ),
     );
   });
 

@@ -1,0 +1,355 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger as Log } from 'pino';
+import { applyObject, orphans, type ApplyEdge } from './apply-kubernetes.ts';
+import type { Problem } from './conditions.ts';
+import { deploymentState, type DeploymentState } from './deployment-state.ts';
+import { EtcdSecrets } from './etcd-secrets.ts';
+import { Events } from './events.ts';
+import { happenings } from './happenings.ts';
+import { ApiError } from './kubernetes/api-error.ts';
+import type { KubernetesApi } from './kubernetes/api.ts';
+import { differences } from './kubernetes/managed-fields.ts';
+import { keyOf, type KubernetesObject } from './kubernetes/object.ts';
+import { resourceOf, resources, type Resource } from './kubernetes/resources.ts';
+import { loadBalancers, pendingAddresses, unreachableStores } from './facts.ts';
+import { Observer } from './observe.ts';
+import { groupOf, Owned } from './owned.ts';
+import type { Facts } from './plan/facts.ts';
+import { plan, type Plan } from './plan/plan.ts';
+import { PodNotes } from './pod-notes.ts';
+import { clusterLabels, label, manager } from './render/kubernetes/metadata.ts';
+import { renderKubernetes } from './render/kubernetes/objects.ts';
+import type { Place } from './render/kubernetes/place.ts';
+import { advertised, configurationLag, resourceStatus, type Observed } from './resource-status.ts';
+import { waitingShards } from './roll.ts';
+import type { SipCluster } from './sip-cluster.ts';
+import { storeAccess } from './store-access.ts';
+import { StatusWriter } from './status-writer.ts';
+import { withOwnSecrets } from './store-certificates.ts';
+import { ObjectWatch, type Clock } from './watch.ts';
+import { Workers } from './workers.ts';
+
+export interface ControllerOptions {
+  readonly api: KubernetesApi;
+  readonly clock: Clock;
+  /** ms since the epoch, for what people read. */
+  readonly wall: () => number;
+  readonly log: Log;
+  /** Which operator this is, for Events. */
+  readonly instance: string;
+  /** The data centres to cover, and the namespaces; absent: all. */
+  readonly geoLocations?: readonly string[];
+  readonly namespaces?: readonly string[];
+  readonly image: string;
+  readonly etcdImage: string;
+  /** Told of every reconcile: for metrics. */
+  readonly reconciled?: (result: 'done' | 'failed', seconds: number) => void;
+}
+
+/** Kinds that are made, which a watch tells of when somebody changes one. */
+const made: readonly Resource[] = [
+  resources.ServiceAccount,
+  resources.ConfigMap,
+  resources.Service,
+  resources.PodDisruptionBudget,
+  resources.NetworkPolicy,
+  resources.Deployment,
+  resources.StatefulSet,
+];
+
+/** ms for which changes are gathered, to be looked at together. */
+const gather = { made: 50, observed: 2000 } as const;
+/** ms after which a resource is looked at again though nothing was heard of it. */
+const again = { unjudged: 500, unsettled: 5000, settled: 300_000 } as const;
+
+/** Makes the cluster be as each SipCluster says, and says in its status how far that is. */
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #workers: Workers;
+  readonly #observer: Observer;
+  readonly #events: Events;
+  readonly #pods: PodNotes;
+  readonly #secrets: EtcdSecrets;
+  readonly #status: StatusWriter;
+  readonly #edge: ApplyEdge;
+  readonly #clusters = new Map<string, SipCluster>();
+  readonly #owned = new Owned();
+  readonly #watches: ObjectWatch[] = [];
+  readonly #rendered = new Map<string, { from: string; plan: Plan; objects: KubernetesObject[] }>();
+
+  constructor(options: ControllerOptions) {
+    const { api, clock, log, reconciled: worked } = options;
+    this.#options = options;
+    this.#workers = new Workers({
+      clock,
+      log,
+      count: 4,
+      work: (key) => this.#reconcile(key),
+      ...(worked && { worked }),
+    });
+    this.#observer = new Observer({ log, changed: (key) => this.#workers.add(key, gather.observed) });
+    this.#events = new Events((event) => api.create(event), options.instance, log);
+    this.#pods = new PodNotes(api, clock);
+    this.#secrets = new EtcdSecrets(api, clock, log);
+    this.#status = new StatusWriter(api, clock);
+    this.#edge = {
+      read: (object) => api.read(resourceOf(object), object.metadata.namespace, object.metadata.name),
+      apply: (object) => api.apply(object, manager),
+      remove: (object) => api.remove(object),
+    };
+  }
+
+  /** Every watch has its first list: what is missing now is missing. */
+  get synced(): boolean {
+    return this.#watches.length > 0 && this.#watches.every((watch) => watch.synced);
+  }
+
+  get depth(): number {
+    return this.#workers.depth;
+  }
+
+  /** Follows the cluster; nothing is decided before everything has been listed once. */
+  start(): void {
+    const labelled = `${label.managedBy}=${manager}`;
+    for (const namespace of this.#options.namespaces ?? [undefined]) {
+      this.#watch(resources.SipCluster, namespace, undefined, (now, before) => this.#clusterChanged(now, before));
+      for (const resource of [...made, resources.Pod]) {
+        this.#watch(resource, namespace, labelled, (now, before) => this.#ownedChanged(now, before));
+      }
+    }
+    for (const watch of this.#watches) watch.start();
+  }
+
+  async close(): Promise<void> {
+    this.#workers.stop();
+    await Promise.all(this.#watches.map((watch) => watch.close()));
+    this.#observer.close();
+  }
+
+  /** One SipCluster, from what is wanted to what its status says. Rejects if it has to be tried again. */
+  async #reconcile(key: string): Promise<void> {
+    const cluster = this.#clusters.get(key);
+    if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) return this.#forget(key);
+    const { geoLocations, wall } = this.#options;
+    const place = this.#place(cluster);
+    const group = groupFor(cluster);
+    const facts = this.#facts(group);
+
+    // What should be.
+    const problems: Problem[] = unreachableStores(cluster, facts);
+    const mayChange = !cluster.spec.paused && problems.length === 0;
+    if (mayChange) await this.#secrets.make(cluster, geoLocations, place, wall());
+    const { plan: planned, objects } = this.#render(key, cluster, place, facts);
+    const access = await storeAccess(planned, place.namespace, (name) => this.#secrets.read(place.namespace, name));
+    problems.push(...access.problems);
+
+    // What is.
+    this.#observer.follow(key, access.targets);
+    const views = this.#observer.views(key);
+    const addressPending = pendingAddresses(planned);
+    const waiting = waitingShards(
+      planned.shards,
+      this.#deployments(group, planned),
+      this.#changingShards(group, objects),
+    );
+
+    // From the one to the other.
+    if (mayChange) {
+      const held = new Set([...waiting, ...addressPending]);
+      const wanted = objects.filter(({ kind, metadata }) => kind !== 'Deployment' || !held.has(metadata.name));
+      problems.push(...(await this.#apply(cluster, group, wanted)));
+      if (problems.every(({ reason }) => reason !== 'Refused')) await this.#prune(cluster, group, objects);
+      await this.#pods.write(planned.shards, this.#owned.of(group), views);
+    }
+
+    // What to say of it.
+    const deployments = this.#deployments(group, planned);
+    await this.#report(key, cluster, { plan: planned, deployments, views, problems, addressPending, waiting });
+    const lagging = planned.shards.some((shard) => configurationLag(shard, views).behind.length > 0);
+    this.#workers.add(key, lagging || waiting.length > 0 ? again.unsettled : again.settled);
+  }
+
+  /** Plan and objects, made again only when something that they depend on has changed. */
+  #render(key: string, cluster: SipCluster, place: Place, facts: Facts): { plan: Plan; objects: KubernetesObject[] } {
+    const { metadata } = cluster;
+    const known = this.#rendered.get(key);
+    const views = this.#observer.views(key);
+    const addresses = new Map((known?.plan.shards ?? []).map((shard) => [shard.name, advertised(shard, views)]));
+    const from = JSON.stringify([metadata.uid, metadata.generation, facts, [...addresses]]);
+    if (known?.from === from) return known;
+    const planned = plan(withOwnSecrets(cluster, this.#options.geoLocations), facts);
+    const rendered = { from, plan: planned, objects: renderKubernetes(planned, place, addresses) };
+    this.#rendered.set(key, rendered);
+    return rendered;
+  }
+
+  async #apply(cluster: SipCluster, group: string, wanted: readonly KubernetesObject[]): Promise<Problem[]> {
+    const problems: Problem[] = [];
+    for (const object of wanted) {
+      const what = `${object.kind} ${object.metadata.name}`;
+      try {
+        const outcome = await applyObject(
+          object,
+          this.#owned.find(group, object.kind, object.metadata.name),
+          cluster.metadata.uid ?? '',
+          this.#edge,
+        );
+        if (outcome.result === 'NameConflict') {
+          const message = `${what} exists and is not of this SipCluster: it is left as it is; remove or rename it`;
+          problems.push({ type: 'ConfigurationValid', reason: 'NameConflict', message });
+          this.#tell(cluster, 'Warning', 'NameConflict', message);
+        } else if (outcome.result === 'Updated') {
+          this.#options.log.info({ object: what, changed: outcome.changed.map(({ path }) => path) }, 'applied');
+          for (const { path, managers } of outcome.repaired)
+            this.#tell(
+              cluster,
+              'Warning',
+              'Repaired',
+              `${what}: ${path} was changed by ${managers.join(', ')} and is put back`,
+            );
+        } else if (outcome.result === 'Created') this.#options.log.info({ object: what }, 'created');
+      } catch (error) {
+        // One that the API server refuses as it is doesn't keep the others from being made.
+        if (
+          !(error instanceof ApiError) ||
+          (error.status !== 400 && error.status !== 422 && error.status !== 403 && error.status !== 404)
+        )
+          throw error;
+        problems.push({
+          type: 'ConfigurationValid',
+          reason: 'Refused',
+          message: `${what} is refused: ${error.message}`,
+        });
+      }
+    }
+    return problems;
+  }
+
+  async #prune(cluster: SipCluster, group: string, objects: readonly KubernetesObject[]): Promise<void> {
+    const live = this.#owned.of(group).filter(({ kind }) => made.some((resource) => resource.kind === kind));
+    for (const orphan of orphans(live, objects, cluster.metadata.uid ?? '', this.#options.geoLocations)) {
+      await this.#edge.remove(orphan);
+      this.#tell(
+        cluster,
+        'Normal',
+        'Pruned',
+        `${orphan.kind} ${orphan.metadata.name} is deleted: nothing wants it any more`,
+      );
+    }
+  }
+
+  async #report(key: string, cluster: SipCluster, observed: Observed): Promise<void> {
+    // A new leader that has not read it yet would take back what the one before has said.
+    if (!observed.views.every(({ judged }) => judged)) return this.#workers.add(key, again.unjudged);
+    const status = resourceStatus(cluster, observed, this.#options.wall());
+    const written = await this.#status.write(key, cluster, status);
+    if (written === undefined) return;
+    if (typeof written === 'number') return this.#workers.add(key, written);
+    for (const { type, reason, note } of happenings(cluster.status, status)) this.#tell(cluster, type, reason, note);
+    // What the next reconcile compares with, should the watch be behind.
+    if (this.#clusters.get(key) === cluster)
+      this.#clusters.set(key, { ...cluster, ...(written.status && { status: written.status }) });
+  }
+
+  #deployments(group: string, { shards }: Plan): Map<string, DeploymentState> {
+    const states = shards.map(
+      ({ name }) => [name, deploymentState(this.#owned.find(group, 'Deployment', name))] as const,
+    );
+    return new Map(states.filter((entry): entry is readonly [string, DeploymentState] => entry[1] !== undefined));
+  }
+
+  /** Names of the shards whose pods would be replaced. */
+  #changingShards(group: string, objects: readonly KubernetesObject[]): Set<string> {
+    const changing = objects.filter((object) => {
+      const live =
+        object.kind === 'Deployment' ? this.#owned.find(group, object.kind, object.metadata.name) : undefined;
+      return (
+        live !== undefined && differences(object, live, manager).some(({ path }) => path.startsWith('spec.template'))
+      );
+    });
+    return new Set(changing.map(({ metadata }) => metadata.name));
+  }
+
+  #facts(group: string): Facts {
+    const { geoLocations, image } = this.#options;
+    return {
+      image,
+      ...(geoLocations !== undefined && { geoLocations }),
+      loadBalancers: loadBalancers(this.#owned.of(group)),
+    };
+  }
+
+  #place({ metadata }: SipCluster): Place {
+    const { image, etcdImage } = this.#options;
+    return {
+      namespace: metadata.namespace ?? '',
+      owner: { name: metadata.name, uid: metadata.uid ?? '' },
+      image,
+      etcdImage,
+    };
+  }
+
+  #tell(
+    cluster: SipCluster,
+    type: 'Normal' | 'Warning',
+    reason: Parameters<Events['tell']>[1]['reason'],
+    note: string,
+  ): void {
+    this.#events.tell(cluster as unknown as KubernetesObject, { type, reason, note }, this.#options.wall());
+  }
+
+  #forget(key: string): void {
+    this.#observer.forget(key);
+    this.#rendered.delete(key);
+    this.#status.forget(key);
+  }
+
+  #watch(
+    resource: Resource,
+    namespace: string | undefined,
+    selector: string | undefined,
+    changed: (now: KubernetesObject | undefined, before: KubernetesObject | undefined) => void,
+  ): void {
+    const { api, clock, log } = this.#options;
+    const source = api.source(resource, namespace, selector);
+    this.#watches.push(
+      new ObjectWatch({
+        what: resource.plural,
+        source,
+        clock,
+        log,
+        changed,
+        synced: () => this.synced && this.#workers.start(),
+      }),
+    );
+  }
+
+  /** Our own writes of status are no reason to look again. */
+  #clusterChanged(now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
+    const object = now ?? before;
+    if (object === undefined) return;
+    const key = keyOf(object);
+    if (now === undefined) this.#clusters.delete(key);
+    // The API server has judged it by the schema that the type is made from.
+    else this.#clusters.set(key, now as unknown as SipCluster);
+    const [is, was] = [now?.metadata, before?.metadata];
+    const same =
+      is?.uid === was?.uid && is?.generation === was?.generation && is?.deletionTimestamp === was?.deletionTimestamp;
+    if (!same || !isDeepStrictEqual(is?.annotations, was?.annotations)) this.#workers.renew(key);
+  }
+
+  #ownedChanged(now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
+    const object = now ?? before;
+    if (object === undefined) return;
+    if (now !== undefined) this.#owned.put(now);
+    else this.#owned.remove(object);
+    // A pod's owner is a ReplicaSet: it is the label that says whose it is.
+    const group = groupOf(object);
+    for (const [key, cluster] of this.#clusters) if (groupFor(cluster) === group) this.#workers.add(key, gather.made);
+  }
+}
+
+/** The same as `groupOf` gives for what belongs to it. */
+function groupFor({ metadata }: SipCluster): string {
+  return `${metadata.namespace ?? ''}/${clusterLabels(metadata.name)[label.cluster] ?? ''}`;
+}

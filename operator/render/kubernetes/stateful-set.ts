@@ -1,0 +1,138 @@
+import type { V1Container, V1EnvVar, V1StatefulSet, V1Volume } from '@kubernetes/client-node';
+import type { ManagedEtcd } from '../../sip-cluster.ts';
+import type { StorePlan } from '../../plan/store.ts';
+import { bytesOf } from '../../kubernetes/quantity.ts';
+import { labels, metadata, selector, type Part } from './metadata.ts';
+import type { Place } from './place.ts';
+
+const ports = { client: 2379, peer: 2380, metrics: 2381 } as const;
+const dataDirectory = '/var/lib/etcd';
+const tlsDirectory = '/var/run/secrets/etcd';
+const user = 65532;
+/** etcd's own advice for the greatest quota, bytes. */
+const greatestQuota = 8 * 1024 ** 3;
+
+/** The Secret with ca.crt, tls.crt and tls.key for clients, server and peers of a managed etcd. */
+export function storeSecretName({ name, tlsSecretName }: Pick<StorePlan, 'name' | 'tlsSecretName'>): string {
+  return tlsSecretName ?? `${name}-tls`;
+}
+
+/** A managed etcd: all its members start at once, since the first alone would wait for a quorum. */
+export function statefulSet(store: StorePlan, run: ManagedEtcd, part: Part, place: Place): V1StatefulSet {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: metadata(part, place),
+    spec: {
+      replicas: run.replicas,
+      serviceName: part.name,
+      podManagementPolicy: 'Parallel',
+      updateStrategy: { type: 'RollingUpdate' },
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Retain' },
+      selector: { matchLabels: selector(part) },
+      template: {
+        metadata: { labels: labels(part, place) },
+        spec: {
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: user,
+            fsGroup: user,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          affinity: {
+            podAntiAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                {
+                  weight: 100,
+                  podAffinityTerm: {
+                    labelSelector: { matchLabels: selector(part) },
+                    topologyKey: 'kubernetes.io/hostname',
+                  },
+                },
+              ],
+            },
+          },
+          containers: [container(run, part, place)],
+          volumes: [tlsVolume(store)],
+        },
+      },
+      volumeClaimTemplates: [
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          metadata: { name: 'data', labels: selector(part) },
+          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: run.storage } } },
+        },
+      ],
+    },
+  };
+}
+
+function container(run: ManagedEtcd, part: Part, place: Place): V1Container {
+  return {
+    name: 'etcd',
+    image: run.image ?? place.etcdImage,
+    command: ['etcd'],
+    args: args(run, part, place),
+    env: [podName],
+    ports: Object.entries(ports).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
+    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+    startupProbe: { httpGet: { path: '/livez', port: 'metrics' }, periodSeconds: 2, failureThreshold: 60 },
+    livenessProbe: {
+      httpGet: { path: '/livez', port: 'metrics' },
+      periodSeconds: 10,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    },
+    readinessProbe: { httpGet: { path: '/readyz', port: 'metrics' }, periodSeconds: 5, timeoutSeconds: 5 },
+    volumeMounts: [
+      { name: 'data', mountPath: dataDirectory },
+      { name: 'tls', mountPath: tlsDirectory, readOnly: true },
+    ],
+  };
+}
+
+const podName: V1EnvVar = {
+  name: 'POD_NAME',
+  valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } },
+};
+
+/** A rewrite of a binding is some 450 bytes of history, so that history is dropped every five minutes and has room until then. */
+function args(run: ManagedEtcd, part: Part, place: Place): string[] {
+  const host = (pod: string) => `${pod}.${part.name}.${place.namespace}.svc`;
+  const members = Array.from({ length: run.replicas }, (_, ordinal) => `${part.name}-${ordinal}`);
+  const own = host('$(POD_NAME)');
+  const files = (prefix: string) => [
+    `--${prefix}trusted-ca-file=${tlsDirectory}/ca.crt`,
+    `--${prefix}cert-file=${tlsDirectory}/tls.crt`,
+    `--${prefix}key-file=${tlsDirectory}/tls.key`,
+    `--${prefix}client-cert-auth=true`,
+  ];
+  return [
+    '--name=$(POD_NAME)',
+    `--data-dir=${dataDirectory}/data`,
+    `--listen-client-urls=https://0.0.0.0:${ports.client}`,
+    `--advertise-client-urls=https://${own}:${ports.client}`,
+    `--listen-peer-urls=https://0.0.0.0:${ports.peer}`,
+    `--initial-advertise-peer-urls=https://${own}:${ports.peer}`,
+    `--initial-cluster=${members.map((member) => `${member}=https://${host(member)}:${ports.peer}`).join(',')}`,
+    `--initial-cluster-token=${place.namespace}/${part.name}`,
+    `--listen-metrics-urls=http://0.0.0.0:${ports.metrics}`,
+    '--auto-compaction-mode=periodic',
+    '--auto-compaction-retention=5m',
+    `--quota-backend-bytes=${quota(run.storage)}`,
+    ...files(''),
+    ...files('peer-'),
+  ];
+}
+
+/** Three quarters of the volume: the rest is for the log and for defragmentation. */
+function quota(storage: string): number {
+  return Math.min(Math.floor((bytesOf(storage) * 3) / 4), greatestQuota);
+}
+
+function tlsVolume(store: StorePlan): V1Volume {
+  return { name: 'tls', secret: { secretName: storeSecretName(store), defaultMode: 0o440 } };
+}
