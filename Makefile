@@ -12,7 +12,7 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo test lint format coverage types docs package clean etcd sipp
+.PHONY: help demo test lint format simulate coverage types docs package clean etcd sipp
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -28,6 +28,9 @@ lint: $(INSTALLED) ## Check types, style, unused code, import directions and gen
 
 format: $(INSTALLED) ## Format all sources
 	@oxfmt
+
+simulate: $(INSTALLED) ## Whole clusters in virtual time, with faults, from a seed: SEED=1 COUNT=100, or HOURS=8
+	@node test/simulation/run.ts --seed '$(or $(SEED),1)' $(if $(HOURS),--hours '$(HOURS)',--count '$(or $(COUNT),20)')
 
 coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; coverage/index.html shows them
 	@c8 $(MOCHA) $(TESTS)

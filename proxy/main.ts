@@ -60,7 +60,10 @@ const CLOSE_STORES = 1500;
 /** One proxy: store, servers, sockets and the core between them. Rejects, with nothing left open, if a socket can't be bound. */
 export async function startProxy(config: ProxyConfig, options: ProxyOptions): Promise<RunningProxy> {
   const { log } = options;
-  const now = Date.now;
+  const wall = Date.now;
+  // timers and the oos-check go by a clock that a step of the time of day does not move
+  const startedAt = wall() - performance.now();
+  const now = (): number => startedAt + performance.now();
   const boot = randomBytes(6).toString('base64url');
   const timers = new TimerWheel(now());
   let current = config;
@@ -109,11 +112,11 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   }));
 
   const stores = config.stores.map(
-    (store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now }),
+    (store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now: wall }),
   );
   const [own, ...others] = stores;
   if (own === undefined) throw new Error('the configuration names no store for this geo-location');
-  const replica = new Replica({ proxy: config.place.name, own, others, now, log });
+  const replica = new Replica({ proxy: config.place.name, own, others, now: wall, log });
 
   const resolver = new Resolver({ now, log });
   const pinger = new Pinger({
@@ -160,6 +163,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     boot,
     log,
     now,
+    wall,
     random: Math.random,
     timers,
     replica,
@@ -201,6 +205,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       upstreams,
       layer,
       now,
+      wall,
       counters: () => ({ ...core.counts, ...transports.counters, ...replica.counters }),
     },
     options.hash,
@@ -221,14 +226,14 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     report.pingedSince = now();
     upstreams.start(replica.health.values());
     report.publish();
-    log.info({ registrations: replica.counts(now()).bindings }, 'proxy ready');
+    log.info({ registrations: replica.counts(wall()).bindings }, 'proxy ready');
   });
   replica.start();
 
   const natPings = new NatPings({
     proxy: config.place.name,
-    bindings: () => replica.allBindings(now()),
-    count: () => replica.counts(now()).bindings,
+    bindings: () => replica.allBindings(wall()),
+    count: () => replica.counts(wall()).bindings,
     ping: (address, port) => {
       const hop = hopTo('UDP', address, port);
       if (hop !== undefined) transports.send(NAT_PING, hop);
@@ -241,7 +246,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     upstreams.tick(at);
     natPings.tick(at, current.registration.natPing);
   }, TICK);
-  const housekeeping = setInterval(() => replica.expire(now()), 1000);
+  const housekeeping = setInterval(() => replica.expire(wall()), 1000);
   const heartbeat = setInterval(() => report.publish(), HEARTBEAT);
 
   return {

@@ -13,7 +13,9 @@ export interface Reported {
   readonly replica: Replica;
   readonly upstreams: Upstreams;
   readonly layer: TransactionLayer;
+  /** What timers go by, and the time of day, ms. */
   readonly now: () => number;
+  readonly wall: () => number;
   counters(): Readonly<Record<string, number>>;
 }
 
@@ -58,14 +60,13 @@ export class Report {
   }
 
   publishHealth(): void {
-    const { config, replica, upstreams, now } = this.#of;
+    const { config, replica, upstreams, now, wall } = this.#of;
     if (!replica.ready) return;
-    const at = now();
     replica.publishHealth({
       proxy: config.place.name,
       geoLocation: config.geoLocation,
-      at,
-      pairs: upstreams.health(at),
+      at: wall(),
+      pairs: upstreams.health(now()),
     });
   }
 
@@ -89,9 +90,9 @@ export class Report {
 
   /** Of one address of record, or all. */
   registrations(aor: string | undefined): RegistrationView[] {
-    const { replica, now } = this.#of;
+    const { replica, wall } = this.#of;
     const views: RegistrationView[] = [];
-    for (const binding of replica.allBindings(now())) {
+    for (const binding of replica.allBindings(wall())) {
       if (aor !== undefined && binding.aor !== aor) continue;
       views.push({
         aor: binding.aor,
@@ -118,7 +119,7 @@ export class Report {
   }
 
   #counts(): { registrations: number; calls: number } {
-    const { bindings, calls } = this.#of.replica.counts(this.#of.now());
+    const { bindings, calls } = this.#of.replica.counts(this.#of.wall());
     return { registrations: bindings, calls };
   }
 }

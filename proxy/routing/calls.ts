@@ -25,7 +25,7 @@ export class Calls {
 
   remember(callId: string, pair: Pair): void {
     const { config, replica } = this.#core;
-    const now = this.#core.now();
+    const now = this.#core.wall();
     replica.saveCall({
       callId: ownText(callId),
       pair: pair.name,

@@ -91,7 +91,7 @@ export class Copier {
   #text(received: Received, hop: Hop, way: Way | undefined, callerEnd: End | undefined, branch: string): string {
     const core = this.#core;
     const { message } = received;
-    const now = core.now();
+    const now = core.wall();
     let recordRoute: string | undefined;
     if (callerEnd !== undefined) {
       const callee = way?.end ?? OPEN;

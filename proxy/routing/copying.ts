@@ -158,7 +158,7 @@ export class Copying implements ClientOwner {
     }
     if (this.#mayTryOther()) this.#toOtherPair(undefined);
     else if (this.target.ways.length > this.#way) this.#nextWay();
-    else this.#fail(408, undefined);
+    else this.#fail(this.context.cancelled ? 487 : 408, undefined);
   }
 
   unreachable(transaction: ClientTransaction): void {

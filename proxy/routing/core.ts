@@ -43,7 +43,10 @@ export interface CoreOptions {
   readonly config: ProxyConfig;
   readonly boot: string;
   readonly log: Log;
+  /** What timers go by, ms: it never steps. */
   readonly now: () => number;
+  /** The time of day, ms since the epoch: what expiries and stamps are. By default the same. */
+  readonly wall?: () => number;
   readonly random: () => number;
   readonly timers: TimerWheel;
   readonly replica: Replica;
@@ -61,6 +64,7 @@ export class Core implements TransactionUser {
   readonly counts: Counts = newCounts();
   readonly timers: TimerWheel;
   readonly now: () => number;
+  readonly wall: () => number;
   readonly log: Log;
   readonly replica: Replica;
   readonly upstreams: Upstreams;
@@ -88,6 +92,7 @@ export class Core implements TransactionUser {
     this.boot = options.boot;
     this.log = options.log;
     this.now = options.now;
+    this.wall = options.wall ?? options.now;
     this.#random = options.random;
     this.timers = options.timers;
     this.flows = new FlowHolds(options.timers);
@@ -287,7 +292,7 @@ export class Core implements TransactionUser {
   }
 
   #read(message: Message, from: Hop): Received {
-    const now = this.now();
+    const now = this.wall();
     const routes = readRoutes(message, this.identity, this.signer, now);
     const member = memberOf(message, from, this.upstreams);
     const sender = classify(from, member, routes.handover !== undefined, this.trust, this.identity);
@@ -324,7 +329,7 @@ export class Core implements TransactionUser {
     return {
       config: this.config,
       identity: this.identity,
-      now: this.now(),
+      now: this.wall(),
       draining: this.draining,
       replica: this.replica,
       upstreams: this.upstreams,

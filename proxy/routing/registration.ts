@@ -30,7 +30,7 @@ export class Registration {
     this.#core = core;
     this.#context = context;
     this.#aor = ownText(aor);
-    this.#arrived = core.now();
+    this.#arrived = core.wall();
   }
 
   /** Refuses what must not reach a server: too brief, a Path from a phone, a contact that is no URI. */
@@ -56,7 +56,7 @@ export class Registration {
       }
     }
     for (const binding of evictions(
-      core.replica.bindings(this.#aor, core.now()),
+      core.replica.bindings(this.#aor, core.wall()),
       core.config.registration.maxContacts,
     )) {
       core.counts.contactsEvicted++;
@@ -81,7 +81,7 @@ export class Registration {
     const nated = from.transport === 'UDP' && (contact.host !== from.address || port !== from.port);
     const path = sender === 'Sbc' ? message.values(Header.Path) : [];
     const owned = path.length === 0 && (from.connection !== undefined || nated);
-    if (from.connection !== undefined) core.flows.hold(from.connection, this.#arrived + change.expires);
+    if (from.connection !== undefined) core.flows.hold(from.connection, core.now() + change.expires);
     return core.replica.save({
       aor: this.#aor,
       id: ownText(change.id),

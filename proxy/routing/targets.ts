@@ -65,13 +65,13 @@ export class Targets {
 
   /** Inside a dialog: the contact's current flow beats the one in the token, since phones reconnect in mid-call. */
   #dialog(bindings: readonly Binding[], end: Parameters<typeof waysToEnd>[0], received: Received): Target[] {
-    const { reach, replica, now } = this.#core;
+    const { reach, replica, wall } = this.#core;
     const ways: Way[] = [];
     for (const binding of bindings) ways.push(...waysToBinding(binding, reach));
     ways.push(...waysToEnd(end, reach, received.sender !== 'Proxy'));
     for (const binding of bindings) {
       if (binding.instance === undefined) continue;
-      for (const other of replica.bindings(binding.aor, now())) {
+      for (const other of replica.bindings(binding.aor, wall())) {
         if (other.instance === binding.instance && other.id !== binding.id) ways.push(...waysToBinding(other, reach));
       }
     }

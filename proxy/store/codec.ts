@@ -1,6 +1,7 @@
 import type { Key } from './keys.ts';
 import { Fields } from './fields.ts';
-import { ownText, SharedText } from './shared-text.ts';
+import { ownText } from '../sip/own-text.ts';
+import { SharedText } from './shared-text.ts';
 import type { Transport } from '../transport/hop.ts';
 import type {
   Binding,

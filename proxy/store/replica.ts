@@ -8,7 +8,7 @@ import { healthKey, proxyKey } from './keys.ts';
 import { compareVersions, isLive, normal } from './merge.ts';
 import { Presence } from './presence.ts';
 import type { Binding, CallRecord, HealthRecord, ProxyRecord, Stamp } from './records.ts';
-import { ownText } from './shared-text.ts';
+import { ownText } from '../sip/own-text.ts';
 import { Source, type Known } from './source.ts';
 import type { Store } from './store.ts';
 import { OWN, Upkeep } from './upkeep.ts';

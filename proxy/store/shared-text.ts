@@ -16,8 +16,3 @@ export class SharedText {
     return text;
   }
 }
-
-/** `text` as a string of its own: a part of a longer string keeps all of that alive. */
-export function ownText(text: string): string {
-  return Buffer.from(text).toString();
-}

@@ -81,6 +81,13 @@ describe('the core', () => {
       expect(statuses(end)).to.deep.equal([487]);
     });
 
+    it('says 487 of a cancelled call even if its server never says a word', async () => {
+      const dialog = { sentBy: `${AT.alice}:5060`, callId: 'c', fromTag: 'a', branch: 'z9hG4bKone' };
+      await scene.receives(invite(dialog), AT.alice);
+      expect(statuses(await scene.receives(cancel(dialog), AT.alice))).to.deep.equal([200]);
+      expect(statuses(await scene.passes(33_000))[0]).to.equal(487);
+    });
+
     it('says 481 to a CANCEL of nothing', async () => {
       expect(statuses(await scene.receives(cancel({ sentBy: `${AT.alice}:5060` }), AT.alice))).to.deep.equal([481]);
     });
@@ -145,6 +152,14 @@ describe('the core', () => {
       await scene.passes(5000);
       scene.pinged(pairOf(server), 'backup', 200);
       expect(memberOf(requestIn(scene.takes()))).to.equal(backupOf(server));
+    });
+
+    it('waits as long when the clock is set back meanwhile', async () => {
+      const { server, dialog } = await callUp(scene);
+      scene.pinged(pairOf(server), 'primary', 'Timeout');
+      await scene.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice);
+      scene.clockStep = -3600_000;
+      expect(statuses(await scene.passes(16_100)).filter((status) => status > 100)).to.deep.equal([503]);
     });
 
     it('says 503 when nobody was promoted in 16 s', async () => {

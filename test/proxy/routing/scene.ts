@@ -74,6 +74,8 @@ export function config(changes: Partial<ProxyConfig> = {}): ProxyConfig {
 /** One proxy's real core on virtual time, with memory stores; the test is the network and every peer on it. */
 export class Scene {
   time = 1_700_000_000_000;
+  /** How far somebody has set the time of day from the time that passes, ms. */
+  clockStep = 0;
   readonly sent: Sent[] = [];
   readonly timers: TimerWheel;
   readonly upstreams: Upstreams;
@@ -143,6 +145,7 @@ export class Scene {
       boot: 'boot1',
       log: LOG,
       now,
+      wall: () => this.time + this.clockStep,
       random: () => 0.25,
       timers: this.timers,
       replica: this.replica,
