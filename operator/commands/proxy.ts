@@ -6,6 +6,7 @@ import { openLog } from '../../proxy/log.ts';
 import { startProxy, type RunningProxy } from '../../proxy/main.ts';
 import { ListenError } from '../../proxy/transport/listen-error.ts';
 import { followFile } from '../processes/follow-file.ts';
+import { onOrphaned } from '../processes/orphaned.ts';
 import { holderOf } from '../processes/port-holder.ts';
 
 export interface ProxyArguments {
@@ -35,6 +36,7 @@ export async function runProxy({ config: file, testing }: ProxyArguments): Promi
   const onSignal = (signal: string): void => told.resolve(signal);
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.once('disconnect', () => told.resolve('the end of the process that started it'));
+  onOrphaned(() => told.resolve('the end of npx'));
 
   let proxy: RunningProxy;
   try {

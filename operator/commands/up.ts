@@ -4,6 +4,7 @@ import { openLog } from '../../proxy/log.ts';
 import { readManifest } from '../manifest.ts';
 import type { ProxyProcess } from '../render/processes.ts';
 import type { SipCluster } from '../sip-cluster.ts';
+import { onOrphaned } from '../processes/orphaned.ts';
 import { Up } from '../processes/up.ts';
 import { followFile } from '../processes/follow-file.ts';
 import { UserError } from '../user-error.ts';
@@ -59,6 +60,7 @@ export async function runUp(args: UpArguments): Promise<number> {
     }
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onSignal);
+  onOrphaned(() => onSignal('npx is gone'));
   const onAccident = (error: unknown): void => {
     log.fatal({ err: error }, `an error that nobody expected ends all: ${String(error)}`);
     up.kill();
