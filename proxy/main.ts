@@ -242,7 +242,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
 
   const tick = setInterval(() => {
     const at = now();
-    timers.advance(at);
+    core.advance(at);
     upstreams.tick(at);
     natPings.tick(at, current.registration.natPing);
   }, TICK);

@@ -134,6 +134,16 @@ export class Core implements TransactionUser {
 
   // --- what comes in ---
 
+  /** Time has come this far, ms. Never throws: the timers after one that is wrong run in the next call. */
+  advance(now: number): void {
+    try {
+      this.timers.advance(now);
+    } catch (error) {
+      this.counts.internalErrors++;
+      this.log.error({ err: error }, 'a timer could not be handled');
+    }
+  }
+
   /** A whole message from the wire. Never throws: one message that we are wrong about must not end all calls. */
   receive(text: string, from: Hop): void {
     try {
@@ -238,15 +248,22 @@ export class Core implements TransactionUser {
     }
   }
 
-  /** RFC 3261 16.7: only a 2xx to INVITE still has a meaning when its transaction is gone; it goes on without state. */
-  strayResponse(message: Message): void {
+  /**
+   * RFC 3261 16.7: only a 2xx to INVITE still has a meaning when its transaction is gone; it goes on without state. From
+   * or to one of ours only: else anybody could bounce responses off us.
+   */
+  strayResponse(message: Message, from: Hop): void {
     this.counts.strayResponses++;
     if (message.status < 200 || message.status > 299 || message.method !== 'INVITE') return;
     if (!this.copier.isOurs(message.via.branch)) return;
     const next = nextVia(message);
-    if (next === undefined) return;
+    if (next === undefined || !(this.#isOneOfOurs(from) || this.#isOneOfOurs(next))) return;
     const hop = this.reach.hop(next.transport, next.address, next.port);
     if (hop !== undefined) this.outside.send(forwardResponse(message), hop);
+  }
+
+  #isOneOfOurs({ address, port }: { readonly address: string; readonly port: number }): boolean {
+    return this.upstreams.memberAt(address, port) !== undefined || this.identity.proxyAt(address) !== undefined;
   }
 
   // --- what is decided ---

@@ -16,7 +16,6 @@ export function newCounts() {
     commitLate: 0,
     contactsEvicted: 0,
     forgedTokens: 0,
-    keepAlives: 0,
     strayResponses: 0,
     strayAcks: 0,
     resentAtSwitch: 0,

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
+import { Timer } from '../../../proxy/transaction/timers.ts';
 import { ack, cancel, options, register, request } from '../../builders.ts';
 import { AT, bye, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
@@ -506,6 +507,25 @@ describe('the core', () => {
       ]);
     });
 
+    it('lets nobody bounce responses off it to a third party by a branch that looks like its own', async () => {
+      const asked = requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice));
+      const { branch } = asked.message.via;
+      const stray = (next: string): string =>
+        respond(
+          invite({
+            via: [
+              `SIP/2.0/UDP ${AT.proxy}:5060;branch=${branch.slice(0, -4)}zzzz`,
+              `SIP/2.0/UDP ${next}:5060;branch=z9hG4bKx`,
+            ],
+          }),
+          200,
+        );
+      expect(await scene.receives(stray('203.0.113.66'), '203.0.113.9')).to.deep.equal([]);
+      // from a server, or to one, it is the late 2xx of a call that began before a restart (RFC 3261 16.7)
+      expect((await scene.receives(stray(AT.alice), AT.ss1.primary)).map(memberOf)).to.deep.equal([AT.alice]);
+      expect((await scene.receives(stray(AT.ss1.primary), AT.bob)).map(memberOf)).to.deep.equal([AT.ss1.primary]);
+    });
+
     it('drops a response that nobody asked for', async () => {
       const stray = respond(invite({ sentBy: '203.0.113.9:5060' }), 200);
       expect(await scene.receives(stray, '203.0.113.9')).to.deep.equal([]);
@@ -544,6 +564,19 @@ describe('the core', () => {
       broken.core.identity = undefined as unknown as Scene['core']['identity'];
       expect(statuses(await broken.receives(register({ sentBy: `${AT.alice}:5060` }), AT.alice))).to.deep.equal([500]);
       expect(broken.core.counts.internalErrors).to.equal(1);
+    });
+
+    it('survives a timer that is wrong, says so in the log, and runs the others', async () => {
+      let ran = 0;
+      class Wrong extends Timer {
+        override expire(): void {
+          ran++;
+          throw new Error('planted');
+        }
+      }
+      for (const timer of [new Wrong(), new Wrong()]) scene.timers.schedule(timer, scene.time + 10);
+      await scene.passes(200);
+      expect([ran, scene.core.counts.internalErrors]).to.deep.equal([2, 2]);
     });
 
     it('answers a malformed request with the defect, and drops what it cannot answer', async () => {

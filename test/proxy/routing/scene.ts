@@ -216,7 +216,7 @@ export class Scene {
     const end = this.time + ms;
     while (this.time < end) {
       this.time = Math.min(end, this.time + 50);
-      this.timers.advance(this.time);
+      this.core.advance(this.time);
       this.upstreams.tick(this.time);
     }
     await this.settled();
