@@ -1,3 +1,4 @@
+import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import type { ClientOwner, ClientTransaction } from '../transaction/client-transaction.ts';
 import { Timer } from '../transaction/timers.ts';
@@ -138,6 +139,7 @@ export class Copying implements ClientOwner {
       this.#earlier = undefined;
       return;
     }
+    if (status === 503) this.#heedRetryAfter(transaction, message);
     if (status === 430) {
       core.counts.flowFailed++;
       this.#nextWay();
@@ -213,6 +215,14 @@ export class Copying implements ClientOwner {
     const { pair } = this.target;
     // another try has only what the first left of Timer B or F
     this.#send(hop, pair === undefined ? undefined : { hop, end: pairEnd(pair.name, pair.geoLocation) });
+  }
+
+  /** RFC 3261 21.5.4: what a server asks for holds for what comes after, too. */
+  #heedRetryAfter(transaction: ClientTransaction, message: Message): void {
+    const { pair, ways } = this.target;
+    if (pair === undefined || ways.length > 0) return;
+    const seconds = Number.parseInt(message.value(Header.RetryAfter) ?? '', 10);
+    if (seconds > 0) this.context.core.memberBusy(pair, transaction.hop, seconds * 1000);
   }
 
   #mayTryOther(): boolean {

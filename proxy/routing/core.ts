@@ -11,6 +11,7 @@ import type { Replica } from '../store/replica.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
+import { Backlog } from './backlog.ts';
 import { Calls } from './calls.ts';
 import { classify, memberOf, type Trust } from './classify.ts';
 import { Copier } from './copier.ts';
@@ -86,6 +87,7 @@ export class Core implements TransactionUser {
   #unanswered = 0;
   #invites: TokenBucket;
   #registers: TokenBucket;
+  readonly #backlog = new Backlog();
 
   constructor(options: CoreOptions) {
     this.config = options.config;
@@ -295,13 +297,14 @@ export class Core implements TransactionUser {
     const context = new ResponseContext(this, server, received, decision.row, callerEnd, targets);
     server.context = context;
     if (decision.do === 'register') {
-      const registration = Registration.begin(this, context, decision.aor);
+      const registration = Registration.begin(this, context, decision.aor, decision.pair);
       if (registration instanceof SipError) {
         this.counts.registerRefused++;
         this.#answer(server, message, registration.status, registration.reason, registration.headers);
         return;
       }
       context.registration = registration;
+      decision.pair.registers.enter();
     }
     this.#calls.began(received, decision);
     this.#unanswered++;
@@ -361,10 +364,14 @@ export class Core implements TransactionUser {
     return admitted;
   };
 
-  readonly #admitRegister = (): boolean => {
-    const admitted = this.#registers.take(this.now());
-    if (!admitted) this.counts.overload++;
-    return admitted;
+  readonly #admitRegister = (pair: Pair): number => {
+    const now = this.now();
+    if (!pair.registers.full && this.#registers.take(now)) {
+      this.#backlog.admitted(now);
+      return 0;
+    }
+    this.counts.overload++;
+    return this.#backlog.refused(now, this.#random());
   };
 
   /** Our side of a new dialog's token; undefined where no Record-Route is added. */
@@ -427,6 +434,15 @@ export class Core implements TransactionUser {
     if (member !== undefined) this.upstreams.unreachable(member, this.now());
   }
 
+  /** A server answered 503 with Retry-After, ms: new calls go to other pairs for so long. */
+  memberBusy(pair: Pair, hop: Hop, retryAfter: number): void {
+    const { active } = pair;
+    if (active === undefined || active.address !== hop.address || active.port !== hop.port) return;
+    const duration = pair.share.close(this.now(), retryAfter);
+    this.counts.pairBusy++;
+    this.log.warn({ pair: pair.name, seconds: duration / 1000 }, 'the SIP Server asks for no new calls (503)');
+  }
+
   proxyGone(name: string): void {
     this.suspects.clear(name);
     this.pending.gone(name);
@@ -440,6 +456,7 @@ export class Core implements TransactionUser {
   /** A request that was forwarded has had its final answer. */
   ended(context: ResponseContext, status: number, pair: Pair | undefined): void {
     this.#unanswered--;
+    context.registration?.pair.registers.leave();
     this.#calls.ended(context, status, pair);
   }
 }

@@ -28,6 +28,7 @@ export function newCounts() {
     handoverSilent: 0,
     timerC: 0,
     overload: 0,
+    pairBusy: 0,
     unresolved: 0,
     noKey: 0,
     notReady: 0,

@@ -5,6 +5,7 @@ import { ownText } from '../sip/own-text.ts';
 import type { SipError } from '../sip/sip-error.ts';
 import { parseUri } from '../sip/uri.ts';
 import { checkRegister, evictions, grant, type Change } from '../registrar/register.ts';
+import type { Pair } from '../upstream/pair.ts';
 import type { Binding, Stamp } from '../store/records.ts';
 import { Timer } from '../transaction/timers.ts';
 import type { Core } from './core.ts';
@@ -23,10 +24,13 @@ export class Registration {
   readonly #core: Core;
   readonly #context: ResponseContext;
   readonly #aor: string;
+  /** Where it was sent first: it has a place there while it is under way. */
+  readonly pair: Pair;
   /** Clocks are read when the REGISTER arrives: of two that cross, the later one sent wins. */
   readonly #arrived: number;
 
-  private constructor(core: Core, context: ResponseContext, aor: string) {
+  private constructor(core: Core, context: ResponseContext, aor: string, pair: Pair) {
+    this.pair = pair;
     this.#core = core;
     this.#context = context;
     this.#aor = ownText(aor);
@@ -34,10 +38,10 @@ export class Registration {
   }
 
   /** Refuses what must not reach a server: too brief, a Path from a phone, a contact that is no URI. */
-  static begin(core: Core, context: ResponseContext, aor: string): Registration | SipError {
+  static begin(core: Core, context: ResponseContext, aor: string, pair: Pair): Registration | SipError {
     const { message, sender } = context.received;
     const refused = checkRegister(message, core.config.registration, sender);
-    return refused ?? new Registration(core, context, aor);
+    return refused ?? new Registration(core, context, aor, pair);
   }
 
   granted(message: Message): void {

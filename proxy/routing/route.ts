@@ -27,12 +27,14 @@ export interface View {
     pairByHash(hash: number): Pair | undefined;
     memberAt(address: string, port: number): Member | undefined;
     chooseForCall(callId: string, excluded?: Pair): Pair | undefined;
+    chooseForDialog(callId: string): Pair | undefined;
     chooseForAor(aor: string, excluded?: Pair): Pair | undefined;
     chooseRemote(callId: string): Pair | undefined;
   };
-  /** Token buckets: false = refused. Asked only where a row says so. */
+  /** A token bucket: false = refused. Asked only where a row says so. */
   admitInvite(): boolean;
-  admitRegister(): boolean;
+  /** The Retry-After, s, of a REGISTER that neither this proxy nor the pair can take now; 0: it is admitted. */
+  admitRegister(pair: Pair): number;
 }
 
 /** What is done with a request. `row` is the row of the routing table in docs/architecture.md that fitted. */
@@ -91,10 +93,12 @@ export function decide(received: Received, view: View): Decision {
   if (method === 'REGISTER') {
     const to = toUri(message);
     if (to !== undefined && view.identity.servesAor(to)) {
-      if (!view.admitRegister()) return answer(9, 503, 'Too Many Registrations', retryAfter(message.callId));
       const aor = aorOf(to);
       const pair = view.upstreams.chooseForAor(aor) ?? remotePair(view, aor);
-      return pair === undefined ? noServer(9, message) : { do: 'register', row: 9, pair, aor };
+      if (pair === undefined) return noServer(9, message);
+      const wait = view.admitRegister(pair);
+      if (wait > 0) return answer(9, 503, 'Too Many Registrations', [`Retry-After: ${wait}`]);
+      return { do: 'register', row: 9, pair, aor };
     }
   }
 
@@ -102,7 +106,7 @@ export function decide(received: Received, view: View): Decision {
   if (known !== undefined || message.toTag !== '') {
     const pair =
       (known === undefined ? undefined : view.upstreams.pairNamed(known.pair)) ??
-      view.upstreams.chooseForCall(message.callId);
+      view.upstreams.chooseForDialog(message.callId);
     if (pair !== undefined) return { do: 'pair', row: 10, pair, pinned: true, remember: false };
   }
 

@@ -4,8 +4,8 @@ import { fnv1a } from '../hash.ts';
 export interface Candidate {
   /** From seedOf(name). */
   readonly seed: number;
-  /** 0: never chosen by weight. */
-  readonly weight: number;
+  /** What counts when a new call is placed at `now`, ms; 0: it gets none. */
+  weightAt(now: number): number;
   /** Undefined: closed, never chosen. */
   readonly active: object | undefined;
 }
@@ -41,19 +41,23 @@ function mix(bits: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** The open candidate, other than `excluded`, that takes the key; without `weighted` each counts the same. No allocation. */
+/**
+ * The open candidate, other than `excluded`, that takes the key; `now` is when, for their weights, or undefined: each
+ * counts the same. No allocation.
+ */
 export function choose<C extends Candidate>(
   candidates: readonly C[],
   key: string,
-  weighted: boolean,
+  now: number | undefined,
   excluded: C | undefined,
 ): C | undefined {
   const number = hashOf(key);
   let best: C | undefined;
   let bestScore = 0;
   for (const candidate of candidates) {
-    const weight = weighted ? candidate.weight : 1;
-    if (weight <= 0 || candidate.active === undefined || candidate === excluded) continue;
+    if (candidate.active === undefined || candidate === excluded) continue;
+    const weight = now === undefined ? 1 : candidate.weightAt(now);
+    if (weight <= 0) continue;
     const itsScore = score(number, candidate.seed, weight);
     if (itsScore > bestScore) {
       best = candidate;

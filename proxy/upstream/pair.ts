@@ -5,6 +5,8 @@ import type { MemberRole } from '../store/records.ts';
 import type { TlsPeer } from '../transport/tls-material.ts';
 import { canonicalAddress } from './address.ts';
 import { seedOf } from './balance.ts';
+import { RegisterGate } from './register-gate.ts';
+import { Share } from './share.ts';
 
 /** One SIP Server process of a pair. */
 export class Member {
@@ -63,6 +65,8 @@ export class Pair {
   readonly seed: number;
   weight: number;
   members: readonly Member[];
+  readonly share = new Share();
+  readonly registers = new RegisterGate();
   /** Who gets the pair's work; undefined: neither is in service, or, of a remote pair, nothing is known. */
   active: Member | undefined = undefined;
 
@@ -74,6 +78,11 @@ export class Pair {
     this.seed = seedOf(config.name);
     this.weight = config.weight;
     this.members = config.members.map((member) => new Member(this, member));
+  }
+
+  /** Its weight in the choice for a new call at `now`, ms. */
+  weightAt(now: number): number {
+    return this.weight * this.share.at(now);
   }
 
   member(role: MemberRole | 'none'): Member | undefined {

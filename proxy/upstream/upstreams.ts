@@ -164,17 +164,22 @@ export class Upstreams {
 
   /** The local pair for a new call: weighted rendezvous over those that have a member in service. */
   chooseForCall(callId: string, excluded?: Pair): Pair | undefined {
-    return choose(this.#local, callId, true, excluded);
+    return choose(this.#local, callId, this.#options.now(), excluded);
+  }
+
+  /** The local pair that a dialog nobody knows would have been given: no warming up or Retry-After moves it. */
+  chooseForDialog(callId: string): Pair | undefined {
+    return choose(this.#local, callId, Number.POSITIVE_INFINITY, undefined);
   }
 
   /** The local pair for an AOR's REGISTERs: rendezvous over those that have a member in service. */
   chooseForAor(aor: string, excluded?: Pair): Pair | undefined {
-    return choose(this.#local, aor, false, excluded);
+    return choose(this.#local, aor, undefined, excluded);
   }
 
   /** The pair of another data centre for work that no local one can take. */
   chooseRemote(key: string, excluded?: Pair): Pair | undefined {
-    return choose(this.#remote, key, true, excluded);
+    return choose(this.#remote, key, this.#options.now(), excluded);
   }
 
   /** What this proxy sees of its own data centre's pairs, as published. */
@@ -289,6 +294,10 @@ export class Upstreams {
     const from = pair.active;
     if (from === member) return;
     pair.active = member;
+    const now = this.#options.now();
+    if (member === undefined) pair.share.out(now);
+    else pair.share.back(now);
+    pair.share.open();
     this.#options.onSwitch(pair, from, member);
   }
 }

@@ -4,19 +4,20 @@ import { choose, seedOf, type Candidate } from '../../../proxy/upstream/balance.
 
 interface Named extends Candidate {
   readonly name: string;
+  readonly weight: number;
 }
 
 const OPEN = {};
 
 function candidate(name: string, weight = 1, open = true): Named {
-  return { name, seed: seedOf(name), weight, active: open ? OPEN : undefined };
+  return { name, seed: seedOf(name), weight, weightAt: () => weight, active: open ? OPEN : undefined };
 }
 
 /** How many of `keys` Call-IDs each candidate takes. */
 function shares(candidates: readonly Named[], keys: number): Map<string, number> {
   const counts = new Map<string, number>();
   for (let i = 0; i < keys; i++) {
-    const chosen = choose(candidates, `call-${i}@10.0.0.1`, true, undefined);
+    const chosen = choose(candidates, `call-${i}@10.0.0.1`, 0, undefined);
     if (chosen !== undefined) counts.set(chosen.name, (counts.get(chosen.name) ?? 0) + 1);
   }
   return counts;
@@ -54,8 +55,8 @@ describe('weighted rendezvous', () => {
       fc.property(candidates, fc.array(fc.string()), (list, keys) => {
         const [gone, ...rest] = list;
         for (const key of keys) {
-          const before = choose(list, key, true, undefined);
-          if (before !== gone) expect(choose(rest, key, true, undefined)).to.equal(before);
+          const before = choose(list, key, 0, undefined);
+          if (before !== gone) expect(choose(rest, key, 0, undefined)).to.equal(before);
         }
       }),
     );
@@ -64,7 +65,7 @@ describe('weighted rendezvous', () => {
   it('chooses the same whatever the order', () => {
     fc.assert(
       fc.property(candidates, fc.string(), (list, key) => {
-        expect(choose(list.toReversed(), key, true, undefined)).to.equal(choose(list, key, true, undefined));
+        expect(choose(list.toReversed(), key, 0, undefined)).to.equal(choose(list, key, 0, undefined));
       }),
     );
   });
@@ -73,8 +74,8 @@ describe('weighted rendezvous', () => {
     const [a, b, c, d] = [candidate('ss1'), candidate('ss2'), candidate('ss3'), candidate('ss4', 2)];
     const moved = new Map<string, number>();
     for (let i = 0; i < 20_000; i++) {
-      if (choose([a, b, c, d], `k${i}`, true, undefined) !== a) continue;
-      const next = choose([b, c, d], `k${i}`, true, undefined)?.name ?? '';
+      if (choose([a, b, c, d], `k${i}`, 0, undefined) !== a) continue;
+      const next = choose([b, c, d], `k${i}`, 0, undefined)?.name ?? '';
       moved.set(next, (moved.get(next) ?? 0) + 1);
     }
     const total = 20_000 / 5;
@@ -85,12 +86,12 @@ describe('weighted rendezvous', () => {
 
   it('never chooses a pair of weight 0 for a call, but does so where weights do not count', () => {
     const idle = candidate('ss1', 0);
-    expect(choose([idle], 'key', true, undefined)).to.equal(undefined);
-    expect(choose([idle], 'key', false, undefined)).to.equal(idle);
+    expect(choose([idle], 'key', 0, undefined)).to.equal(undefined);
+    expect(choose([idle], 'key', undefined, undefined)).to.equal(idle);
   });
 
   it('passes over pairs without an active member and the one excluded', () => {
     const [a, b, c] = [candidate('ss1'), candidate('ss2', 100, false), candidate('ss3')];
-    for (let i = 0; i < 100; i++) expect(choose([a, b, c], `key-${i}`, true, a)).to.equal(c);
+    for (let i = 0; i < 100; i++) expect(choose([a, b, c], `key-${i}`, 0, a)).to.equal(c);
   });
 });

@@ -1,0 +1,101 @@
+import { expect } from 'chai';
+import { Header } from '../../../proxy/sip/header.ts';
+import { REGISTERS_IN_FLIGHT } from '../../../proxy/upstream/register-gate.ts';
+import { register } from '../../builders.ts';
+import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
+
+/** A 503 of the server that `asked` went to, with Retry-After. */
+function busy(asked: Sent, seconds: string): string {
+  return respond(asked.message, 503, { headers: [`Retry-After: ${seconds}`] });
+}
+
+let placed = 0;
+
+async function places(scene: Scene, calls: number): Promise<Sent[]> {
+  const sent: Sent[] = [];
+  for (let i = 0; i < calls; i++) {
+    const number = ++placed;
+    const text = invite({ callId: `new-${number}`, branch: `z9hG4bKn${number}`, sentBy: `${AT.alice}:5060` });
+    sent.push(requestIn(await scene.receives(text, AT.alice)));
+  }
+  return sent;
+}
+
+const hosts = (sent: readonly Sent[]): Set<string> => new Set(sent.map(({ hop }) => hop.address));
+
+describe('what a SIP Server is spared', () => {
+  it('gets no new call for as long as its Retry-After says, while the other pair takes them', async () => {
+    const scene = await Scene.begin();
+    const [first] = await places(scene, 1);
+    if (first === undefined) throw new Error('nothing was sent');
+    await scene.receives(busy(first, '30 (maintenance)'), first.hop.address);
+    expect(scene.core.counts.pairBusy).to.equal(1);
+
+    expect([...hosts(await places(scene, 20))]).to.not.include(first.hop.address);
+    await scene.passes(30_000);
+    expect([...hosts(await places(scene, 20))]).to.include(first.hop.address);
+  });
+
+  it('keeps the calls that it has: a Retry-After is about new ones', async () => {
+    const scene = await Scene.begin();
+    const [first] = await places(scene, 1);
+    if (first === undefined) throw new Error('nothing was sent');
+    await scene.receives(respond(first.message, 200), first.hop.address);
+    const [second] = await places(scene, 30).then((sent) =>
+      sent.filter(({ hop }) => hop.address === first.hop.address),
+    );
+    if (second === undefined) throw new Error('no second call for that pair');
+    await scene.receives(busy(second, '30'), second.hop.address);
+
+    const text = invite({
+      callId: first.message.callId,
+      branch: 'z9hG4bKre',
+      toTag: 'b',
+      cseq: 2,
+      sentBy: `${AT.alice}:5060`,
+    });
+    expect(requestIn(await scene.receives(text, AT.alice)).hop.address).to.equal(first.hop.address);
+  });
+
+  it('is not taken at its word by a 503 without Retry-After', async () => {
+    const scene = await Scene.begin();
+    const [first] = await places(scene, 1);
+    if (first === undefined) throw new Error('nothing was sent');
+    await scene.receives(respond(first.message, 503), first.hop.address);
+    expect([...hosts(await places(scene, 20))]).to.include(first.hop.address);
+  });
+
+  it('gets few new calls when it comes back from an outage, and its share after half a minute', async () => {
+    const scene = await Scene.begin();
+    scene.pinged('ss1', 'primary', 'ConnectionRefused');
+    await scene.passes(60_000);
+    scene.pinged('ss1', 'primary', 200);
+    const count = (sent: readonly Sent[]): number => sent.filter(({ hop }) => hop.address === AT.ss1.primary).length;
+
+    expect(count(await places(scene, 100))).to.be.within(1, 20);
+    await scene.passes(30_000);
+    expect(count(await places(scene, 100))).to.be.within(35, 65);
+  });
+
+  it('gets no more REGISTERs at once than it can hold; the rest are told when to come again', async () => {
+    const scene = await Scene.begin();
+    scene.pinged('ss2', 'primary', 'ConnectionRefused');
+    const asked: Sent[] = [];
+    const refused: Sent[] = [];
+    for (let i = 0; i < REGISTERS_IN_FLIGHT + 50; i++) {
+      const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i}`, sentBy: `${AT.alice}:5060` });
+      for (const sent of await scene.receives(text, AT.alice)) (sent.message.isRequest ? asked : refused).push(sent);
+    }
+    expect(asked.length).to.equal(REGISTERS_IN_FLIGHT);
+    expect(statuses(refused)).to.deep.equal(Array.from({ length: 50 }, () => 503));
+    for (const { message } of refused) expect(Number(message.value(Header.RetryAfter))).to.be.at.least(5);
+    // a call is never behind them
+    expect((await places(scene, 1)).length).to.equal(1);
+
+    const [first] = asked;
+    if (first === undefined) throw new Error('nothing was sent');
+    await scene.receives(respond(first.message, 401), first.hop.address);
+    const late = register({ from: 'late', callId: 'late', branch: 'z9hG4bKlate', sentBy: `${AT.alice}:5060` });
+    expect(requestIn(await scene.receives(late, AT.alice)).message.method).to.equal('REGISTER');
+  });
+});
