@@ -82,9 +82,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     user: {
       message: (text, from) => {
         if (tracing) traceMessage(log, 'received', text, from);
-        core.receive(text, from);
+        core.incoming.receive(text, from);
       },
-      malformed: (error, from) => core.malformed(error, from),
+      malformed: (error, from) => core.incoming.malformed(error, from),
       failed: (hop, error) => {
         log.debug({ to: `${hop.transport} ${hop.address}:${hop.port}`, err: error }, 'send failed');
         layer.transportError(hop);
@@ -181,7 +181,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       reach,
     },
   });
-  const layer = new TransactionLayer({ send, now, timers, user: core, log });
+  const layer = new TransactionLayer({ send, now, timers, user: core.incoming, log });
   core.attach(layer);
 
   let known = new Set<string>();

@@ -57,7 +57,7 @@ export const mutations: readonly Mutation[] = [
     found: ['NotGranted'],
     plant: (process) => {
       const asked = new Map<string, string>();
-      wrap(process.core, 'receive', (receive) => (text, from) => {
+      wrap(process.core.incoming, 'receive', (receive) => (text, from) => {
         receive(text, from);
         if (!text.includes(' REGISTER\r\n')) return;
         const message = parseMessage(text);
@@ -83,7 +83,7 @@ export const mutations: readonly Mutation[] = [
     name: 'an ACK is answered',
     found: ['ResponseToNothing'],
     plant: (process) =>
-      wrap(process.core, 'ack', (ack) => (message, from) => {
+      wrap(process.core.incoming, 'ack', (ack) => (message, from) => {
         ack(message, from);
         process.send(respond(message, 200), from);
       }),
@@ -172,7 +172,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'ACK of a 2xx is not forwarded',
     found: ['NoAck', 'CallFailed', 'EndFailed'],
-    plant: ({ core }) => wrap(core, 'ack', () => () => undefined),
+    plant: ({ core }) => wrap(core.incoming, 'ack', () => () => undefined),
   },
   {
     name: 'Timer C is off: nothing ends what rings for ever',

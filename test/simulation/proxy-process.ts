@@ -109,7 +109,7 @@ export class ProxyProcess {
       trust: trustOf(config),
       outside: { send, resolve: async (uri) => this.#resolve(uri), reach },
     });
-    this.layer = new TransactionLayer({ send, now, timers: this.timers, user: this.core, log });
+    this.layer = new TransactionLayer({ send, now, timers: this.timers, user: this.core.incoming, log });
     this.core.attach(this.layer);
     this.replica.onProxies(() => {
       this.core.identity = this.#identity();
@@ -213,7 +213,7 @@ export class ProxyProcess {
 
   #receive(text: string, from: Hop): void {
     if (!this.alive) return;
-    this.core.receive(text, from);
+    this.core.incoming.receive(text, from);
     this.#wakeAt(this.upstreams.next() ?? Number.POSITIVE_INFINITY);
   }
 

@@ -154,7 +154,13 @@ export class Scene {
       trust: trustOf(this.config),
       outside,
     });
-    this.layer = new TransactionLayer({ send: outside.send, now, timers: this.timers, user: this.core, log: LOG });
+    this.layer = new TransactionLayer({
+      send: outside.send,
+      now,
+      timers: this.timers,
+      user: this.core.incoming,
+      log: LOG,
+    });
     this.core.attach(this.layer);
   }
 
@@ -202,7 +208,7 @@ export class Scene {
   ): Promise<Sent[]> {
     const hop = this.hop(transport, from, port, connection);
     if (hop === undefined) throw new Error(`the proxy has no ${transport} listener`);
-    this.core.receive(text, hop);
+    this.core.incoming.receive(text, hop);
     await this.settled();
     return this.takes();
   }

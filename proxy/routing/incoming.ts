@@ -1,0 +1,295 @@
+import { Header } from '../sip/header.ts';
+import { parseMessage, type Message } from '../sip/message.ts';
+import { reasonPhrase, response } from '../sip/response.ts';
+import { SipError } from '../sip/sip-error.ts';
+import type { TransactionUser } from '../transaction/layer.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Hop } from '../transport/hop.ts';
+import type { Pair } from '../upstream/pair.ts';
+import { Backlog } from './backlog.ts';
+import { classify, memberOf } from './classify.ts';
+import type { Core } from './core.ts';
+import { forwardResponse } from './forward.ts';
+import { readRoutes, type Received } from './received.ts';
+import { Registration } from './registration.ts';
+import { ResponseContext } from './response-context.ts';
+import { decide, type View } from './route.ts';
+import { nextVia, withTrueSource } from './source.ts';
+import { Targets } from './targets.ts';
+import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** What comes in: it is read, judged and given to the transaction layer, and what is new is routed. */
+export class Incoming implements TransactionUser {
+  readonly #core: Core;
+  readonly #targets: Targets;
+  #invites: TokenBucket;
+  #registers: TokenBucket;
+  readonly #backlog = new Backlog();
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#targets = new Targets(core);
+    this.#invites = new TokenBucket(core.config.overload.invitesPerSecond);
+    this.#registers = new TokenBucket(core.config.overload.registersPerSecond);
+  }
+
+  reconfigure(): void {
+    const { overload } = this.#core.config;
+    this.#invites = new TokenBucket(overload.invitesPerSecond);
+    this.#registers = new TokenBucket(overload.registersPerSecond);
+  }
+
+  /** A whole message from the wire. Never throws: one message that we are wrong about must not end all calls. */
+  receive(text: string, from: Hop): void {
+    try {
+      this.#take(text, from);
+    } catch (error) {
+      this.#core.counts.internalErrors++;
+      this.#core.log.error(
+        { err: error, from: `${from.transport} ${from.address}:${from.port}` },
+        'a message could not be handled and is dropped',
+      );
+    }
+  }
+
+  #take(text: string, from: Hop): void {
+    let message: Message;
+    try {
+      message = parseMessage(text);
+      if (message.isRequest) message = withTrueSource(message, from);
+    } catch (error) {
+      this.malformed(error, from);
+      return;
+    }
+    if (message.isRequest) this.#core.counts.requests++;
+    else this.#core.counts.responses++;
+    if (!this.#core.replica.ready) {
+      this.#notReady(message, from);
+      return;
+    }
+    if (message.isRequest && message.method !== 'OPTIONS') {
+      const member = memberOf(message, from, this.#core.upstreams);
+      if (member !== undefined) this.#core.upstreams.requestFrom(member, this.#core.now());
+    }
+    try {
+      this.#core.layer.receive(message, from);
+    } catch (error) {
+      if (error instanceof SipError) this.malformed(error, from);
+      else throw error;
+    }
+  }
+
+  /**
+   * Without keys and bindings we would send a dialog's requests astray: their sender repeats them, or takes another
+   * proxy. What begins something new is told to do so at once.
+   */
+  #notReady(message: Message, from: Hop): void {
+    this.#core.counts.notReady++;
+    if (!message.isRequest || message.toTag !== '' || message.method === 'ACK' || message.method === 'CANCEL') return;
+    this.#core.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2'], this.#core.tag()), from);
+  }
+
+  /** What could not be parsed: answered with the reason where an answer can be built, else counted and dropped. */
+  malformed(error: unknown, from: Hop): void {
+    if (!(error instanceof SipError)) throw error;
+    this.#core.counts.unparseable++;
+    const request = error.answerable;
+    this.#core.log.debug(
+      { from: from.address, port: from.port, status: error.status, reason: error.reason },
+      'message refused',
+    );
+    if (request === undefined || !request.isRequest || request.method === 'ACK') return;
+    this.#core.outside.send(response(request, error.status, error.reason, error.headers, this.#core.tag()), from);
+  }
+
+  request(server: ServerTransaction, message: Message, from: Hop): void {
+    try {
+      this.#route(server, message, from);
+    } catch (error) {
+      if (error instanceof SipError) {
+        this.#answer(server, message, error.status, error.reason, error.headers);
+        return;
+      }
+      this.#answer(server, message, 500, 'Proxy Internal Error', undefined);
+      throw error;
+    }
+  }
+
+  cancel(invite: ServerTransaction): void {
+    const context = invite.context;
+    if (context instanceof ResponseContext) context.cancel();
+  }
+
+  unmatchedCancel(server: ServerTransaction, cancel: Message): void {
+    this.#answer(server, cancel, 481, reasonPhrase(481), undefined);
+  }
+
+  /** ACK to a 2xx belongs to no transaction: it is sent on without state (RFC 3261 16.11). */
+  ack(message: Message, from: Hop): void {
+    try {
+      const received = this.#read(message, from);
+      const decision = decide(received, this.#view());
+      const targets = this.#targets.of(decision, received);
+      const target = targets[0];
+      const member = target?.pair !== undefined && target.ways.length === 0 ? target.pair.active : undefined;
+      const way = target?.ways[0];
+      const hop = member !== undefined ? this.#core.copier.hopToMember(member) : way?.hop;
+      if (hop !== undefined) this.#core.copier.sendStateless(received, hop, way);
+      else if (way !== undefined) this.#core.copier.resolveStateless(received, way);
+      else this.#core.counts.strayAcks++;
+    } catch (error) {
+      if (!(error instanceof SipError)) throw error;
+      this.#core.counts.strayAcks++;
+    }
+  }
+
+  /**
+   * RFC 3261 16.7: only a 2xx to INVITE still has a meaning when its transaction is gone; it goes on without state. From
+   * or to one of ours only: else anybody could bounce responses off us.
+   */
+  strayResponse(message: Message, from: Hop): void {
+    this.#core.counts.strayResponses++;
+    if (message.status < 200 || message.status > 299 || message.method !== 'INVITE') return;
+    if (!this.#core.copier.isOurs(message.via.branch)) return;
+    const next = nextVia(message);
+    if (next === undefined || !(this.#isOneOfOurs(from) || this.#isOneOfOurs(next))) return;
+    const hop = this.#core.reach.hop(next.transport, next.address, next.port);
+    if (hop !== undefined) this.#core.outside.send(forwardResponse(message), hop);
+  }
+
+  #isOneOfOurs({ address, port }: { readonly address: string; readonly port: number }): boolean {
+    return (
+      this.#core.upstreams.memberAt(address, port) !== undefined || this.#core.identity.proxyAt(address) !== undefined
+    );
+  }
+
+  #route(server: ServerTransaction, message: Message, from: Hop): void {
+    const received = this.#read(message, from);
+    if (received.forged) this.#core.counts.forgedTokens++;
+    const refused = this.#validate(received);
+    if (refused !== undefined) {
+      this.#answer(server, message, refused.status, refused.reason, refused.headers);
+      return;
+    }
+    const decision = decide(received, this.#view());
+    if (decision.do === 'answer') {
+      this.#answer(server, message, decision.status, decision.reason, decision.lines);
+      return;
+    }
+    if (message.method === 'INVITE') server.respond(response(message, 100, 'Trying'), 100);
+
+    const callerEnd = this.#callerEnd(received);
+    const targets = this.#targets.of(decision, received);
+    if (targets.length === 0) {
+      if (decision.do === 'pair' || decision.do === 'register')
+        this.#answer(server, message, 503, 'Data Centre Out Of Reach', undefined);
+      else if (received.sender === 'Proxy') this.#answer(server, message, 430, 'Flow Failed', undefined);
+      else this.#answer(server, message, 480, 'No Way To The Phone', undefined);
+      return;
+    }
+    const context = new ResponseContext(this.#core, server, received, decision.row, callerEnd, targets);
+    server.context = context;
+    if (decision.do === 'register') {
+      const registration = Registration.begin(this.#core, context, decision.aor, decision.pair);
+      if (registration instanceof SipError) {
+        this.#core.counts.registerRefused++;
+        this.#answer(server, message, registration.status, registration.reason, registration.headers);
+        return;
+      }
+      context.registration = registration;
+      decision.pair.registers.enter();
+    }
+    this.#core.began(received, decision);
+    context.start(this.#core.config.registration.forking !== 'Parallel');
+  }
+
+  #read(message: Message, from: Hop): Received {
+    const now = this.#core.wall();
+    const routes = readRoutes(message, this.#core.identity, this.#core.signer, now);
+    const member = memberOf(message, from, this.#core.upstreams);
+    const sender = classify(from, member, routes.handover !== undefined, this.#core.trust, this.#core.identity);
+    return {
+      message,
+      from,
+      sender,
+      member,
+      // 16.6 step 3: where there is none, 70 goes out
+      maxForwards: message.maxForwards < 0 ? 71 : message.maxForwards,
+      uri: routes.uri,
+      target: routes.target,
+      ownRoutes: routes.ownRoutes,
+      strict: routes.strict,
+      token: routes.token,
+      handover: routes.handover,
+      forged: routes.forged,
+      route: routes.route,
+    };
+  }
+
+  /** RFC 3261 16.3, beyond what parsing has checked. */
+  #validate(received: Received): SipError | undefined {
+    const { message } = received;
+    if (received.maxForwards <= 0 && message.method !== 'OPTIONS') return new SipError(483, 'Too Many Hops');
+    if (message.has(Header.ProxyRequire)) {
+      const lines = [`Unsupported: ${message.values(Header.ProxyRequire).join(', ')}`];
+      return new SipError(420, 'Bad Extension', { headers: lines });
+    }
+    return undefined;
+  }
+
+  #view(): View {
+    return {
+      config: this.#core.config,
+      identity: this.#core.identity,
+      now: this.#core.wall(),
+      draining: this.#core.draining,
+      replica: this.#core.replica,
+      upstreams: this.#core.upstreams,
+      admitInvite: this.#admitInvite,
+      admitRegister: this.#admitRegister,
+    };
+  }
+
+  readonly #admitInvite = (): boolean => {
+    const admitted = this.#invites.take(this.#core.now());
+    if (!admitted) this.#core.counts.overload++;
+    return admitted;
+  };
+
+  readonly #admitRegister = (pair: Pair): number => {
+    const now = this.#core.now();
+    if (!pair.registers.full && this.#registers.take(now)) {
+      this.#backlog.admitted(now);
+      return 0;
+    }
+    this.#core.counts.overload++;
+    return this.#backlog.refused(now, this.#core.random());
+  };
+
+  /** Our side of a new dialog's token; undefined where no Record-Route is added. */
+  #callerEnd(received: Received): End | undefined {
+    const { message, member, from } = received;
+    if (received.sender === 'Proxy' || message.toTag !== '') return undefined;
+    if (message.method !== 'INVITE' && message.method !== 'SUBSCRIBE' && message.method !== 'REFER') return undefined;
+    if (member !== undefined) return pairEnd(member.pair.name, member.pair.geoLocation);
+    if (received.sender !== 'Endpoint') return OPEN;
+    if (from.connection !== undefined)
+      return flowEnd(this.#core.config.place.name, this.#core.boot, from.connection.number);
+    return { kind: 'udp', address: from.address, port: from.port };
+  }
+
+  #answer(
+    server: ServerTransaction,
+    message: Message,
+    status: number,
+    reason: string,
+    lines: readonly string[] | undefined,
+  ): void {
+    this.#core.counts.answeredLocally++;
+    server.respond(response(message, status, reason, lines, this.#core.tag()), status);
+    if (status >= 400 && message.method !== 'OPTIONS') {
+      this.#core.log.debug({ method: message.method, callId: message.callId, status, reason }, 'request answered here');
+    }
+  }
+}
