@@ -18,15 +18,18 @@ export class SipServerProcess {
   readonly #link: string;
   readonly #arguments: readonly string[];
   readonly #tracer: Tracer | undefined;
+  readonly #on: readonly string[];
   #child: ChildProcess | undefined;
   #reports: MemberReport[] = [];
   #stderr = '';
 
-  constructor(sip: string, link: string, argv: readonly string[], tracer?: Tracer) {
+  /** `on`: what its command begins with, where it runs on a host of its own. */
+  constructor(sip: string, link: string, argv: readonly string[], tracer?: Tracer, on: readonly string[] = []) {
     this.sip = sip;
     this.#link = link;
     this.#arguments = ['--listen', sip, '--link', link, ...argv];
     this.#tracer = tracer;
+    this.#on = on;
   }
 
   get pid(): number | undefined {
@@ -42,7 +45,8 @@ export class SipServerProcess {
   async starts(): Promise<void> {
     this.#reports = [];
     const flags = this.#tracer ? ['--trace'] : [];
-    const child = spawn(process.execPath, [program, ...this.#arguments, ...flags], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const [file = '', ...argv] = [...this.#on, process.execPath, program, ...this.#arguments, ...flags];
+    const child = spawn(file, argv, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     child.stdin.on('error', () => undefined); // it ended
     child.stderr.on('data', (chunk: Buffer) => {
@@ -109,6 +113,8 @@ export interface PairOptions {
   /** More of the stand-in's options: `['--backup-mode', '503']`. */
   readonly more?: readonly string[];
   readonly tracer?: Tracer;
+  /** What the members' commands begin with, where they run on hosts of their own. */
+  readonly on?: { readonly primary: readonly string[]; readonly backup: readonly string[] };
 }
 
 /** A SIP Server pair. */
@@ -116,12 +122,12 @@ export class SipServerPair {
   readonly primary: SipServerProcess;
   readonly backup: SipServerProcess;
 
-  constructor({ primary, backup, linkPort, accounts, domain, outbound, more = [], tracer }: PairOptions) {
+  constructor({ primary, backup, linkPort, accounts, domain, outbound, more = [], tracer, on }: PairOptions) {
     const link = (sip: string): string => `${parseAddress(sip).address}:${linkPort}`;
     const common = ['--accounts', accounts, '--domain', domain, '--outbound', outbound.join(','), ...more];
     const argv = (role: string, peer: string): string[] => ['--role', role, '--peer', link(peer), ...common];
-    this.primary = new SipServerProcess(primary, link(primary), argv('primary', backup), tracer);
-    this.backup = new SipServerProcess(backup, link(backup), argv('backup', primary), tracer);
+    this.primary = new SipServerProcess(primary, link(primary), argv('primary', backup), tracer, on?.primary);
+    this.backup = new SipServerProcess(backup, link(backup), argv('backup', primary), tracer, on?.backup);
   }
 
   /** Resolves when the primary serves and the backup follows it. */

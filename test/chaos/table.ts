@@ -1,0 +1,46 @@
+import type { Fault } from './fault.ts';
+import type { Outcome } from './experiment.ts';
+
+/** The table of docs/failover.md. */
+export function table(results: ReadonlyMap<Fault, readonly Outcome[]>): string {
+  const head = [
+    ['fault', 'runs', 'calls up', 'calls lost', 'set-ups', 'set-ups lost', 'registrations lost'],
+    ['switched, p50 / max', 'disturbed, p50 / max', 'promised'],
+  ].flat();
+  const rows = [...results].map(([fault, outcomes]) => {
+    const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0);
+    const switched = outcomes.flatMap((outcome) => outcome.switched ?? []);
+    return [
+      fault.what,
+      String(outcomes.length),
+      String(sum(({ callsUp }) => callsUp)),
+      String(sum(({ callsLost }) => callsLost)),
+      String(sum(({ setups }) => setups)),
+      lostOf(
+        sum(({ setupsLost }) => setupsLost),
+        sum(({ setupsLostLate }) => setupsLostLate),
+      ),
+      String(sum(({ registrationsLost }) => registrationsLost)),
+      spread(switched),
+      spread(outcomes.map(({ disturbed }) => disturbed)),
+      fault.promise,
+    ];
+  });
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function lostOf(before: number, late: number): string {
+  return late === 0 ? String(before) : `${before} + ${late} after the switch`;
+}
+
+/** Median and greatest, in seconds. */
+function spread(values: readonly number[]): string {
+  if (values.length === 0) return '–';
+  const sorted = values.toSorted((a, b) => a - b);
+  const median = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+  return `${seconds(median)} / ${seconds(sorted.at(-1) ?? 0)}`;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
