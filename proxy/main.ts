@@ -4,6 +4,7 @@ import type { Logger as Log } from 'pino';
 import { startAdmin } from './admin.ts';
 import type { ProxyConfig } from './config.ts';
 import { traceMessage } from './message-trace.ts';
+import { reachedAt } from './reached-at.ts';
 import { trustOf } from './routing/classify.ts';
 import { Report } from './report.ts';
 import { Core } from './routing/core.ts';
@@ -11,7 +12,7 @@ import { Identity } from './routing/identity.ts';
 import { transportOf, type Reach } from './routing/way.ts';
 import { parseUri } from './sip/uri.ts';
 import { openStore } from './store/open.ts';
-import type { ProxyAddress } from './store/records.ts';
+import type { ProxyAddress, ProxyRecord } from './store/records.ts';
 import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
@@ -104,12 +105,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       advertisedAddress: listener.side === 'Internal' ? (config.place.internal ?? advertise) : advertise,
     })),
   );
-  const addresses: ProxyAddress[] = transports.listeners.map((listener) => ({
-    transport: listener.transport,
-    address: config.place.internal ?? listener.advertisedAddress,
-    port: listener.advertisedPort,
-    side: listener.side,
-  }));
+  const addresses = transports.listeners.map((listener) => reachedAt(listener, config.place.internal));
 
   const stores = config.stores.map(
     (store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now: wall }),
@@ -150,10 +146,13 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const reach: Reach = {
     proxy: config.place.name,
     boot,
+    geoLocation: config.geoLocation,
     proxies: replica.proxies,
     connection: (number) => transports.connection(number),
     hop: (transport, address, port, connection) => {
-      const hop = hopTo(transport, address, port);
+      // RFC 5922: another proxy's certificate holds the name that all of them share
+      const isProxy = transport === 'TLS' && core.identity.proxyAt(address) !== undefined;
+      const hop = hopTo(transport, address, port, isProxy ? (current.fqdn?.a ?? current.fqdn?.srv) : undefined);
       return hop && connection !== undefined ? { ...hop, connection } : hop;
     },
   };
@@ -184,11 +183,11 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const layer = new TransactionLayer({ send, now, timers, user: core.incoming, log });
   core.attach(layer);
 
-  let known = new Set<string>();
+  let known = new Map<string, ProxyRecord>();
   replica.onProxies(() => {
     core.identity = identify();
-    for (const name of known) if (!replica.proxies.has(name)) core.proxyGone(name);
-    known = new Set(replica.proxies.keys());
+    for (const [name, record] of known) if (!replica.proxies.has(name)) core.proxyGone(record);
+    known = new Map(replica.proxies);
   });
   replica.onHealth((record) => {
     if (record.proxy === config.place.name) return;

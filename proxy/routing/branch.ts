@@ -9,11 +9,13 @@ const NAME_LENGTH = 7;
  * write the same one. They name their proxy, so that a response which reaches another proxy can be handed over.
  */
 export class Branches {
+  readonly #shard: string;
   readonly #prefix: string;
   readonly #seedA: number;
   readonly #seedB: number;
 
   constructor(shard: string, proxy: string) {
+    this.#shard = shard;
     this.#prefix = `${COOKIE}${proxyName(proxy)}`;
     this.#seedA = fnv1a(shard);
     this.#seedB = fnv1a(shard, 0x9747b28c);
@@ -30,6 +32,11 @@ export class Branches {
     a = finish(Math.imul(a ^ attempt, 0xc2b2ae35) ^ (b >>> 15));
     b = finish(b ^ Math.imul(attempt + 1, 0x27d4eb2f) ^ a);
     return `${this.#prefix}${text36(a)}${text36(b)}`;
+  }
+
+  /** Those of another proxy of the shard. */
+  of(proxy: string): Branches {
+    return new Branches(this.#shard, proxy);
   }
 
   /** Whether this proxy wrote the branch. */

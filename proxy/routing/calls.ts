@@ -16,10 +16,10 @@ export class Calls {
     this.#core = core;
   }
 
-  began({ message, member, sender }: Received, decision: Decision): void {
+  began({ message, member, sender }: Received, decision: Decision | undefined): void {
     if (message.method !== 'INVITE' || message.toTag !== '' || sender === 'Proxy') return;
     this.#core.counts.callsStarted++;
-    const pair = decision.do === 'pair' && decision.remember ? decision.pair : member?.pair;
+    const pair = decision?.do === 'pair' && decision.remember ? decision.pair : member?.pair;
     if (pair !== undefined) this.remember(message.callId, pair);
   }
 

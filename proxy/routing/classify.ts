@@ -80,7 +80,7 @@ export function classify(
   identity: Identity,
 ): SenderClass {
   if (member !== undefined) return 'Server';
-  if (handedOver && identity.proxyAt(from.address) !== undefined) return 'Proxy';
+  if (handedOver && (identity.proxyAt(from.address) !== undefined || identity.showsProxyName(from))) return 'Proxy';
   if (from.listener.side !== 'External' && trust.servers.has(from)) return 'Server';
   return trust.sbcs.has(from) ? 'Sbc' : 'Endpoint';
 }

@@ -85,7 +85,9 @@ export class Copier {
     const { message } = received;
     const { via } = message;
     const key = via.branch === '' ? message.method : via.branch;
-    return this.#branches.branch(key, via.host, message.callId, message.cseq, way?.requestUri ?? hop.address, attempt);
+    const branches = way?.as === undefined ? this.#branches : this.#branches.of(way.as.name);
+    const target = way?.requestUri ?? hop.address;
+    return branches.branch(key, via.host, message.callId, message.cseq, target, way?.as?.attempt ?? attempt);
   }
 
   #text(received: Received, hop: Hop, way: Way | undefined, callerEnd: End | undefined, branch: string): string {
@@ -102,12 +104,14 @@ export class Copier {
     let routes = way?.routes;
     if (way?.handover !== undefined) {
       core.counts.handedOver++;
-      const token = { use: 'handover', caller: OPEN, callee: way.handover.end, callerTag: 0 } as const;
+      const { end, count } = way.handover;
+      const token = { use: 'handover', caller: OPEN, callee: end, callerTag: count } as const;
       const transport = hop.transport === 'UDP' ? '' : `;transport=${hop.transport.toLowerCase()}`;
       const host = hop.address.includes(':') ? `[${hop.address}]` : hop.address;
       routes = [`<sip:${core.signer.sign(token, message.callId, now) ?? 'none'}@${host}:${hop.port}${transport};lr>`];
     }
-    return forwardRequest(received, { hop, branch, uri: way?.requestUri, recordRoute, routes }, this.#names);
+    const copy = { hop, branch, uri: way?.requestUri, recordRoute, routes, sentBy: way?.as?.sentBy };
+    return forwardRequest(received, copy, this.#names);
   }
 }
 

@@ -261,7 +261,7 @@ export class Copying implements ClientOwner {
     core.pending.release(this);
     const way = this.target.ways[this.#way++];
     if (way === undefined || this.context.cancelled) {
-      this.#fail(this.context.cancelled ? 487 : this.context.received.sender === 'Proxy' ? 430 : 480, undefined);
+      this.#fail(this.context.cancelled ? 487 : this.#noWay, undefined);
       return;
     }
     if (way.handover !== undefined) {
@@ -270,6 +270,12 @@ export class Copying implements ClientOwner {
     }
     if (way.hop !== undefined) this.#send(way.hop, way);
     else core.copier.resolve(way, this);
+  }
+
+  get #noWay(): number {
+    const { message, sender } = this.context.received;
+    if (sender === 'Proxy') return 430;
+    return message.method === 'CANCEL' ? 481 : 480;
   }
 
   /** The names of a way were looked up; it takes the place of that way. */

@@ -2,6 +2,7 @@ import type { Logger as Log } from 'pino';
 import type { ProxyConfig } from '../config.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { TimerWheel } from '../transaction/timers.ts';
+import type { ProxyRecord } from '../store/records.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
@@ -173,9 +174,10 @@ export class Core {
     this.log.warn({ pair: pair.name, seconds: duration / 1000 }, 'the SIP Server asks for no new calls (503)');
   }
 
-  proxyGone(name: string): void {
-    this.suspects.clear(name);
-    this.pending.gone(name);
+  proxyGone(record: ProxyRecord): void {
+    this.incoming.strays.proxyGone(record);
+    this.suspects.clear(record.name);
+    this.pending.gone(record.name);
   }
 
   /** Another proxy published something: it lives. */
@@ -184,7 +186,7 @@ export class Core {
   }
 
   /** A request is about to be forwarded. */
-  began(received: Received, decision: Decision): void {
+  began(received: Received, decision: Decision | undefined): void {
     this.#calls.began(received, decision);
     this.#unanswered++;
   }

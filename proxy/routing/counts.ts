@@ -24,6 +24,8 @@ export function newCounts() {
     waitedInVain: 0,
     triedOtherPair: 0,
     handedOver: 0,
+    responsesHandedOver: 0,
+    responsesStateless: 0,
     flowFailed: 0,
     handoverSilent: 0,
     timerC: 0,

@@ -14,6 +14,8 @@ export interface Copy {
   readonly recordRoute?: string | undefined;
   /** Route values to put on top: another proxy's hand-over URI, or a Path. */
   readonly routes?: readonly string[] | undefined;
+  /** The Via's, where another proxy's Via is written; undefined: our own. */
+  readonly sentBy?: string | undefined;
 }
 
 export interface Names {
@@ -30,7 +32,7 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   const edit = new Edit(message);
   let uri = copy.uri ?? (received.uri === message.uri ? undefined : received.uri);
 
-  edit.before(Header.Via, via(copy.hop, copy.branch));
+  edit.before(Header.Via, via(copy.hop, copy.branch, copy.sentBy));
 
   const maxForwards = message.find(Header.MaxForwards);
   if (maxForwards < 0) edit.append('Max-Forwards: 70');
@@ -71,13 +73,19 @@ export function forwardResponse(response: Message): string {
   return new Edit(response).dropFirstValue(Header.Via).render();
 }
 
-function via({ listener, transport, connection }: Hop, branch: string): string {
-  const host = listener.advertisedAddress.includes(':')
-    ? `[${listener.advertisedAddress}]`
-    : listener.advertisedAddress;
+function via({ listener, transport, connection }: Hop, branch: string, sentBy: string | undefined): string {
+  // RFC 3581: the answer comes back to where this leaves from, whatever the sent-by says
+  if (sentBy !== undefined) return `Via: SIP/2.0/${listener.transport} ${sentBy};branch=${branch};rport`;
   // RFC 5923 5: a server to which we proved who we are may send its requests over the connection that we open
   const alias = transport === 'TLS' && connection === undefined ? ';alias' : '';
-  return `Via: SIP/2.0/${listener.transport} ${host}:${listener.advertisedPort};branch=${branch}${alias}`;
+  return `Via: SIP/2.0/${listener.transport} ${sentByOf(listener)};branch=${branch}${alias}`;
+}
+
+/** The sent-by of the Vias that are written on this listener. */
+export function sentByOf({ advertisedAddress, advertisedPort }: Listener): string {
+  return advertisedAddress.includes(':')
+    ? `[${advertisedAddress}]:${advertisedPort}`
+    : `${advertisedAddress}:${advertisedPort}`;
 }
 
 /** In the order in which they are put on top: towards the sender first, so that the next hop sees its own side's first. */

@@ -1,7 +1,9 @@
 import type { ProxyConfig } from '../config.ts';
-import type { Listener } from '../transport/hop.ts';
+import { holdsName } from '../transport/certificate-names.ts';
+import type { Hop, Listener } from '../transport/hop.ts';
 import type { ProxyRecord } from '../store/records.ts';
 import type { SipUri } from '../sip/uri.ts';
+import { proxyName } from './branch.ts';
 
 /**
  * What is "ours": the DN's domains, the names of its proxies and their addresses, one namespace. Rebuilt when the
@@ -13,7 +15,11 @@ export class Identity {
   readonly #addresses = new Map<string, Set<number>>();
   readonly #domains = new Set<string>();
   readonly #proxyAddresses = new Map<string, ProxyRecord>();
+  /** By the name in the branches that it writes. */
+  readonly #byBranchName = new Map<string, ProxyRecord>();
   readonly #ownName: string;
+  /** Names that all proxies share. */
+  readonly #proxyNames: readonly string[];
 
   constructor(config: ProxyConfig, listeners: readonly Listener[], proxies: Iterable<ProxyRecord>) {
     this.#ownName = config.place.name;
@@ -21,16 +27,21 @@ export class Identity {
       this.#domains.add(domain.toLowerCase());
       this.#names.add(domain.toLowerCase());
     }
-    if (config.fqdn?.srv !== undefined) this.#names.add(config.fqdn.srv.toLowerCase());
-    if (config.fqdn?.a !== undefined) this.#names.add(config.fqdn.a.toLowerCase());
+    this.#proxyNames = [config.fqdn?.srv, config.fqdn?.a].flatMap((name) => name?.toLowerCase() ?? []);
+    for (const name of this.#proxyNames) this.#names.add(name);
     for (const listener of listeners) {
       this.#add(listener.address, listener.port);
       this.#add(listener.advertisedAddress, listener.advertisedPort);
     }
     for (const proxy of proxies) {
-      for (const { address, port } of proxy.addresses) {
+      const isOther = proxy.name !== this.#ownName;
+      if (isOther) this.#byBranchName.set(proxyName(proxy.name), proxy);
+      for (const { address, port, local } of proxy.addresses) {
         this.#add(address, port);
-        if (proxy.name !== this.#ownName) this.#proxyAddresses.set(address, proxy);
+        if (isOther) this.#proxyAddresses.set(address, proxy);
+        if (local === undefined) continue;
+        this.#add(local.address, local.port);
+        if (isOther) this.#proxyAddresses.set(local.address, proxy);
       }
     }
   }
@@ -51,6 +62,17 @@ export class Identity {
   /** AORs are ours by domain, and by a proxy's name or address, which is what many phones are given as their domain. */
   servesAor(uri: SipUri): boolean {
     return this.#domains.has(uri.host) || this.isOurs(uri);
+  }
+
+  /** The live proxy, other than this one, that writes branches with this name in them (branch.ts). */
+  proxyOfBranch(name: string): ProxyRecord | undefined {
+    return this.#byBranchName.get(name);
+  }
+
+  /** Whether it came by mutual TLS from who holds the proxies' certificate, whatever address it comes from. */
+  showsProxyName({ connection }: Hop): boolean {
+    const shown = connection?.certificateNames;
+    return shown !== undefined && this.#proxyNames.some((name) => holdsName(shown, name));
   }
 
   /** The live proxy of this shard at this address, other than this one. */

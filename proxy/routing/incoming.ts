@@ -9,12 +9,12 @@ import type { Pair } from '../upstream/pair.ts';
 import { Backlog } from './backlog.ts';
 import { classify, memberOf } from './classify.ts';
 import type { Core } from './core.ts';
-import { forwardResponse } from './forward.ts';
 import { readRoutes, type Received } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
-import { nextVia, withTrueSource } from './source.ts';
+import { withTrueSource } from './source.ts';
+import { Strays } from './strays.ts';
 import { Targets } from './targets.ts';
 import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -22,6 +22,8 @@ import { TokenBucket } from './token-bucket.ts';
 /** What comes in: it is read, judged and given to the transaction layer, and what is new is routed. */
 export class Incoming implements TransactionUser {
   readonly #core: Core;
+  /** What belongs to other proxies. */
+  readonly strays: Strays;
   readonly #targets: Targets;
   #invites: TokenBucket;
   #registers: TokenBucket;
@@ -30,6 +32,7 @@ export class Incoming implements TransactionUser {
   constructor(core: Core) {
     this.#core = core;
     this.#targets = new Targets(core);
+    this.strays = new Strays(core, this.#targets);
     this.#invites = new TokenBucket(core.config.overload.invitesPerSecond);
     this.#registers = new TokenBucket(core.config.overload.registersPerSecond);
   }
@@ -105,7 +108,8 @@ export class Incoming implements TransactionUser {
 
   request(server: ServerTransaction, message: Message, from: Hop): void {
     try {
-      this.#route(server, message, from);
+      if (message.method === 'CANCEL') this.#cancelElsewhere(server, message, from);
+      else this.#route(server, message, from);
     } catch (error) {
       if (error instanceof SipError) {
         this.#answer(server, message, error.status, error.reason, error.headers);
@@ -121,8 +125,29 @@ export class Incoming implements TransactionUser {
     if (context instanceof ResponseContext) context.cancel();
   }
 
-  unmatchedCancel(server: ServerTransaction, cancel: Message): void {
-    this.#answer(server, cancel, 481, reasonPhrase(481), undefined);
+  unmatchedCancel(server: ServerTransaction, cancel: Message, from: Hop): void {
+    this.request(server, cancel, from);
+  }
+
+  /** Row 3 of the routing table: another proxy has its INVITE, or has handed it to this one, which has. */
+  #cancelElsewhere(server: ServerTransaction, cancel: Message, from: Hop): void {
+    const received = this.#read(cancel, from);
+    const invite = this.strays.inviteOf(received);
+    if (invite !== undefined) {
+      server.respond(response(cancel, 200, 'OK', undefined, this.#core.tag()), 200);
+      if (invite.final === 0) this.cancel(invite);
+      return;
+    }
+    const targets = received.maxForwards <= 0 ? [] : this.strays.targetsOfCancel(received, this.#view());
+    if (targets.length > 0) {
+      const context = new ResponseContext(this.#core, server, received, 3, undefined, targets);
+      server.context = context;
+      this.#core.began(received, undefined);
+      context.start(false);
+    }
+    // 430 is spoken between proxies only: the one that handed it over tries another way
+    else if (received.handover !== undefined) this.#answer(server, cancel, 430, 'Flow Failed', undefined);
+    else this.#answer(server, cancel, 481, reasonPhrase(481), undefined);
   }
 
   /** ACK to a 2xx belongs to no transaction: it is sent on without state (RFC 3261 16.11). */
@@ -144,24 +169,9 @@ export class Incoming implements TransactionUser {
     }
   }
 
-  /**
-   * RFC 3261 16.7: only a 2xx to INVITE still has a meaning when its transaction is gone; it goes on without state. From
-   * or to one of ours only: else anybody could bounce responses off us.
-   */
   strayResponse(message: Message, from: Hop): void {
     this.#core.counts.strayResponses++;
-    if (message.status < 200 || message.status > 299 || message.method !== 'INVITE') return;
-    if (!this.#core.copier.isOurs(message.via.branch)) return;
-    const next = nextVia(message);
-    if (next === undefined || !(this.#isOneOfOurs(from) || this.#isOneOfOurs(next))) return;
-    const hop = this.#core.reach.hop(next.transport, next.address, next.port);
-    if (hop !== undefined) this.#core.outside.send(forwardResponse(message), hop);
-  }
-
-  #isOneOfOurs({ address, port }: { readonly address: string; readonly port: number }): boolean {
-    return (
-      this.#core.upstreams.memberAt(address, port) !== undefined || this.#core.identity.proxyAt(address) !== undefined
-    );
+    this.strays.response(message, from);
   }
 
   #route(server: ServerTransaction, message: Message, from: Hop): void {

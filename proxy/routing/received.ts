@@ -85,3 +85,8 @@ export function isLoose(route: string): boolean {
   const address = parseNameAddr(route);
   return param(parseUri(address.uri).params, 'lr') !== undefined;
 }
+
+/** How often other proxies have handed this request over. */
+export function handOvers({ handover }: Received): number {
+  return handover === undefined ? 0 : handover.callerTag + 1;
+}

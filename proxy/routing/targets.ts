@@ -2,7 +2,7 @@ import type { Binding } from '../store/records.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
 import type { Target } from './copying.ts';
-import type { Received } from './received.ts';
+import { handOvers, type Received } from './received.ts';
 import type { Decision } from './route.ts';
 import { OPEN, pairEnd } from './token.ts';
 import { waysToBinding, waysToEnd, waysToRemotePair, type Way } from './way.ts';
@@ -68,7 +68,7 @@ export class Targets {
     const { reach, replica, wall } = this.#core;
     const ways: Way[] = [];
     for (const binding of bindings) ways.push(...waysToBinding(binding, reach));
-    ways.push(...waysToEnd(end, reach, received.sender !== 'Proxy'));
+    ways.push(...waysToEnd(end, reach, handOvers(received)));
     for (const binding of bindings) {
       if (binding.instance === undefined) continue;
       for (const other of replica.bindings(binding.aor, wall())) {

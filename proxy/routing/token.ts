@@ -20,7 +20,10 @@ export interface Token {
   readonly use: 'dialog' | 'handover';
   readonly caller: End;
   readonly callee: End;
-  /** 16 bits of a hash of the caller's From tag: tells which way a request in the dialog goes. */
+  /**
+   * `dialog`: 16 bits of a hash of the caller's From tag: tells which way a request in the dialog goes. `handover`: how
+   * often the request was handed over before.
+   */
   readonly callerTag: number;
 }
 

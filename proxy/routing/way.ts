@@ -1,4 +1,4 @@
-import type { Binding, ProxyRecord } from '../store/records.ts';
+import type { Binding, ProxyAddress, ProxyRecord } from '../store/records.ts';
 import type { Connection, Hop, Transport } from '../transport/hop.ts';
 import { fnv1a } from '../hash.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
@@ -15,14 +15,25 @@ export interface Way {
   /** What the Record-Route token says of this side. */
   readonly end: End;
   /** Handed to another proxy, which delivers to this end. */
-  readonly handover?: { readonly proxy: ProxyRecord; readonly end: End };
+  readonly handover?: { readonly proxy: ProxyRecord; readonly end: End; readonly count: number };
   readonly routes?: readonly string[];
+  /** Written as that proxy wrote the copy which this one is about: it is gone, and cannot write it itself. */
+  readonly as?: Writer;
+}
+
+/** A proxy of this shard as the next hop knows it: by its branches and the sent-by of its Vias (RFC 3261 17.2.3). */
+export interface Writer {
+  readonly name: string;
+  readonly sentBy: string;
+  /** Which try of its copy it was. */
+  readonly attempt: number;
 }
 
 /** The live parts that ways are made from. */
 export interface Reach {
   readonly proxy: string;
   readonly boot: string;
+  readonly geoLocation: string;
   readonly proxies: ReadonlyMap<string, ProxyRecord>;
   connection(number: number): Connection | undefined;
   /** A hop from the right listener; undefined when no listener has this transport and family. */
@@ -65,22 +76,32 @@ export function waysToBinding(binding: Binding, reach: Reach): Way[] {
 }
 
 /** The ways to a token's end that is a phone: the flow here, through its owner, or its UDP address. */
-export function waysToEnd(end: End, reach: Reach, handOver: boolean): Way[] {
+/** `handedOver`: how often it was; the proxy that it was meant for may share an address with others of its place. */
+export function waysToEnd(end: End, reach: Reach, handedOver: number): Way[] {
   const ways: Way[] = [];
   if (end.kind === 'udp') push(ways, reach.hop('UDP', end.address, end.port), end);
   else if (end.kind === 'flow') {
     if (end.proxy === fnv1a(reach.proxy)) {
       const connection = end.boot === fnv1a(reach.boot) ? reach.connection(end.number) : undefined;
       if (connection?.open === true) push(ways, hopOver(connection, reach), end);
-    } else if (handOver) {
+    } else {
       for (const proxy of reach.proxies.values()) {
         if (fnv1a(proxy.name) !== end.proxy || fnv1a(proxy.boot) !== end.boot) continue;
-        const way = wayThrough(proxy, end, reach);
+        if (!mayHandOver(handedOver, proxy, reach)) continue;
+        const way = wayThrough(proxy, end, reach, handedOver);
         if (way !== undefined) ways.push(way);
       }
     }
   }
   return ways;
+}
+
+/**
+ * Never a loop: what was handed over is handed on once at most, and only from one proxy of a data centre to another of
+ * the same, which are told apart there.
+ */
+export function mayHandOver(handedOver: number, proxy: ProxyRecord, reach: Reach): boolean {
+  return handedOver === 0 || (handedOver === 1 && proxy.geoLocation === reach.geoLocation);
 }
 
 /** The ways to a pair of another data centre: through its live proxies, starting with one the key chooses. */
@@ -96,20 +117,43 @@ export function waysToRemotePair(
   const ways: Way[] = [];
   for (const proxy of there.slice(0, 3)) {
     const way = wayThrough(proxy, pairEnd(pair.name, pair.geoLocation), reach);
-    if (way !== undefined) ways.push(way);
+    // behind one address there is only one way
+    if (way !== undefined && ways.every(({ hop }) => hop !== way.hop)) ways.push(way);
   }
   return ways;
 }
 
-function wayThrough(proxy: ProxyRecord, end: End, reach: Reach): Way | undefined {
-  for (const transport of ['UDP', 'TCP'] as const) {
-    for (const at of proxy.addresses) {
-      if (at.transport !== transport || at.side === 'External') continue;
-      const hop = reach.hop(transport, at.address, at.port);
-      if (hop !== undefined) return { hop, end, handover: { proxy, end } };
-    }
+/** Through another proxy, which delivers to `end`. `count`: how often it was handed over before. */
+export function wayThrough(proxy: ProxyRecord, end: End, reach: Reach, count = 0): Way | undefined {
+  const hop = hopToProxy(proxy, reach);
+  return hop && { hop, end, handover: { proxy, end, count } };
+}
+
+/**
+ * How another proxy is reached. Within a data centre by its own address; from another one by what it advertises, and
+ * by TLS where it has a listener for that which is for servers and proxies alone.
+ */
+export function hopToProxy(proxy: ProxyRecord, reach: Reach): Hop | undefined {
+  const near = proxy.geoLocation === reach.geoLocation;
+  let best: Hop | undefined;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (const offered of proxy.addresses) {
+    const rank = rankOf(offered, near);
+    if (offered.side === 'External' || rank >= bestRank) continue;
+    const at = near && offered.local !== undefined ? offered.local : offered;
+    const hop = reach.hop(offered.transport, at.address, at.port);
+    if (hop === undefined) continue;
+    best = hop;
+    bestRank = rank;
   }
-  return undefined;
+  return best;
+}
+
+function rankOf({ transport, side }: ProxyAddress, near: boolean): number {
+  if (transport === 'TLS' && side === 'Internal' && !near) return 0;
+  if (transport === 'UDP') return 1;
+  if (transport === 'TCP') return 2;
+  return transport === 'TLS' ? 3 : Number.POSITIVE_INFINITY;
 }
 
 /** The transport a URI asks for: its parameter, else UDP (RFC 3263 4.1 without NAPTR). */

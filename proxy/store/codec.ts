@@ -161,11 +161,14 @@ export function decodeProxy(key: Extract<Key, { kind: 'proxy' }>, value: string)
 }
 
 function decodeAddress(fields: Fields): ProxyAddress {
+  const local = fields.has('local') ? fields.fields('local') : undefined;
   return {
     transport: fields.oneOf('transport', TRANSPORTS),
     address: fields.text('address'),
     port: fields.number('port'),
     side: fields.oneOf('side', ['Both', 'Internal', 'External']),
+    ...(local === undefined ? {} : { local: { address: local.text('address'), port: local.number('port') } }),
+    ...(fields.has('sentBy') ? { sentBy: fields.text('sentBy') } : {}),
   };
 }
 

@@ -60,10 +60,14 @@ export interface CallRecord {
 
 export interface ProxyAddress {
   readonly transport: Transport;
-  /** Advertised: what other proxies send to. */
+  /** Advertised: what proxies of other data centres send to. One address may stand for all proxies of a place. */
   readonly address: string;
   readonly port: number;
   readonly side: 'Both' | 'Internal' | 'External';
+  /** What proxies of its own data centre send to: this one's alone. Undefined: what is advertised. */
+  readonly local?: { readonly address: string; readonly port: number };
+  /** The sent-by of the Vias that it writes from here. Undefined: what is advertised. */
+  readonly sentBy?: string;
 }
 
 /** `proxy/<pod>`: a live proxy, under its lease. */

@@ -104,6 +104,11 @@ export class TransactionLayer {
     return this.#clients.begin(request, branch, method, hop, owner, startedAt);
   }
 
+  /** The INVITE that `cancel` is about, which other proxies handed over: the topmost `vias` Vias are theirs. */
+  inviteBelow(cancel: Message, vias: number): ServerTransaction | undefined {
+    return this.#servers.ofCancelBelow(cancel, vias);
+  }
+
   /** Nothing reaches `hop` (ICMP, refused, closed): what waits for a response from there fails now. */
   transportError(hop: Hop): void {
     const failed = this.#clients.fail(hop);

@@ -1,5 +1,6 @@
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
+import { parseVia, type Via } from '../sip/via.ts';
 
 /** RFC 3261 8.1.1.7: the branch was made by rules that make it unique. */
 const MAGIC_COOKIE = 'z9hG4bK';
@@ -14,8 +15,17 @@ export function hasMagicCookie(request: Message): boolean {
  */
 export function serverKey(request: Message, method: string): string {
   if (!hasMagicCookie(request)) return legacyKey(request, method, request.toTag);
-  const via = request.via;
-  return `${via.branch}\n${via.host}:${via.port}\n${method}`;
+  return viaKey(request.via, method);
+}
+
+/** The same of the Via below the `count` topmost ones, which proxies of ours have put on it; undefined: there is none. */
+export function serverKeyBelow(request: Message, method: string, count: number): string | undefined {
+  const value = request.values(Header.Via)[count];
+  return value === undefined ? undefined : viaKey(parseVia(value), method);
+}
+
+function viaKey({ branch, host, port }: Pick<Via, 'branch' | 'host' | 'port'>, method: string): string {
+  return `${branch}\n${host}:${port}\n${method}`;
 }
 
 /**

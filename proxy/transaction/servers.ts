@@ -2,7 +2,7 @@ import { type Message, parseMessage } from '../sip/message.ts';
 import type { Hop } from '../transport/hop.ts';
 import { inviteServer } from './invite-server.ts';
 import { compile } from './machine.ts';
-import { hasMagicCookie, legacyKey, serverKey } from './matching.ts';
+import { hasMagicCookie, legacyKey, serverKey, serverKeyBelow } from './matching.ts';
 import { nonInviteServer } from './non-invite-server.ts';
 import { type ServerSide, ServerTransaction } from './server-transaction.ts';
 import type { Setting } from './transaction.ts';
@@ -36,6 +36,12 @@ export class Servers implements ServerSide {
   /** The INVITE that `cancel` is about. */
   ofCancel(cancel: Message): ServerTransaction | undefined {
     return this.#byKey.get(serverKey(cancel, 'INVITE'));
+  }
+
+  /** The INVITE that `cancel` is about, which came by way of others: `vias` of its Vias are theirs. */
+  ofCancelBelow(cancel: Message, vias: number): ServerTransaction | undefined {
+    const key = serverKeyBelow(cancel, 'INVITE', vias);
+    return key === undefined ? undefined : this.#byKey.get(key);
   }
 
   begin(key: string, request: Message, from: Hop): ServerTransaction {

@@ -38,7 +38,7 @@ export class ProxyProcess {
   readonly #streams: StreamSide;
   readonly #listeners: Record<'UDP' | 'TCP', Listener>;
   readonly #hops = new Map<string, Hop>();
-  #known = new Set<string>();
+  #known = new Map<string, ProxyRecord>();
   #wake: Appointment | undefined;
 
   constructor(place: ProxyModel, boot: string) {
@@ -90,6 +90,7 @@ export class ProxyProcess {
     const reach: Reach = {
       proxy: place.name,
       boot,
+      geoLocation: config.geoLocation,
       proxies: this.replica.proxies,
       connection: (number) => this.#streams.connection(number),
       hop: (transport, to, port, connection) =>
@@ -113,8 +114,8 @@ export class ProxyProcess {
     this.core.attach(this.layer);
     this.replica.onProxies(() => {
       this.core.identity = this.#identity();
-      for (const name of this.#known) if (!this.replica.proxies.has(name)) this.core.proxyGone(name);
-      this.#known = new Set(this.replica.proxies.keys());
+      for (const [name, record] of this.#known) if (!this.replica.proxies.has(name)) this.core.proxyGone(record);
+      this.#known = new Map(this.replica.proxies);
     });
     this.replica.onHealth((record) => {
       if (record.proxy !== place.name) this.upstreams.hint(record);

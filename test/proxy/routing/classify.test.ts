@@ -63,6 +63,7 @@ interface From {
   transport?: Transport;
   side?: Listener['side'];
   address?: string;
+  handedOver?: boolean;
 }
 
 function hop({ names, transport = 'TLS', side = 'Both', address = '203.0.113.9' }: From): Hop {
@@ -85,7 +86,7 @@ function who(from: From): string {
   const message = parseMessage(invite({ sentBy: '203.0.113.9:5999' }));
   const source = hop(from);
   const member = memberOf(message, source, members);
-  const sender = classify(source, member, false, trust, identity);
+  const sender = classify(source, member, from.handedOver === true, trust, identity);
   return member === undefined ? sender : `${sender} ${member.pair.name} ${member.role}`;
 }
 
@@ -124,6 +125,12 @@ describe('who sent it, by certificate', () => {
     expect(who({ names: ['ss1a.example.com'], side: 'External' })).to.equal('Endpoint');
     expect(who({ names: ['media.example.com'], side: 'External' })).to.equal('Endpoint');
     expect(who({ names: ['sbc1.example.com'], side: 'External' })).to.equal('Sbc');
+  });
+
+  it('is a Proxy by the name that all proxies share, and by its hand-over token, wherever it comes from', () => {
+    expect(who({ names: ['proxies.example.com'], handedOver: true })).to.equal('Proxy');
+    expect(who({ names: ['proxies.example.com'] })).to.equal('Endpoint');
+    expect(who({ handedOver: true })).to.equal('Endpoint');
   });
 
   it('is still by range what it was', () => {

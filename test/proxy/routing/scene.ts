@@ -88,9 +88,10 @@ export class Scene {
   readonly #listeners = new Map<Transport, Listener>();
   readonly #hops = new Map<string, Hop>();
 
-  private constructor(changes: Partial<ProxyConfig>) {
+  private constructor(changes: Partial<ProxyConfig>, cluster: MemoryCluster | undefined) {
     const now = (): number => this.time;
     this.config = config(changes);
+    const { geoLocation, place } = this.config;
     for (const { transport, port, side } of this.config.listeners) {
       const address = this.config.place.address;
       this.#listeners.set(transport, {
@@ -103,16 +104,16 @@ export class Scene {
       });
     }
     this.timers = new TimerWheel(this.time);
-    this.cluster = new MemoryCluster({ now });
+    this.cluster = cluster ?? new MemoryCluster({ now });
     this.replica = new Replica({
-      proxy: 'p1',
-      own: this.cluster.store('dc1'),
-      others: [this.cluster.store('dc2')],
+      proxy: place.name,
+      own: this.cluster.store(geoLocation),
+      others: ['dc1', 'dc2'].filter((other) => other !== geoLocation).map((other) => this.cluster.store(other)),
       now,
       log: LOG,
     });
     this.upstreams = new Upstreams({
-      geoLocation: 'dc1',
+      geoLocation,
       servers: this.config.servers,
       oosCheck: this.config.oosCheck,
       now,
@@ -124,8 +125,9 @@ export class Scene {
       onChange: () => undefined,
     });
     const reach: Reach = {
-      proxy: 'p1',
+      proxy: place.name,
       boot: 'boot1',
+      geoLocation,
       proxies: this.replica.proxies,
       connection: (number) => this.connections.get(number),
       hop: (transport, address, port, connection) => this.hop(transport, address, port, connection),
@@ -164,18 +166,49 @@ export class Scene {
     this.core.attach(this.layer);
   }
 
-  /** A ready proxy; every local primary answers, every backup's port is closed. */
-  static async begin(changes: Partial<ProxyConfig> = {}, ready = true): Promise<Scene> {
-    const scene = new Scene(changes);
+  /** A ready proxy; every local primary answers, every backup's port is closed. `cluster`: another scene's stores. */
+  static async begin(changes: Partial<ProxyConfig> = {}, ready = true, cluster?: MemoryCluster): Promise<Scene> {
+    const scene = new Scene(changes, cluster);
     if (!ready) return scene;
     scene.replica.start();
     await scene.settled();
     scene.upstreams.start([]);
-    for (const pair of ['ss1', 'ss2'] as const) {
-      scene.pinged(pair, 'primary', 200);
-      scene.pinged(pair, 'backup', 'ConnectionRefused');
+    for (const { name, local } of scene.upstreams.pairs) {
+      if (!local) continue;
+      scene.pinged(name, 'primary', 200);
+      scene.pinged(name, 'backup', 'ConnectionRefused');
     }
     return scene;
+  }
+
+  /** Tells the shard's other proxies of this one. `advertised`: an address that stands for it and others. */
+  async publishes(advertised?: string): Promise<ProxyRecord> {
+    const { geoLocation, place, listeners } = this.config;
+    const record: ProxyRecord = {
+      name: place.name,
+      geoLocation,
+      state: 'Ready',
+      boot: 'boot1',
+      addresses: listeners.map(({ transport, port, side }) => ({
+        transport,
+        address: advertised ?? place.address,
+        port,
+        side,
+        ...(advertised === undefined ? {} : { local: { address: place.address, port } }),
+      })),
+      admin: '',
+      configuration: { hash: 'h' },
+      counts: { registrations: 0, calls: 0 },
+      keys: [],
+    };
+    this.replica.publishProxy(record);
+    await this.settled();
+    return record;
+  }
+
+  /** Looks again at who the other proxies are. */
+  meets(): void {
+    this.core.identity = new Identity(this.config, [...this.#listeners.values()], this.replica.proxies.values());
   }
 
   hop(transport: Transport, address: string, port: number, connection?: Connection): Hop | undefined {
@@ -272,7 +305,7 @@ export class Scene {
     await this.settled();
     other.publishProxy(record);
     await this.settled();
-    this.core.identity = new Identity(this.config, [...this.#listeners.values()], this.replica.proxies.values());
+    this.meets();
     return record;
   }
 

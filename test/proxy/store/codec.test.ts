@@ -62,7 +62,15 @@ describe('codec', () => {
       codec.decodeTokenKey({ kind: 'key', geoLocation: 'dc1', id: 7 }, codec.encodeTokenKey(tokenKey)),
     ).to.deep.equal(tokenKey);
     const refused = { hash: 'h2', why: 'listeners[0].port: 70000 is no port' };
-    const proxy = proxyRecord('p1', { configuration: { hash: 'h1', refused }, keys: [1, 2] });
+    const shared = {
+      transport: 'UDP',
+      address: '198.51.100.7',
+      port: 5060,
+      side: 'Both',
+      local: { address: '10.1.0.1', port: 5060 },
+      sentBy: '198.51.100.8:5060',
+    } as const;
+    const proxy = proxyRecord('p1', { configuration: { hash: 'h1', refused }, keys: [1, 2], addresses: [shared] });
     expect(codec.decodeProxy({ kind: 'proxy', name: 'p1' }, codec.encodeProxy(proxy))).to.deep.equal(proxy);
     const health = healthRecord('p1');
     const pair = health.pairs[0] ?? expect.fail();
