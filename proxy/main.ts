@@ -133,7 +133,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     onSwitch: (pair, from, to) => {
       log.info({ pair: pair.name, from: from?.role ?? 'none', to: to?.role ?? 'none' }, 'pair switched');
       core.pairSwitched(pair, to);
-      if (from !== undefined) transports.closeTo(from.address, from.port);
+      // one that gave up its place in order still answers what it was sent
+      if (from !== undefined && upstreams.stateOf(from) === 'Down') transports.closeTo(from.address, from.port);
     },
     onChange: () => report.publishHealth(),
     forget: (member) => pinger.forget(member),

@@ -82,6 +82,7 @@ export class Report {
       counts: { ...this.#counts(), transactions: layer.counts.clients + layer.counts.servers },
       stores: replica.stores,
       pairs: upstreams.health(now()),
+      elsewhere: [...replica.health.values()].filter((record) => record.geoLocation !== config.geoLocation),
       proxies: [...replica.proxies.keys()].toSorted(),
       ready: this.#readiness(),
       counters: this.#of.counters(),

@@ -1,4 +1,4 @@
-import type { PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
+import type { HealthRecord, PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
 
 /** What /status on the admin port says. */
 export interface ProxyStatus {
@@ -16,6 +16,8 @@ export interface ProxyStatus {
     readonly reason: string;
   }[];
   readonly pairs: readonly PairHealth[];
+  /** What proxies of other data centres publish of theirs. */
+  readonly elsewhere?: readonly HealthRecord[];
   /** Names of the live proxies of the shard. */
   readonly proxies: readonly string[];
   readonly ready: { readonly ok: boolean; readonly why?: string };

@@ -125,11 +125,26 @@ function matrixView(shard: UpShard, answers: readonly Answer[], now: number): Ma
     if (typeof status === 'string' || !belongs(proxy, shard)) return [];
     return [{ proxy: proxy.name, geoLocation: proxy.geoLocation, at: now, pairs: status.pairs }];
   });
+  records.push(...published(shard, answers, new Set(records.map(({ geoLocation }) => geoLocation))));
   const pairs = matrix(shard.servers.map(serverConfig), records, now).map((pair): PairView => {
     const members = pair.members.map((member) => ({ ...member, observers: observations(pair, member.role, records) }));
     return { ...pair, members };
   });
   return { cluster: shard.cluster, name: shard.switch, dn: shard.dn, pairs };
+}
+
+/** What the proxies publish of data centres that run elsewhere and can't be asked: of each the news last heard by any. */
+function published(shard: UpShard, answers: readonly Answer[], asked: ReadonlySet<string>): HealthRecord[] {
+  const latest = new Map<string, HealthRecord>();
+  for (const { proxy, status } of answers) {
+    if (typeof status === 'string' || !belongs(proxy, shard)) continue;
+    for (const record of status.elsewhere ?? []) {
+      const known = latest.get(record.proxy);
+      if (!asked.has(record.geoLocation) && (known === undefined || known.at < record.at))
+        latest.set(record.proxy, record);
+    }
+  }
+  return [...latest.values()];
 }
 
 function observations(

@@ -62,8 +62,12 @@ export class Copying implements ClientOwner {
 
   /** The pair's active member changed: what had no answer yet goes to the new one, once. */
   switched(member: Member): void {
-    if (!this.pending || this.#ringing || this.context.cancelled) return;
+    if (!this.pending || this.context.cancelled) return;
     const { core } = this.context;
+    if (this.#ringing) {
+      core.counts.ringingAtSwitch++;
+      return;
+    }
     if (this.#waiting !== undefined) {
       core.timers.cancel(this.#waiting);
       this.#waiting = undefined;
@@ -116,7 +120,6 @@ export class Copying implements ClientOwner {
     if (status < 200) {
       if (status === 100 || !this.pending) return;
       this.#ringing = true;
-      core.pending.release(this);
       this.context.provisional(message);
       return;
     }
@@ -165,27 +168,47 @@ export class Copying implements ClientOwner {
 
   unreachable(transaction: ClientTransaction): void {
     if (!this.pending || !this.#isTry(transaction)) return;
-    const { core } = this.context;
-    const { pair } = this.target;
-    if (transaction === this.#earlier) {
-      this.#earlier = undefined;
-      return;
-    }
-    if (pair === undefined || this.target.ways.length > 0) {
+    const { pair, ways } = this.target;
+    if (pair === undefined || ways.length > 0) {
+      transaction.abandon();
       this.#nextWay();
-      return;
-    }
-    if (this.#earlier !== undefined) {
+    } else if (transaction.lastStatus >= 100 && transaction.method === 'INVITE') this.#cutOff(pair, transaction);
+    else if (transaction === this.#earlier) this.#earlier = undefined;
+    else if (this.#earlier !== undefined) {
       this.#transaction = this.#earlier;
       this.#earlier = undefined;
-      return;
+    } else {
+      this.#transaction = undefined;
+      this.#notReached(pair, transaction.hop);
     }
-    this.#transaction = undefined;
+  }
+
+  /** An INVITE that its member has heard of lost its connection: its answer may come another way, or never. */
+  #cutOff(pair: Pair, transaction: ClientTransaction): void {
+    const { core } = this.context;
+    // ringing: the member that is promoted takes the call over, or Timer C ends it
+    if (this.#ringing || this.#earlier !== undefined) return;
     core.memberUnreachable(pair, transaction.hop);
+    // a switch has sent it already
+    if (this.#isSentTwice || !this.pending) return;
+    this.#earlier = transaction;
+    if (pair.active !== undefined) {
+      core.counts.resentAtSwitch++;
+      this.#toMember(pair.active);
+    } else if (this.target.pinned) this.#wait();
+    else this.#toOtherPair(undefined);
+  }
+
+  get #isSentTwice(): boolean {
+    return this.#earlier !== undefined;
+  }
+
+  /** The request did not get to the member. */
+  #notReached(pair: Pair, hop: Hop): void {
+    this.context.core.memberUnreachable(pair, hop);
     if (this.#transaction !== undefined || !this.pending) return;
     const member = pair.active;
-    const other =
-      member !== undefined && (member.address !== transaction.hop.address || member.port !== transaction.hop.port);
+    const other = member !== undefined && (member.address !== hop.address || member.port !== hop.port);
     if (other && this.#attempt < 3) this.#toMember(member);
     else if (this.target.pinned) this.#wait();
     else if (!this.#triedOther) this.#toOtherPair(undefined);
@@ -250,6 +273,7 @@ export class Copying implements ClientOwner {
     }
     core.counts.triedOtherPair++;
     this.#transaction?.abandon();
+    this.#earlier?.abandon();
     this.#transaction = undefined;
     this.#earlier = undefined;
     this.target = other;

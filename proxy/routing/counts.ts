@@ -20,6 +20,7 @@ export function newCounts() {
     strayAcks: 0,
     resentAtSwitch: 0,
     mergedAtSwitch: 0,
+    ringingAtSwitch: 0,
     waitedForMember: 0,
     waitedInVain: 0,
     triedOtherPair: 0,

@@ -25,8 +25,8 @@ export class Incoming implements TransactionUser {
   /** What belongs to other proxies. */
   readonly strays: Strays;
   readonly #targets: Targets;
-  #invites: TokenBucket;
-  #registers: TokenBucket;
+  readonly #invites: TokenBucket;
+  readonly #registers: TokenBucket;
   readonly #backlog = new Backlog();
 
   constructor(core: Core) {
@@ -39,8 +39,8 @@ export class Incoming implements TransactionUser {
 
   reconfigure(): void {
     const { overload } = this.#core.config;
-    this.#invites = new TokenBucket(overload.invitesPerSecond);
-    this.#registers = new TokenBucket(overload.registersPerSecond);
+    this.#invites.retune(overload.invitesPerSecond);
+    this.#registers.retune(overload.registersPerSecond);
   }
 
   /** A whole message from the wire. Never throws: one message that we are wrong about must not end all calls. */

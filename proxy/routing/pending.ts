@@ -2,8 +2,8 @@ import type { Member, Pair } from '../upstream/pair.ts';
 import type { Copying } from './copying.ts';
 
 /**
- * Copies without an answer that follow their pair's active member, or were handed to another proxy, by pair or by the
- * proxy's name. A copy leaves when it is answered, so there are never more than open transactions.
+ * Copies that follow their pair's active member, or were handed to another proxy, by pair or by the proxy's name. A copy
+ * leaves when it has its final answer, so there are never more than open transactions.
  */
 export class Pending {
   readonly #on = new Map<Pair | string, Set<Copying>>();

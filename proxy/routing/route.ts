@@ -107,7 +107,10 @@ export function decide(received: Received, view: View): Decision {
     const pair =
       (known === undefined ? undefined : view.upstreams.pairNamed(known.pair)) ??
       view.upstreams.chooseForDialog(message.callId);
-    if (pair !== undefined) return { do: 'pair', row: 10, pair, pinned: true, remember: false };
+    const pinned = message.toTag !== '';
+    // what is in no dialog, as an INVITE dialled again, need not wait for its pair
+    if (pair !== undefined && (pinned || pair.active !== undefined))
+      return { do: 'pair', row: 10, pair, pinned, remember: false };
   }
 
   const named = newInvite ? pairOfReplaced(message, view) : undefined;

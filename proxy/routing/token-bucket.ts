@@ -1,12 +1,19 @@
 /** Admits `perSecond` a second, with one second's worth of burst. No limit where `perSecond` is undefined. */
 export class TokenBucket {
-  readonly #perSecond: number | undefined;
+  #perSecond: number | undefined;
   #tokens: number;
   #at = 0;
 
   constructor(perSecond: number | undefined) {
     this.#perSecond = perSecond;
     this.#tokens = perSecond ?? 0;
+  }
+
+  /** Another rate from now on: what has been spent stays spent, else each change would let a second's worth in. */
+  retune(perSecond: number | undefined): void {
+    if (this.#perSecond === undefined) this.#tokens = perSecond ?? 0;
+    this.#perSecond = perSecond;
+    this.#tokens = Math.min(this.#tokens, perSecond ?? 0);
   }
 
   /** `now` in ms. */

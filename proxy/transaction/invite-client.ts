@@ -60,7 +60,8 @@ export const inviteClient: Table<InviteClientState, ClientTransaction, Message> 
     failure: to('Completed', sendAck, startD, report),
     cancel: to('Cancelling', sendCancel, startWait),
     abandon: to('Abandoned', startWait),
-    transportError: to('Terminated', reportUnreachable),
+    // RFC 3261 18.2.2: the final response comes another way when the connection of its request is gone
+    transportError: stay(reportUnreachable),
   },
   Cancelling: {
     provisional: stay(report),

@@ -1,5 +1,5 @@
 import type { OosCheckConfig } from '../config.ts';
-import type { MemberRole, PairHealth } from '../store/records.ts';
+import type { MemberRole, MemberState, PairHealth } from '../store/records.ts';
 import { step, type OosEvent } from './oos-check.ts';
 import { beginMember, beginPair, isDual, nextStep, retimed, type PairCheck } from './pair-check.ts';
 import type { Member, Pair } from './pair.ts';
@@ -30,6 +30,10 @@ export class Checked {
       oosCheck,
     );
     this.next = nextStep(this.#check, oosCheck);
+  }
+
+  stateOf(role: MemberRole): MemberState {
+    return this.#check.members.find((member) => member.role === role)?.state ?? 'Unknown';
   }
 
   get active(): MemberRole | 'none' {

@@ -12,6 +12,7 @@ import {
   pingAtOnce,
   returned,
   unchecked,
+  yielding,
   type MemberCheck,
   type PairCheck,
   type Timing,
@@ -256,16 +257,18 @@ const deeds: Readonly<Record<Deed, (pair: PairCheck, event: OosEvent, now: numbe
 };
 
 function taken(pair: PairCheck, member: MemberCheck, now: number): MemberCheck {
-  return pair.phase === 'Unchecked' ? unchecked(member, now) : { ...member, lost: false, returnedAt: undefined };
+  return pair.phase === 'Unchecked'
+    ? unchecked(member, now)
+    : { ...member, lost: false, returnedAt: undefined, yieldsUntil: 0 };
 }
 
-/** The member that leaves by going Down is held back when it wants to return. */
+/** The member that leaves by going Down is held back when it wants to return, and, less long, one that is in service. */
 function take(pair: PairCheck, role: MemberRole | 'none', now: number): PairCheck {
   const members = pair.members.map((member) => {
     if (member.role === role) return taken(pair, member, now);
-    return member.role === pair.active && member.state === 'Down'
-      ? { ...member, lost: true, returnedAt: undefined }
-      : member;
+    if (member.role !== pair.active) return member;
+    if (member.state === 'Down') return { ...member, lost: true, returnedAt: undefined };
+    return isIn(member) ? yielding(member, now) : member;
   });
   return { ...pair, members, active: role, since: now };
 }

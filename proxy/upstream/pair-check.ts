@@ -27,6 +27,8 @@ export interface MemberCheck {
   readonly lost: boolean;
   /** … and was first heard of again then. */
   readonly returnedAt: number | undefined;
+  /** Until when it can't claim back the place that the other claimed while it was in service itself, ms. */
+  readonly yieldsUntil: number;
 }
 
 /** What the oos-check knows of one pair. */
@@ -49,6 +51,8 @@ export const FAST_FOR = 30_000;
 const SPACING = 100;
 /** The least time for which a member that went Down is held back, ms. */
 const DAMPING = 10_000;
+/** Of two members that both answer and both send requests, one has the pair for so long at least, ms. */
+const CONTEST = 5_000;
 
 /**
  * A pair as this proxy first sees it.
@@ -87,6 +91,7 @@ export function beginMember(role: MemberRole, now: number, timing: Timing): Memb
     due: off ? Number.POSITIVE_INFINITY : now,
     lost: false,
     returnedAt: undefined,
+    yieldsUntil: 0,
   };
 }
 
@@ -158,8 +163,14 @@ export function returned(member: MemberCheck, now: number): MemberCheck {
  * a primary stopped for a minute resumes in the belief that it has its pair.
  */
 export function isDamped(member: MemberCheck, now: number, timing: Timing): boolean {
+  if (now < member.yieldsUntil) return true;
   if (!member.lost) return false;
   return member.returnedAt === undefined || now < member.returnedAt + Math.max(2 * timing.interval, DAMPING);
+}
+
+/** It loses its place to a claim of the other: of two primaries both would take it from one another without end. */
+export function yielding(member: MemberCheck, now: number): MemberCheck {
+  return { ...member, yieldsUntil: now + CONTEST };
 }
 
 export function pingAtOnce(member: MemberCheck, now: number): MemberCheck {

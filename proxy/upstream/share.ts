@@ -2,29 +2,40 @@
 const WARM_UP = 30_000;
 /** What a pair that comes back begins with, of its weight. */
 const FIRST = 0.1;
+/** A pair that goes out again within this time after it came back is flapping, ms. */
+const STEADY = 60_000;
+/** From the third outage on that follows so fast: how long its warming up waits, ms; twice as long each time. */
+const FIRST_HOLD = 5_000;
+const LONGEST_HOLD = 60_000;
 /** A server's Retry-After is believed for this long at most, ms. */
 const LONGEST_CLOSURE = 300_000;
 
 /**
- * How much of its weight a pair has in the choice for a new call: less while it warms up after an outage, nothing while
- * its server has asked to be left alone. Calls that it holds already are its own in any case.
+ * How much of its weight a pair has in the choice for a new call: less while it warms up after an outage, and longer so
+ * where it flaps, as a server does that answers too slowly; nothing while its server has asked to be left alone. Calls
+ * that it holds already are its own in any case.
  */
 export class Share {
   #outSince: number | undefined;
-  #warmFrom = 0;
-  #warmUntil = 0;
+  /** Outages in a row, each soon after the one before. */
+  #outages = 0;
+  #warmFrom = Number.NEGATIVE_INFINITY;
+  #warmUntil = Number.NEGATIVE_INFINITY;
   #closedUntil = 0;
 
   /** The pair has no member in service any more. `now` in ms, as everywhere here. */
   out(now: number): void {
-    this.#outSince ??= now;
+    if (this.#outSince !== undefined) return;
+    this.#outSince = now;
+    this.#outages = now - this.#warmFrom < STEADY ? this.#outages + 1 : 1;
   }
 
   /** A member is in service again. */
   back(now: number): void {
     if (this.#outSince === undefined) return;
-    this.#warmFrom = now;
-    this.#warmUntil = now + Math.min(WARM_UP, now - this.#outSince);
+    const hold = this.#outages < 3 ? 0 : Math.min(LONGEST_HOLD, FIRST_HOLD * 2 ** (this.#outages - 3));
+    this.#warmFrom = now + hold;
+    this.#warmUntil = this.#warmFrom + Math.min(WARM_UP, now - this.#outSince);
     this.#outSince = undefined;
   }
 
@@ -44,6 +55,7 @@ export class Share {
   at(now: number): number {
     if (now < this.#closedUntil) return 0;
     if (now >= this.#warmUntil) return 1;
+    if (now <= this.#warmFrom) return FIRST;
     return FIRST + ((1 - FIRST) * (now - this.#warmFrom)) / (this.#warmUntil - this.#warmFrom);
   }
 }

@@ -1,6 +1,6 @@
 import type { Logger as Log } from 'pino';
 import type { OosCheckConfig, ServerConfig } from '../config.ts';
-import type { HealthRecord, PairHealth } from '../store/records.ts';
+import type { HealthRecord, MemberState, PairHealth } from '../store/records.ts';
 import type { Transport } from '../transport/hop.ts';
 import { choose } from './balance.ts';
 import { Checked } from './checked.ts';
@@ -138,6 +138,11 @@ export class Upstreams {
       const active = this.#observers.activeBy(record.proxy, name);
       if (checked !== undefined && checked.active !== active) this.#step(checked, { kind: 'hint' }, now);
     }
+  }
+
+  /** Unknown of members that are not pinged from here. */
+  stateOf(member: Member): MemberState {
+    return this.#checked.get(member.pair)?.stateOf(member.role) ?? 'Unknown';
   }
 
   pairNamed(name: string): Pair | undefined {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { statusTables, statusView } from '../../../operator/commands/status.ts';
 import type { UpState } from '../../../operator/processes/data-directory.ts';
 import type { ProxyStatus } from '../../../proxy/status.ts';
-import type { MemberHealth, PairHealth } from '../../../proxy/store/records.ts';
+import type { HealthRecord, MemberHealth, PairHealth } from '../../../proxy/store/records.ts';
 
 const now = Date.parse('2026-01-01T00:10:00.000Z');
 const proxy = (name: string, n: number) => {
@@ -48,6 +48,13 @@ const up: UpState = {
   stores: [{ geoLocation: 'dc1', endpoints: ['http://127.0.0.1:2379'] }],
 };
 
+/** What a proxy of dc2 publishes, which runs under another command. */
+function far(name: string, at: number, active: PairHealth['active']): HealthRecord {
+  const member = { role: 'primary', address: '127.0.0.3:5060', state: 'InService', reason: 'OptionsAnswered' } as const;
+  const pairs = [{ name: 'remote', active, since: at - 5000, members: [{ ...member, since: at - 5000 }] }];
+  return { proxy: name, geoLocation: 'dc2', at, pairs };
+}
+
 function status(name: string, active: PairHealth['active'], available = true): ProxyStatus {
   const primary: MemberHealth = {
     role: 'primary',
@@ -75,6 +82,7 @@ function status(name: string, active: PairHealth['active'], available = true): P
     counts: { registrations: 12, calls: 3, transactions: 1 },
     stores: [{ geoLocation: 'dc1', available, loaded: true, reason: available ? '' : 'Unreachable' }],
     pairs: [{ name: 'ss1', active, since: now - 5000, members: [primary, backup] }],
+    elsewhere: [far('q1', now - 9000, 'primary'), far('q2', now - 1000, 'primary')],
     proxies: [],
     ready: { ok: true },
     counters: {},
@@ -114,7 +122,14 @@ describe('the status of what runs', () => {
       rtt: 0.7,
       smoothedRtt: 0.42,
     });
-    expect(remote).to.include({ state: 'Unknown' });
+    // dc2 runs under another command: by what its proxies publish
+    expect(remote).to.include({ state: 'InService', active: 'primary' });
+    expect(remote?.members[0]?.observers.map((seen) => seen.proxy)).to.deep.equal(['q1', 'q2']);
+  });
+
+  it('knows nothing of a data centre that has been silent for long', () => {
+    const later = statusView(up, answers, now + 60_000);
+    expect(later.switches[0]?.pairs[1]).to.include({ state: 'Unknown' });
   });
 
   it('can be read in 80 columns', () => {
@@ -128,12 +143,13 @@ STORE  STATE        PROXIES  ENDPOINTS
 dc1    Unavailable  1/2      http://127.0.0.1:2379
 
 sw / dn
-PAIR        STATE       MEMBER   SEEN BY  AS, FOR       RTT    REASON
-ss1         InService   primary  dc1-0    Down 5s              ConnectionRefused
-dc1                              dc1-1    Down 5s              ConnectionRefused
-                       *backup   dc1-0    InService 5m  0.4ms  OptionsAnswered
-                                 dc1-1    InService 5m  0.4ms  OptionsAnswered
-remote dc2  Unknown     primary  -        Unknown
+PAIR    STATE       MEMBER   SEEN BY  AS, FOR        RTT    REASON
+ss1     InService   primary  dc1-0    Down 5s               ConnectionRefused
+dc1                          dc1-1    Down 5s               ConnectionRefused
+                   *backup   dc1-0    InService 5m   0.4ms  OptionsAnswered
+                             dc1-1    InService 5m   0.4ms  OptionsAnswered
+remote  InService  *primary  q1       InService 14s         OptionsAnswered
+dc2                          q2       InService 6s          OptionsAnswered
 
 cc-sw-dn-dc1-2: not running: connection refused
 `);

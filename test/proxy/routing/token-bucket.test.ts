@@ -18,6 +18,18 @@ describe('a token bucket', () => {
     expect(admitted(bucket, 50, 5000)).to.equal(0);
   });
 
+  it('takes another rate without giving what was spent once more', () => {
+    const bucket = new TokenBucket(10);
+    expect(admitted(bucket, 50, 1000)).to.equal(10);
+    bucket.retune(20);
+    expect(admitted(bucket, 50, 1000)).to.equal(0);
+    expect(admitted(bucket, 50, 1500)).to.equal(10);
+    bucket.retune(undefined);
+    expect(admitted(bucket, 50, 1500)).to.equal(50);
+    bucket.retune(5);
+    expect(admitted(bucket, 50, 1500)).to.equal(5);
+  });
+
   it('admits everything where no limit is set', () => {
     expect(admitted(new TokenBucket(undefined), 5000, 1)).to.equal(5000);
   });

@@ -79,13 +79,16 @@ describe('an INVITE client transaction', () => {
       expect(scene.timers.size).to.equal(0);
     });
 
-    it('fails when its connection is gone', () => {
+    it('tells that its connection is gone, and takes the final response, which may come another way', () => {
       const flow = connection(7);
-      const { scene, owner, answer } = calling(hopTo('TCP', '127.0.0.1', 5060, flow));
+      const { scene, owner, answer, state } = calling(hopTo('TCP', '127.0.0.1', 5060, flow));
       answer(180);
       expect(flow.holds).to.equal(1);
       scene.layer.transportError(hopTo('TCP', '127.0.0.1', 5060, flow));
-      expect(owner.heard).to.deep.equal([180, 'unreachable']);
+      expect(state()).to.equal('Proceeding');
+      answer(200);
+      expect(owner.heard).to.deep.equal([180, 'unreachable', 200]);
+      scene.advance(40_000);
       expect(flow.holds).to.equal(0);
     });
   });

@@ -225,6 +225,21 @@ describe('a request from the member that is not active', () => {
   });
 });
 
+describe('two primaries that both answer and both send requests', () => {
+  it('have the pair for 5 s at least each', () => {
+    const rig = Rig.settled();
+    rig.done();
+    for (let i = 0; i < 600; i++) rig.pass(50).request('primary').request('backup').up('primary').up('backup');
+    expect(rig.done().filter((action) => action.includes('->'))).to.have.length.within(2, 6);
+  });
+
+  it('give it up at once all the same when they stand by or go Down', () => {
+    const rig = Rig.settled().request('backup').up('backup');
+    expect(rig.pair.active).to.equal('backup');
+    expect(rig.up('primary').standby('backup').pair.active).to.equal('primary');
+  });
+});
+
 /** The primary went Down and the backup has its place; then the primary answers again. */
 function resumed(timing: Partial<Timing> = {}): Rig {
   const rig = Rig.settled({ timing }).up('backup').down('primary');

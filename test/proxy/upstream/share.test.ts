@@ -31,6 +31,33 @@ describe('the share that a pair has of new calls', () => {
     expect(share.at(39_000)).to.be.lessThan(1);
   });
 
+  it('stays a tenth for longer and longer where the pair goes out again and again, as one does that answers too slowly', () => {
+    const share = new Share();
+    const tenth: number[] = [];
+    let now = 0;
+    for (let i = 0; i < 8; i++) {
+      share.out(now);
+      now += 1000;
+      share.back(now);
+      const begin = now;
+      while (share.at(now + 100) < 0.2) now += 100;
+      tenth.push(Math.round((now - begin) / 1000));
+    }
+    expect(tenth).to.deep.equal([0, 0, 5, 10, 20, 40, 60, 60]);
+  });
+
+  it('forgets that once the pair has been in service for a minute', () => {
+    const share = new Share();
+    for (const at of [0, 2000, 4000]) {
+      share.out(at);
+      share.back(at + 1000);
+    }
+    expect(share.at(6_500)).to.be.closeTo(0.1, 1e-9);
+    share.out(70_000);
+    share.back(71_000);
+    expect(share.at(72_000)).to.equal(1);
+  });
+
   it('is nothing for as long as the server asked to be left alone', () => {
     const share = new Share();
     expect(share.close(0, 10_000)).to.equal(10_000);

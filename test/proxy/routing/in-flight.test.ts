@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { cancel } from '../../builders.ts';
+import { AT, bye, config, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
+import type { MemberConfig } from '../../../proxy/config.ts';
+
+type Transport = MemberConfig['transport'];
+
+const CALL = { callId: 'call-1', fromTag: 'a', branch: 'z9hG4bKphone', sentBy: `${AT.alice}:5060` };
+
+/** One pair, whose members are reached over this transport. */
+async function onePair(transport: Transport): Promise<Scene> {
+  const [ss1] = config().servers;
+  if (ss1 === undefined) throw new Error('no ss1');
+  const members = ss1.members.map((member) => ({ ...member, transport }));
+  return await Scene.begin({
+    servers: [{ ...ss1, members }],
+    listeners: [
+      { transport: 'UDP', port: 5060, side: 'Both' },
+      ...(transport === 'UDP' ? [] : [{ transport, port: transport === 'TLS' ? 5061 : 5070, side: 'Both' } as const]),
+    ],
+  });
+}
+
+const requests = (sent: readonly Sent[]): string[] =>
+  sent.filter((s) => s.message.isRequest).map((s) => `${s.message.method} ${s.hop.address}`);
+
+/** The primary is gone without a word and the backup answers: what the proxy sends then. */
+async function switches(scene: Scene, asked: Sent, transport: Transport): Promise<Sent[]> {
+  scene.pinged('ss1', 'primary', 'Timeout');
+  scene.pinged('ss1', 'backup', 200);
+  // as main does: streams to a member that is Down are closed
+  if (transport !== 'UDP') scene.layer.transportError(asked.hop);
+  await scene.settled();
+  return scene.takes();
+}
+
+for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
+  describe(`what is under way over ${transport} when a pair switches`, () => {
+    let scene: Scene;
+    let asked: Sent;
+    beforeEach(async () => {
+      scene = await onePair(transport);
+      asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+      expect(asked.hop.transport).to.equal(transport);
+    });
+
+    for (const [what, status] of [
+      ['has no answer yet', 0],
+      ['has only 100', 100],
+    ] as const) {
+      it(`is an INVITE that ${what}: sent once to the new member, on a new branch`, async () => {
+        if (status > 0) await scene.receives(respond(asked.message, status), AT.ss1.primary);
+        const sent = await switches(scene, asked, transport);
+        expect(requests(sent)).to.deep.equal([`INVITE ${AT.ss1.backup}`]);
+        const again = requestIn(sent);
+        expect(again.message.via.branch).to.not.equal(asked.message.via.branch);
+        expect(scene.core.counts.resentAtSwitch).to.equal(1);
+        expect(statuses(await scene.receives(respond(again.message, 200), AT.ss1.backup))).to.deep.equal([200]);
+      });
+    }
+
+    it('is an INVITE with 100 that the backup has already: its 482 is no answer, the first try’s is', async () => {
+      await scene.receives(respond(asked.message, 100), AT.ss1.primary);
+      const again = requestIn(await switches(scene, asked, transport));
+      expect(statuses(await scene.receives(respond(again.message, 482), AT.ss1.backup))).to.deep.equal([]);
+      expect(scene.core.counts.mergedAtSwitch).to.equal(1);
+      // the promoted member answers what its predecessor was asked
+      expect(statuses(await scene.receives(respond(asked.message, 200), AT.ss1.backup))).to.deep.equal([200]);
+    });
+
+    it('is a ringing INVITE: left to the server’s own recovery', async () => {
+      await scene.receives(respond(asked.message, 180), AT.ss1.primary);
+      expect(requests(await switches(scene, asked, transport))).to.deep.equal([]);
+      expect(scene.core.counts.ringingAtSwitch).to.equal(1);
+      expect(statuses(await scene.receives(respond(asked.message, 200), AT.ss1.backup))).to.deep.equal([200]);
+    });
+
+    it('is a ringing INVITE that nobody recovers: ended by Timer C at worst', async () => {
+      await scene.receives(respond(asked.message, 180), AT.ss1.primary);
+      await switches(scene, asked, transport);
+      expect(new Set(statuses(await scene.passes(230_000)))).to.deep.equal(new Set([487]));
+      expect(scene.core.counts.timerC).to.equal(1);
+      await scene.passes(40_000);
+      expect(scene.layer.idle).to.equal(true);
+    });
+
+    it('is a CANCEL: it goes to the exact address of its INVITE', async () => {
+      await scene.receives(respond(asked.message, 180), AT.ss1.primary);
+      await switches(scene, asked, transport);
+      expect(requests(await scene.receives(cancel(CALL), AT.alice))).to.deep.equal([`CANCEL ${AT.ss1.primary}`]);
+    });
+  });
+}
+
+describe('a request of a call whose pair has no member in service', () => {
+  let scene: Scene;
+  let other: 'ss1' | 'ss2';
+  beforeEach(async () => {
+    scene = await Scene.begin();
+    const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+    await scene.receives(respond(asked.message, 100), asked.hop.address);
+    const held = asked.hop.address === AT.ss1.primary ? 'ss1' : 'ss2';
+    other = held === 'ss1' ? 'ss2' : 'ss1';
+    scene.pinged(held, 'primary', 'Timeout');
+    scene.takes();
+  });
+
+  it('goes to another pair if it is in no dialog, as an INVITE dialled again', async () => {
+    const again = await scene.receives(invite({ ...CALL, branch: 'z9hG4bKagain', cseq: 2 }), AT.alice);
+    expect(requests(again)).to.deep.equal([`INVITE ${AT[other].primary}`]);
+    expect(scene.replica.call(CALL.callId)?.pair).to.equal(other);
+  });
+
+  it('waits for the promoted member inside the dialog, and gets 503 if none is', async () => {
+    const text = bye({ ...CALL, branch: 'z9hG4bKbye', cseq: 2, toTag: 'b' });
+    expect(await scene.receives(text, AT.alice)).to.deep.equal([]);
+    // RFC 4320: 100 once its sender repeats it every 4 s
+    expect(statuses(await scene.passes(16_100))).to.deep.equal([100, 503]);
+    expect(scene.core.counts.waitedInVain).to.equal(1);
+  });
+
+  it('gets 503 at once if it is in no dialog and no other pair is in service', async () => {
+    scene.pinged(other, 'primary', 'Timeout');
+    const again = await scene.receives(invite({ ...CALL, branch: 'z9hG4bKagain', cseq: 2 }), AT.alice);
+    expect(statuses(again)).to.deep.equal([503]);
+  });
+});
