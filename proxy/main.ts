@@ -24,6 +24,7 @@ import { TlsMaterial } from './transport/tls-material.ts';
 import { Transports } from './transport/transports.ts';
 import { Pinger } from './upstream/pinger.ts';
 import { Upstreams } from './upstream/upstreams.ts';
+import { Shutdown } from './shutdown.ts';
 import type { ProxyStatus } from './status.ts';
 
 export interface ProxyOptions {
@@ -46,16 +47,16 @@ export interface RunningProxy {
   /** A newer configuration was refused: published, so that whoever wrote it learns why. */
   refuse(hash: string, why: string): void;
   block(addresses: ReadonlySet<string>): void;
-  /** In order: no new work, what is in flight ends, sockets, presence, store. */
+  /** Drains as configured (drain.ts), then ends. */
   close(): Promise<void>;
+  /** Ends now, also in mid-drain: sockets, then presence and store. */
+  end(): Promise<void>;
 }
 
 /** The wheel's step and the longest that an answer waits for its turn, ms. */
 const TICK = 10;
 const HEARTBEAT = 5000;
-/** How long close() waits for transactions that are still open, ms. */
-const FINISH = 2000;
-/** How long it waits for the stores to take the last writes, ms. */
+/** How long the end waits for the stores to take the last writes, ms. */
 const CLOSE_STORES = 1500;
 
 /** One proxy: store, servers, sockets and the core between them. Rejects, with nothing left open, if a socket can't be bound. */
@@ -220,9 +221,20 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     ...(options.testing === true ? { block } : {}),
   });
 
+  let shutdown: Shutdown | undefined;
+  let ended: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    for (const timer of [tick, housekeeping, heartbeat]) clearInterval(timer);
+    pinger.close();
+    await transports.close();
+    // a store out of reach must not hold up the end: what it lacks, the other proxies hold
+    await Promise.race([replica.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_STORES).unref())]);
+    await admin.close();
+  };
+
   report.admin = admin.url;
   replica.onReady(() => {
-    report.state = 'Ready';
+    if (shutdown === undefined) report.state = 'Ready';
     report.pingedSince = now();
     upstreams.start(replica.health.values());
     report.publish();
@@ -245,6 +257,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     core.advance(at);
     upstreams.tick(at);
     natPings.tick(at, current.registration.natPing);
+    shutdown?.tick(at);
   }, TICK);
   const housekeeping = setInterval(() => replica.expire(wall()), 1000);
   const heartbeat = setInterval(() => report.publish(), HEARTBEAT);
@@ -268,19 +281,19 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       report.publishProxy();
     },
     async close() {
-      report.state = 'Draining';
-      core.draining = true;
-      report.publishProxy();
-      clearInterval(heartbeat);
-      clearInterval(housekeeping);
-      const end = now() + FINISH;
-      while (core.unanswered > 0 && now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
-      clearInterval(tick);
-      pinger.close();
-      await transports.close();
-      // a store out of reach must not hold up the end: what it lacks, the other proxies hold
-      await Promise.race([replica.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_STORES).unref())]);
-      await admin.close();
+      if (shutdown === undefined) {
+        // one that was never ready is in no name
+        const dnsGrace = report.state === 'Ready' ? current.drain.dnsGrace : 0;
+        report.state = 'Draining';
+        report.publishProxy();
+        shutdown = new Shutdown({ core, layer, transports, log }, { ...current.drain, dnsGrace }, now());
+      }
+      await shutdown.over;
+      await (ended ??= end());
+    },
+    end() {
+      shutdown?.cut();
+      return (ended ??= end());
     },
   };
 }

@@ -112,6 +112,7 @@ export class Report {
   /** Outages come later and change nothing: until the first pings are answered, or late, a phone would get 503 for no reason. */
   #readiness(): ProxyStatus['ready'] {
     const { config, replica, upstreams, now } = this.#of;
+    if (this.state === 'Draining') return { ok: false, why: 'draining: it was told to end' };
     if (!replica.ready) return { ok: false, why: `the store of ${config.geoLocation} has not been loaded yet` };
     this.#judged ||= now() > this.pingedSince + config.oosCheck.timeout || upstreams.health(now()).every(isJudged);
     return this.#judged

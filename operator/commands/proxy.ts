@@ -33,7 +33,14 @@ export async function runProxy({ config: file, testing }: ProxyArguments): Promi
   exitOnAccident(log);
 
   const told = Promise.withResolvers<string>();
-  const onSignal = (signal: string): void => told.resolve(signal);
+  const toldAgain = Promise.withResolvers<string>();
+  let signals = 0;
+  const onSignal = (signal: string): void => {
+    signals++;
+    if (signals === 1) told.resolve(signal);
+    else if (signals === 2) toldAgain.resolve(signal);
+    else process.exit(1);
+  };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   process.once('disconnect', () => told.resolve('the end of the process that started it'));
   onOrphaned(() => told.resolve('the end of npx'));
@@ -48,12 +55,14 @@ export async function runProxy({ config: file, testing }: ProxyArguments): Promi
   log.info({ addresses: proxy.addresses, admin: proxy.admin, hash: loaded.hash }, `proxy ${proxy.name} listens`);
   const unfollow = followFile(file, text, (changed) => reload(proxy, changed, file, log));
 
-  log.info(`proxy ${proxy.name} ends on ${await told.promise}`);
-  unfollow();
-  process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
-  // A second signal meets no listener any more, and ends it at once.
+  log.info(`proxy ${proxy.name} drains on ${await told.promise}; a second signal ends it at once`);
+  const endedAtOnce = toldAgain.promise.then((signal) => {
+    log.warn(`proxy ${proxy.name} ends at once on a second signal, ${signal}`);
+    return proxy.end();
+  });
   try {
-    await proxy.close();
+    await Promise.race([proxy.close(), endedAtOnce]);
+    unfollow();
   } catch (error) {
     log.error({ err: error }, `proxy ${proxy.name} could not end in order`);
     return 1;

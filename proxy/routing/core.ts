@@ -4,7 +4,7 @@ import type { TransactionLayer } from '../transaction/layer.ts';
 import type { TimerWheel } from '../transaction/timers.ts';
 import type { ProxyRecord } from '../store/records.ts';
 import type { Replica } from '../store/replica.ts';
-import type { Hop } from '../transport/hop.ts';
+import type { Connection, Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { Calls } from './calls.ts';
@@ -66,7 +66,10 @@ export class Core {
   config: ProxyConfig;
   identity: Identity;
   trust: Trust;
+  /** It has been told to end: OPTIONS say so, and new work may go elsewhere. */
   draining = false;
+  /** New work is answered 503; what belongs to a dialog or comes from another proxy is not. */
+  refusing = false;
   readonly outside: Outside;
   readonly copier: Copier;
   readonly pending = new Pending();
@@ -133,6 +136,16 @@ export class Core {
   /** Copies that still follow a pair or wait for a proxy. */
   get pendingCopies(): number {
     return this.pending.size;
+  }
+
+  /** No transaction needs this stream: at most bindings lead over it. */
+  isIdle(connection: Connection): boolean {
+    return connection.holds <= (this.flows.has(connection) ? 1 : 0);
+  }
+
+  /** Whether a SIP Server or another proxy of this shard has this numeric address. */
+  hasPeerAt(address: string): boolean {
+    return this.upstreams.memberAtAddress(address) !== undefined || this.identity.proxyAt(address) !== undefined;
   }
 
   /** Requests that were forwarded and have had no final response: what a shutdown waits for. */

@@ -30,6 +30,10 @@ export class FlowHolds {
     connection.holds--;
   }
 
+  has(connection: Connection): boolean {
+    return this.#holds.has(connection.number);
+  }
+
   get size(): number {
     return this.#holds.size;
   }

@@ -254,6 +254,7 @@ export class Incoming implements TransactionUser {
       identity: this.#core.identity,
       now: this.#core.wall(),
       draining: this.#core.draining,
+      refusing: this.#core.refusing,
       replica: this.#core.replica,
       upstreams: this.#core.upstreams,
       admitInvite: this.#admitInvite,

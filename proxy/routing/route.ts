@@ -4,6 +4,7 @@ import type { Message } from '../sip/message.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
 import { parseUri, type SipUri } from '../sip/uri.ts';
 import { aorOf } from '../registrar/binding.ts';
+import { contactsOf } from '../registrar/contact.ts';
 import type { Binding, CallRecord } from '../store/records.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Identity } from './identity.ts';
@@ -16,6 +17,8 @@ export interface View {
   readonly identity: Identity;
   readonly now: number;
   readonly draining: boolean;
+  /** New work is no longer taken. */
+  readonly refusing: boolean;
   readonly replica: {
     readonly complete: boolean;
     bindings(aor: string, now: number): readonly Binding[];
@@ -73,6 +76,10 @@ export function decide(received: Received, view: View): Decision {
     (received.maxForwards === 0 || (received.target.user === '' && view.identity.isOurs(received.target)))
   ) {
     return options(received, view);
+  }
+  // what another proxy hands over has nowhere else to go
+  if (view.refusing && sender !== 'Proxy' && isNewWork(received)) {
+    return answer(0, 503, 'Draining', retryAfter(message.callId));
   }
   if (sender === 'Server') return fromServer(received, view);
   if (sender === 'Proxy') return handedOver(received, view);
@@ -198,6 +205,20 @@ function pairOfToken(received: Received, view: View): Pair | undefined {
 function otherEnd({ message, token }: Received): End {
   if (token === undefined) return { kind: 'open' };
   return tagHash(message.fromTag) === token.callerTag ? token.callee : token.caller;
+}
+
+/** Any other proxy can take it as well: its sender tries the next one (RFC 3263 4.3). A phone's farewell is not turned away. */
+function isNewWork({ message, token, handover }: Received): boolean {
+  const { method } = message;
+  if (message.toTag !== '' || token !== undefined || handover !== undefined) return false;
+  if (method === 'ACK' || method === 'CANCEL') return false;
+  return method !== 'REGISTER' || !removesContacts(message);
+}
+
+/** RFC 3261 10.2.2: by Expires, or for a contact. */
+function removesContacts(message: Message): boolean {
+  if (message.value(Header.Expires)?.trim() === '0') return true;
+  return contactsOf(message).contacts.some(({ expires }) => expires === 0);
 }
 
 function remotePair(view: View, key: string): Pair | undefined {

@@ -112,7 +112,9 @@ export function waysToRemotePair(
   suspects: { has(name: string): boolean },
 ): Way[] {
   const there = [...reach.proxies.values()].filter((p) => p.geoLocation === pair.geoLocation && p.name !== reach.proxy);
-  const rank = (p: ProxyRecord): number => fnv1a(p.name + key) + (suspects.has(p.name) ? 2 ** 32 : 0);
+  // one that drains takes what it is handed, but others live longer
+  const rank = (p: ProxyRecord): number =>
+    fnv1a(p.name + key) + (p.state === 'Draining' ? 2 ** 32 : 0) + (suspects.has(p.name) ? 2 ** 33 : 0);
   there.sort((a, b) => rank(a) - rank(b));
   const ways: Way[] = [];
   for (const proxy of there.slice(0, 3)) {

@@ -27,6 +27,11 @@ export class Connections {
     return this.#sockets.size >= this.#context.limits.connections;
   }
 
+  /** Oldest first. */
+  all(): IterableIterator<StreamConnection> {
+    return this.#byNumber.values();
+  }
+
   get(number: number): StreamConnection | undefined {
     return this.#byNumber.get(number);
   }

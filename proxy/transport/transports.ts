@@ -115,6 +115,16 @@ export class Transports {
     return this.#connections.get(number);
   }
 
+  /** Those that are open, oldest first. */
+  connections(): IterableIterator<Connection> {
+    return this.#connections.all();
+  }
+
+  /** Ends this one, if it is still there: what is queued is sent before. */
+  closeConnection(number: number, why: string): void {
+    this.#connections.get(number)?.close(new Error(why));
+  }
+
   get connectionCount(): number {
     return this.#connections.size;
   }

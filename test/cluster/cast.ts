@@ -146,7 +146,7 @@ export class Cast {
       oosCheck: { interval: 500, recheck: 1000, timeout: 300, inService: [[200, 299]] },
       overload: {},
       registration: { maxContacts: 10, minExpires: 10_000, maxExpires: 3600_000, forking: 'Parallel', natPing: 25_000 },
-      drain: { dnsGrace: 0, window: 0, limit: 0 },
+      drain: { dnsGrace: 0, window: 0, limit: 500 },
       remoteServers: 'Never',
       trust: { sbcs: [], servers: [] },
       servers: GEO_LOCATIONS.map((geo) => ({

@@ -282,11 +282,17 @@ export class Scene {
   }
 
   /** Another live proxy of the shard is heard of. */
-  async hasProxy(name: string, geoLocation: string, address: string, boot = 'bootX'): Promise<ProxyRecord> {
+  async hasProxy(
+    name: string,
+    geoLocation: string,
+    address: string,
+    boot = 'bootX',
+    state: ProxyRecord['state'] = 'Ready',
+  ): Promise<ProxyRecord> {
     const record: ProxyRecord = {
       name,
       geoLocation,
-      state: 'Ready',
+      state,
       boot,
       addresses: [{ transport: 'UDP', address, port: 5060, side: 'Both' }],
       admin: '',
