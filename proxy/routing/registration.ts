@@ -4,6 +4,7 @@ import type { Message } from '../sip/message.ts';
 import { ownText } from '../sip/own-text.ts';
 import type { SipError } from '../sip/sip-error.ts';
 import { parseUri } from '../sip/uri.ts';
+import { deltaSeconds } from '../registrar/contact.ts';
 import { checkRegister, evictions, grant, type Change } from '../registrar/register.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Binding, Stamp } from '../store/records.ts';
@@ -129,12 +130,13 @@ export class Registration {
 
   /** RFC 5626 6: the phone learns that its flow is kept, and by when it has to be heard of again. */
   #sayOutbound(edit: Edit, message: Message): void {
+    const { connection } = this.#context.received.from;
     const required = message.values(Header.Require).some((tag) => tag.toLowerCase() === 'outbound');
     if (!required) edit.append('Require: outbound');
-    if (message.has(Header.FlowTimer)) return;
-    edit.append(
-      `Flow-Timer: ${this.#context.received.from.transport === 'UDP' ? FLOW_TIMER.datagram : FLOW_TIMER.stream}`,
-    );
+    const told = deltaSeconds(message.value(Header.FlowTimer));
+    const seconds = told ?? (connection === undefined ? FLOW_TIMER.datagram : FLOW_TIMER.stream);
+    if (told === undefined) edit.append(`Flow-Timer: ${seconds}`);
+    if (connection !== undefined) connection.keepAlive = seconds * 1000;
   }
 
   #log(changes: readonly Change[], all: boolean): void {

@@ -5,6 +5,12 @@ import type { TransportContext } from './user.ts';
 
 type NewConnection = Omit<StreamConnectionOptions, 'number' | 'context'>;
 
+/** A connection that nobody holds may still be about to be used: a phone that has just been challenged. ms */
+const USELESS_AFTER = 10_000;
+/** How much room is made at once, so that not each new one has to look for it; and how long none is looked for again, ms. */
+const ROOM_SHARE = 0.01;
+const LOOK_AGAIN = 1_000;
+
 /** All stream connections of this process, by number. */
 export class Connections {
   readonly #context: TransportContext;
@@ -14,6 +20,8 @@ export class Connections {
   /** Ours, and those that are closed for us but whose socket still drains. */
   readonly #sockets = new Set<Socket>();
   #last = 0;
+  /** Until then there was nothing to make room with. */
+  #fullUntil = 0;
 
   constructor(context: TransportContext) {
     this.#context = context;
@@ -23,8 +31,29 @@ export class Connections {
     return this.#byNumber.size;
   }
 
+  /** Whether there is no room for one more, though those that nobody needs have made room. */
   get full(): boolean {
-    return this.#sockets.size >= this.#context.limits.connections;
+    const { limits, now } = this.#context;
+    // those that are being closed are gone within closeTimeout
+    if (this.#sockets.size >= limits.connections * 2) return true;
+    if (this.#byNumber.size < limits.connections) return false;
+    const at = now();
+    if (at < this.#fullUntil) return true;
+    if (this.#makeRoom(at)) return false;
+    this.#fullUntil = at + LOOK_AGAIN;
+    return true;
+  }
+
+  /** Ends some of those that nobody needs, longest unused first. False if there are none. */
+  #makeRoom(now: number): boolean {
+    const useless: StreamConnection[] = [];
+    for (const connection of this.#byNumber.values()) {
+      if (connection.uselessFor(now) >= USELESS_AFTER) useless.push(connection);
+    }
+    useless.sort((a, b) => b.uselessFor(now) - a.uselessFor(now));
+    useless.length = Math.min(useless.length, Math.ceil(this.#context.limits.connections * ROOM_SHARE));
+    for (const connection of useless) connection.makeRoom();
+    return useless.length > 0;
   }
 
   /** Oldest first. */

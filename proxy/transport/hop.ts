@@ -25,6 +25,11 @@ export interface Connection {
   /** Live bindings and open transactions that need it; a held one is never closed as idle. */
   holds: number;
   /**
+   * Its peer was told to send keep-alives, ms apart at most (RFC 5626 4.4): once it does, one that is overdue ends the
+   * connection. Undefined: it was not.
+   */
+  keepAlive?: number | undefined;
+  /**
    * TLS: the SIP identities (RFC 5922 7.1) in the certificate that the peer showed, in lower case; none unless the
    * certificate was verified.
    */

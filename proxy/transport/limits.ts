@@ -4,12 +4,14 @@ export interface TransportLimits {
   readonly hops: number;
   /** Datagrams handed to the kernel and not yet taken by it, per listener. */
   readonly datagramsQueued: number;
-  /** Open stream connections, inbound and outbound together. */
+  /** Open stream connections, inbound and outbound together; one more ends some that nothing holds. */
   readonly connections: number;
   /** Inbound connections that have not yet sent a whole message; one more ends the oldest of them. */
   readonly halfOpen: number;
   /** Unsent bytes on one connection. */
   readonly writeQueue: number;
+  /** How long a peer may take to read what has filled the socket's own buffer; nothing is read from it meanwhile. */
+  readonly unreadTimeout: number;
   readonly connectTimeout: number;
   /** For the first whole message of an inbound connection, and for the rest of one that was begun. */
   readonly messageTimeout: number;
@@ -27,6 +29,7 @@ export const defaultLimits: TransportLimits = {
   connections: 50_000,
   halfOpen: 1_024,
   writeQueue: 1_048_576,
+  unreadTimeout: 10_000,
   connectTimeout: 4_000,
   messageTimeout: 30_000,
   idleTimeout: 300_000,

@@ -3,6 +3,7 @@ import { SipError } from '../sip/sip-error.ts';
 import { KEEPALIVE } from '../sip/stream.ts';
 import { holdsName } from './certificate-names.ts';
 import { receivedBy, sentBy, type TransportCounters } from './counters.ts';
+import { Deadlines } from './deadlines.ts';
 import type { Connection, Hop, Listener, Transport } from './hop.ts';
 import { formatAddress } from './listen-error.ts';
 import type { TransportContext } from './user.ts';
@@ -36,6 +37,7 @@ export class StreamConnection implements Connection, WireUser {
   /** What messages that arrive here come from. */
   readonly hop: Hop;
   holds = 0;
+  keepAlive: number | undefined = undefined;
   /** Of an alias (RFC 5923 5): the port at which the peer takes requests, and takes them here instead; 0: none. */
   aliasPort = 0;
   readonly #socket: Socket;
@@ -53,15 +55,9 @@ export class StreamConnection implements Connection, WireUser {
   #unstarted = false;
   /** Its address is blocked: nothing is read, nothing is written, nothing is lost. */
   #held = false;
-  #proven = false;
   /** Something was sent, so somebody may wait for an answer to it. */
   #used = false;
-  readonly #openedAt: number;
-  #activeAt: number;
-  #pingedAt: number;
-  #pongMissing = false;
-  /** When a message that is not complete yet was first seen to be so; 0 if there is none. */
-  #partialSince = 0;
+  readonly #deadlines: Deadlines;
 
   constructor(options: StreamConnectionOptions) {
     const { socket, listener, context } = options;
@@ -82,9 +78,7 @@ export class StreamConnection implements Connection, WireUser {
     this.#options = options;
     this.#received = receivedBy[listener.transport];
     this.#sent = sentBy[listener.transport];
-    this.#openedAt = context.now();
-    this.#activeAt = this.#openedAt;
-    this.#pingedAt = this.#openedAt;
+    this.#deadlines = new Deadlines(context.now());
     socket.on('error', (error) => this.broken(error));
     socket.on('close', () => this.broken(new Error(`${this.#name()} was closed`)));
   }
@@ -101,6 +95,10 @@ export class StreamConnection implements Connection, WireUser {
 
   get open(): boolean {
     return this.#open;
+  }
+
+  get ready(): boolean {
+    return this.#wire !== undefined;
   }
 
   get certificateNames(): readonly string[] {
@@ -122,7 +120,7 @@ export class StreamConnection implements Connection, WireUser {
     this.#write(text);
     if (this.#open) {
       counters[this.#sent]++;
-      this.#activeAt = this.#context.now();
+      this.#deadlines.used(this.#context.now());
     } else {
       this.#context.log.warn(`${this.#name()} has ${limits.writeQueue} bytes that its peer does not read: closed`);
     }
@@ -147,22 +145,11 @@ export class StreamConnection implements Connection, WireUser {
   /** Closes it when one of its deadlines has passed. */
   expire(now: number): void {
     const { limits } = this.#context;
-    if (this.#wire === undefined && !this.inbound) {
-      if (now - this.#openedAt < limits.connectTimeout) return;
-      this.#giveUp('connectTimedOut', `no connection within ${limits.connectTimeout} ms`);
-    } else if (this.inbound && !this.#proven && now - this.#openedAt >= limits.messageTimeout) {
-      this.#giveUp('closedHalfOpen', `no message within ${limits.messageTimeout} ms`);
-    } else if (this.#partialSince !== 0 && now - this.#partialSince >= limits.messageTimeout) {
-      this.#giveUp('closedSlow', `a message that takes longer than ${limits.messageTimeout} ms`);
-    } else if (this.holds <= 0 && now - this.#activeAt >= limits.idleTimeout) {
-      this.#giveUp('closedIdle', `idle for ${limits.idleTimeout} ms`);
-    } else if (this.#wire?.ping !== undefined && now - this.#pingedAt >= limits.pingInterval) {
-      if (this.#pongMissing) {
-        this.#giveUp('closedSilent', `no answer to a ping within ${limits.pingInterval} ms`);
-        return;
-      }
-      this.#pingedAt = now;
-      this.#pongMissing = true;
+    const overdue = this.#deadlines.overdue(now, limits, this);
+    if (overdue !== undefined) {
+      this.#giveUp(overdue.counter, overdue.why);
+    } else if (this.#wire?.ping !== undefined && this.#deadlines.pingDue(now, limits)) {
+      this.#deadlines.pinged(now);
       this.#wire.ping();
     }
   }
@@ -170,6 +157,16 @@ export class StreamConnection implements Connection, WireUser {
   /** The oldest of too many that have sent nothing makes room. */
   evict(): void {
     this.#giveUp('closedHalfOpen', 'no message yet, and too many like it');
+  }
+
+  /** For how long it has carried nothing and nobody has needed it, ms; 0: it is needed. */
+  uselessFor(now: number): number {
+    return this.holds > 0 ? 0 : this.#deadlines.idleFor(now);
+  }
+
+  /** Of too many connections those that nobody needs make room. */
+  makeRoom(): void {
+    this.#giveUp('closedIdle', 'nothing needs it, and there are too many connections');
   }
 
   /** As if the network dropped every packet: the kernels keep what is under way. */
@@ -183,6 +180,7 @@ export class StreamConnection implements Connection, WireUser {
     if (!this.#held) return;
     this.#held = false;
     this.#wire?.release();
+    if (this.#deadlines.unread) this.#wire?.pause();
     if (this.#unstarted) {
       this.#unstarted = false;
       this.#options.begin(this);
@@ -196,7 +194,7 @@ export class StreamConnection implements Connection, WireUser {
     }
     this.#wire = wire;
     if (!this.inbound) {
-      this.#activeAt = this.#context.now();
+      this.#deadlines.used(this.#context.now());
       this.#context.counters.connectionsOpened++;
     }
     if (this.#held) wire.hold();
@@ -208,7 +206,8 @@ export class StreamConnection implements Connection, WireUser {
     const framer = this.#wire?.framer;
     if (!this.#open || framer === undefined) return;
     const { counters, user } = this.#context;
-    this.#activeAt = this.#context.now();
+    const now = this.#context.now();
+    this.#deadlines.heard(now);
     let completed = false;
     framer.push(text);
     for (;;) {
@@ -224,29 +223,32 @@ export class StreamConnection implements Connection, WireUser {
       if (message === KEEPALIVE) {
         // RFC 5626 4.4.1
         counters.keepAlives++;
+        this.#deadlines.keptAlive();
         this.#write('\r\n');
       } else {
         counters[this.#received]++;
-        if (!this.#proven) {
-          this.#proven = true;
-          this.#options.proven(this, message);
-        }
+        if (this.#deadlines.proven()) this.#options.proven(this, message);
         user.message(message, this.hop);
       }
       // What came after may have closed it: a queue that overflowed, a member found Down.
       if (!this.#open) return;
     }
-    if (completed) this.#partialSince = 0;
-    else if (this.#partialSince === 0 && !isPong(text)) this.#partialSince = this.#activeAt;
+    if (completed) this.#deadlines.whole();
+    else if (!isPong(text)) this.#deadlines.partly(now);
   }
 
   partly(): void {
-    if (this.#partialSince === 0) this.#partialSince = this.#context.now();
+    this.#deadlines.partly(this.#context.now());
   }
 
   alive(): void {
-    this.#pongMissing = false;
-    this.#partialSince = 0;
+    this.#deadlines.pong(this.#context.now());
+  }
+
+  drained(): void {
+    if (!this.#deadlines.unread) return;
+    this.#deadlines.notRead(0);
+    if (!this.#held) this.#wire?.resume();
   }
 
   ended(): void {
@@ -280,6 +282,11 @@ export class StreamConnection implements Connection, WireUser {
       this.#earlyLength += text.length;
     } else {
       wire.write(text);
+      // who does not read gets no more answers: its requests wait in its own kernel until it does
+      if (!this.#deadlines.unread && wire.congested) {
+        this.#deadlines.notRead(this.#context.now());
+        wire.pause();
+      }
     }
   }
 

@@ -130,6 +130,7 @@ class WebSocketWire implements Wire {
     }
     webSocket.on('error', (error) => user.broken(error));
     webSocket.on('close', () => user.ended());
+    socket.on('drain', () => user.drained());
     // after the WebSocket's own listener: by then it has told of what was whole
     socket.on('data', () => {
       if (!this.#whole) user.partly();
@@ -139,6 +140,10 @@ class WebSocketWire implements Wire {
 
   get queued(): number {
     return this.#webSocket.bufferedAmount;
+  }
+
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain;
   }
 
   write(text: string): void {
@@ -155,6 +160,14 @@ class WebSocketWire implements Wire {
 
   destroy(): void {
     this.#webSocket.terminate();
+  }
+
+  pause(): void {
+    this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
   }
 
   hold(): void {

@@ -15,6 +15,8 @@ export interface Wire {
   readonly certificateNames: readonly string[];
   /** Bytes written that the kernel has not taken yet. */
   readonly queued: number;
+  /** So many that drained() will tell when they are gone. */
+  readonly congested: boolean;
   /** A whole message or keep-alive, a latin1 character per byte. */
   write(text: string): void;
   /** Asks for a sign of life, which comes as alive(), where the protocol has such a thing. */
@@ -22,6 +24,9 @@ export interface Wire {
   /** Ends it once all is sent. */
   end(): void;
   destroy(): void;
+  /** Nothing is read until resume(); what is written still goes out. */
+  pause(): void;
+  resume(): void;
   /** Nothing is read and nothing is sent until release(). */
   hold(): void;
   release(): void;
@@ -35,6 +40,8 @@ export interface WireUser {
   received(text: string): void;
   /** Bytes came that are a whole message only with those to come. */
   partly(): void;
+  /** All that was written has been taken, after a time when it was congested. */
+  drained(): void;
   /** The sign of life that ping() asked for. */
   alive(): void;
   /** The peer sends no more. */
@@ -56,10 +63,15 @@ export class SocketWire implements Wire {
     this.certificateNames = names;
     socket.on('data', (chunk: Buffer) => user.received(chunk.toString('latin1')));
     socket.on('end', () => user.ended());
+    socket.on('drain', () => user.drained());
   }
 
   get queued(): number {
     return this.#socket.writableLength;
+  }
+
+  get congested(): boolean {
+    return this.#socket.writableNeedDrain;
   }
 
   write(text: string): void {
@@ -72,6 +84,14 @@ export class SocketWire implements Wire {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   hold(): void {

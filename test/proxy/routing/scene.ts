@@ -268,9 +268,9 @@ export class Scene {
   }
 
   phoneStream(number: number, address: string, port: number): Connection {
-    const connection = {
+    const connection: Connection = {
       number,
-      transport: 'TCP' as const,
+      transport: 'TCP',
       remoteAddress: address,
       remotePort: port,
       inbound: true,

@@ -170,6 +170,24 @@ describe('TCP', () => {
       expect(scene.transports.counters.closedSlow).to.equal(1);
     });
 
+    it('makes room for a new one at the limit if nothing has needed it for a while', async () => {
+      const scene = await open({ limits: { connections: 2 } });
+      const dialled = [await dial(scene), await dial(scene)];
+      for (const [index, client] of dialled.entries()) {
+        client.write(options({}));
+        await until(() => scene.messages.length === index + 1);
+      }
+      const held = scene.messages[0]?.from.connection;
+      if (held === undefined) throw new Error('no connection');
+      held.holds = 1;
+      scene.at += 10_000;
+      const third = await dial(scene);
+      await until(() => dialled[1]?.closed === true);
+      third.write(options({}));
+      await until(() => scene.messages.length === 3);
+      expect([dialled[0]?.closed, scene.transports.counters.connectionsRefused]).to.deep.equal([false, 0]);
+    });
+
     it('is closed as idle unless something holds it', async () => {
       const scene = await open();
       const held = await dial(scene);
@@ -187,6 +205,42 @@ describe('TCP', () => {
       connection.holds = 0;
       scene.pass(0);
       await until(() => held.closed);
+    });
+
+    it('is not read from while its peer does not read, and is closed when that lasts', async () => {
+      const scene = await open({
+        onMessage: (_text, from) => scene.transports.send(`SIP/2.0 200 OK\r\n${'x'.repeat(2_000)}`, from),
+      });
+      const client = await dial(scene);
+      client.socket.pause();
+      const asked = 20_000;
+      client.write(options({}).repeat(asked));
+      // the answers fill both kernels' buffers, some MB, and then ours: from there on no more requests are taken in
+      let before = -1;
+      await until(() => {
+        const stands = scene.messages.length === before && before > 0;
+        before = scene.messages.length;
+        return stands;
+      });
+      expect(scene.messages.length).to.be.below(asked);
+      expect(scene.transports.connectionCount).to.equal(1);
+      scene.pass(10_000);
+      await until(() => scene.closed.length === 1);
+      expect(scene.transports.counters.closedUnread).to.equal(1);
+    });
+
+    it('is read on when its peer reads again', async () => {
+      const scene = await open({
+        onMessage: (_text, from) => scene.transports.send(`SIP/2.0 200 OK\r\n${'x'.repeat(2_000)}`, from),
+      });
+      const client = await dial(scene);
+      client.socket.pause();
+      client.write(options({}).repeat(4_000));
+      await until(() => scene.messages.length > 0);
+      client.socket.resume();
+      await until(() => scene.messages.length === 4_000);
+      scene.pass(10_000);
+      expect(scene.transports.connectionCount).to.equal(1);
     });
 
     it('is closed when its peer does not read', async () => {

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import { Header } from '../../../proxy/sip/header.ts';
+import type { Connection } from '../../../proxy/transport/hop.ts';
+import { register } from '../../builders.ts';
+import { AT, requestIn, respond, Scene, type Sent } from './scene.ts';
+
+const OVER_TCP = {
+  listeners: [
+    { transport: 'UDP' as const, port: 5060, side: 'Both' as const },
+    { transport: 'TCP' as const, port: 5060, side: 'Both' as const },
+  ],
+};
+
+/** bob's phone registers over its own TCP connection, with a flow (RFC 5626). */
+async function registersFlow(scene: Scene, phone: Connection, grantHeaders: readonly string[] = []): Promise<Sent> {
+  const asked = requestIn(
+    await scene.receives(
+      register({
+        from: 'bob',
+        transport: 'TCP',
+        sentBy: '192.168.1.5:5060',
+        contact: '<sip:bob@192.168.1.5;transport=tcp>;reg-id=1;+sip.instance="<urn:uuid:b>"',
+        headers: ['Supported: path, outbound'],
+      }),
+      phone.remoteAddress,
+      phone.remotePort,
+      'TCP',
+      phone,
+    ),
+  );
+  const sent = await scene.receives(respond(asked.message, 200, { headers: grantHeaders }), asked.hop.address);
+  const answer = sent.at(-1);
+  if (answer === undefined) throw new Error('no answer');
+  return answer;
+}
+
+describe('a registration with a flow (RFC 5626)', () => {
+  it('tells the phone that its flow is kept and when to send keep-alives, and expects them', async () => {
+    const scene = await Scene.begin(OVER_TCP);
+    const phone = scene.phoneStream(4, AT.bob, 40_000);
+    const { message } = await registersFlow(scene, phone);
+    expect([message.value(Header.Require), message.value(Header.FlowTimer)]).to.deep.equal(['outbound', '120']);
+    expect([phone.keepAlive, phone.holds]).to.deep.equal([120_000, 1]);
+  });
+
+  it("expects them as the server's own Flow-Timer says", async () => {
+    const scene = await Scene.begin(OVER_TCP);
+    const phone = scene.phoneStream(4, AT.bob, 40_000);
+    const { message } = await registersFlow(scene, phone, ['Require: outbound', 'Flow-Timer: 60']);
+    expect(message.values(Header.FlowTimer)).to.deep.equal(['60']);
+    expect(phone.keepAlive).to.equal(60_000);
+  });
+});
