@@ -207,7 +207,10 @@ export class Core {
   /** A request that was forwarded has had its final answer. */
   ended(context: ResponseContext, status: number, pair: Pair | undefined): void {
     this.#unanswered--;
-    context.registration?.pair.registers.leave();
+    if (context.registration !== undefined) {
+      context.registration.pair.registers.leave();
+      this.incoming.registerAnswered(context.received.from, status);
+    }
     this.#calls.ended(context, status, pair);
   }
 }

@@ -16,6 +16,12 @@ export function newCounts() {
     commitLate: 0,
     contactsEvicted: 0,
     forgedTokens: 0,
+    /** Answers to a REGISTER from who was not asked. */
+    forgedGrants: 0,
+    /** Bad messages of Endpoints beyond what is answered of one. */
+    badUnanswered: 0,
+    /** REGISTERs of Endpoints that had too many refused. */
+    registersCapped: 0,
     strayResponses: 0,
     strayAcks: 0,
     resentAtSwitch: 0,

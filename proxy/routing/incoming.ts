@@ -2,7 +2,7 @@ import { Header } from '../sip/header.ts';
 import { parseMessage, type Message } from '../sip/message.ts';
 import { reasonPhrase, response } from '../sip/response.ts';
 import { SipError } from '../sip/sip-error.ts';
-import type { TransactionUser } from '../transaction/layer.ts';
+import type { ClientTransaction, TransactionUser } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Pair } from '../upstream/pair.ts';
@@ -13,6 +13,7 @@ import { readRoutes, type Received } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
+import { Senders } from './senders.ts';
 import { withTrueSource } from './source.ts';
 import { Strays } from './strays.ts';
 import { Targets } from './targets.ts';
@@ -28,11 +29,13 @@ export class Incoming implements TransactionUser {
   readonly #invites: TokenBucket;
   readonly #registers: TokenBucket;
   readonly #backlog = new Backlog();
+  readonly #senders: Senders;
 
   constructor(core: Core) {
     this.#core = core;
     this.#targets = new Targets(core);
     this.strays = new Strays(core, this.#targets);
+    this.#senders = new Senders(core);
     this.#invites = new TokenBucket(core.config.overload.invitesPerSecond);
     this.#registers = new TokenBucket(core.config.overload.registersPerSecond);
   }
@@ -58,9 +61,13 @@ export class Incoming implements TransactionUser {
 
   #take(text: string, from: Hop): void {
     let message: Message;
+    let back = from;
     try {
       message = parseMessage(text);
-      if (message.isRequest) message = withTrueSource(message, from);
+      if (message.isRequest) {
+        back = this.#senders.answersGo(message, from);
+        message = withTrueSource(message, from, from.transport === 'UDP' && back === from);
+      }
     } catch (error) {
       this.malformed(error, from);
       return;
@@ -76,7 +83,7 @@ export class Incoming implements TransactionUser {
       if (member !== undefined) this.#core.upstreams.requestFrom(member, this.#core.now());
     }
     try {
-      this.#core.layer.receive(message, from);
+      this.#core.layer.receive(message, from, back);
     } catch (error) {
       if (error instanceof SipError) this.malformed(error, from);
       else throw error;
@@ -102,6 +109,7 @@ export class Incoming implements TransactionUser {
       { from: from.address, port: from.port, status: error.status, reason: error.reason },
       'message refused',
     );
+    if (!this.#senders.mayComplain(from)) return;
     if (request === undefined || !request.isRequest || request.method === 'ACK') return;
     this.#core.outside.send(response(request, error.status, error.reason, error.headers, this.#core.tag()), from);
   }
@@ -112,7 +120,7 @@ export class Incoming implements TransactionUser {
       else this.#route(server, message, from);
     } catch (error) {
       if (error instanceof SipError) {
-        this.#answer(server, message, error.status, error.reason, error.headers);
+        this.#refuse(server, message, from, error);
         return;
       }
       this.#answer(server, message, 500, 'Proxy Internal Error', undefined);
@@ -147,7 +155,15 @@ export class Incoming implements TransactionUser {
     }
     // 430 is spoken between proxies only: the one that handed it over tries another way
     else if (received.handover !== undefined) this.#answer(server, cancel, 430, 'Flow Failed', undefined);
-    else this.#answer(server, cancel, 481, reasonPhrase(481), undefined);
+    else this.#refuse(server, cancel, from, new SipError(481, reasonPhrase(481)));
+  }
+
+  mayAnswer(transaction: ClientTransaction, _response: Message, from: Hop): boolean {
+    return this.#senders.mayAnswer(transaction, from);
+  }
+
+  registerAnswered(from: Hop, status: number): void {
+    this.#senders.registerAnswered(from, status);
   }
 
   /** ACK to a 2xx belongs to no transaction: it is sent on without state (RFC 3261 16.11). */
@@ -171,6 +187,8 @@ export class Incoming implements TransactionUser {
 
   strayResponse(message: Message, from: Hop): void {
     this.#core.counts.strayResponses++;
+    // another proxy believes what this one hands over
+    if (message.method === 'REGISTER' && !this.#senders.mayGrant(from)) return;
     this.strays.response(message, from);
   }
 
@@ -179,12 +197,24 @@ export class Incoming implements TransactionUser {
     if (received.forged) this.#core.counts.forgedTokens++;
     const refused = this.#validate(received);
     if (refused !== undefined) {
-      this.#answer(server, message, refused.status, refused.reason, refused.headers);
+      this.#refuse(server, message, from, refused);
       return;
     }
     const decision = decide(received, this.#view());
     if (decision.do === 'answer') {
-      this.#answer(server, message, decision.status, decision.reason, decision.lines);
+      if (decision.status >= 400 && decision.status < 500)
+        this.#refuse(
+          server,
+          message,
+          from,
+          new SipError(decision.status, decision.reason, { headers: decision.lines }),
+        );
+      else this.#answer(server, message, decision.status, decision.reason, decision.lines);
+      return;
+    }
+    if (decision.do === 'register' && !this.#senders.mayRegister(from)) {
+      const headers = ['Retry-After: 60'];
+      this.#refuse(server, message, from, new SipError(503, 'Too Many Refused Registrations', { headers }));
       return;
     }
     if (message.method === 'INVITE') server.respond(response(message, 100, 'Trying'), 100);
@@ -204,7 +234,7 @@ export class Incoming implements TransactionUser {
       const registration = Registration.begin(this.#core, context, decision.aor, decision.pair);
       if (registration instanceof SipError) {
         this.#core.counts.registerRefused++;
-        this.#answer(server, message, registration.status, registration.reason, registration.headers);
+        this.#refuse(server, message, from, registration);
         return;
       }
       context.registration = registration;
@@ -288,6 +318,12 @@ export class Incoming implements TransactionUser {
     if (from.connection !== undefined)
       return flowEnd(this.#core.config.place.name, this.#core.boot, from.connection.number);
     return { kind: 'udp', address: from.address, port: from.port };
+  }
+
+  /** What is its sender's fault: answered, or beyond what is borne of one Endpoint forgotten, state and all. */
+  #refuse(server: ServerTransaction, message: Message, from: Hop, { status, reason, headers }: SipError): void {
+    if (this.#senders.mayComplain(from)) this.#answer(server, message, status, reason, headers);
+    else server.drop();
   }
 
   #answer(

@@ -1,31 +1,66 @@
 import { Edit } from '../sip/edit.ts';
+import { EQUAL, QUOTE, SEMICOLON, skipLws, skipQuoted, skipToken } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
+import { valueEnd } from '../sip/list.ts';
 import { parseMessage, type Message } from '../sip/message.ts';
-import { parseVia } from '../sip/via.ts';
+import { skipParamValue } from '../sip/param.ts';
+import { parseVia, type Via } from '../sip/via.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
 
 /**
  * RFC 3261 18.2.1 and RFC 3581: the top Via says where the request truly came from, so that copies and answers carry
- * it. A request whose Via is right already stays as it is.
+ * it. A request whose Via is right already stays as it is. What a sender says of its own `received` counts for nothing.
+ * @param forced whether the port is told as well to who did not ask for it: a phone behind NAT is reached at no other
  */
-export function withTrueSource(message: Message, from: Hop): Message {
+export function withTrueSource(message: Message, from: Hop, forced: boolean): Message {
   const { via } = message;
-  if (via.rport === undefined && via.host === from.address) return message;
+  const told = via.rport !== undefined || (forced && from.port !== portOf(via));
+  if (!told && via.host === from.address && via.received === '') return message;
   const index = message.find(Header.Via);
   const value = message.fieldValue(index);
-  const end = endOfFirst(value);
-  let first = value.slice(0, end);
-  if (via.rport !== undefined) first = first.replace(/;\s*rport\s*(=[^;,]*)?/i, `;rport=${from.port}`);
-  if (via.received !== '') first = first.replace(/;\s*received\s*=[^;,]*/i, '');
-  first += `;received=${from.address}`;
+  const end = valueEnd(value, 0, value.length);
+  let first = without(without(value.slice(0, end).trimEnd(), 'received'), 'rport');
+  if (told) first += `;rport=${from.port}`;
+  if (told || via.host !== from.address) first += `;received=${from.address}`;
   return parseMessage(new Edit(message).replace(index, first + value.slice(end)).render());
 }
 
-/** Where the first of several Via values on one line ends: SIPp and others fold them with commas. */
-function endOfFirst(value: string): number {
-  const comma = value.indexOf(',');
-  if (comma < 0) return value.length;
-  return value.slice(0, comma).trimEnd().length;
+/** RFC 3261 18.2.2, RFC 3581 4: the port at which the sender of a datagram wants its responses. */
+export function answerPort(via: Via, from: Hop): number {
+  return via.rport === undefined ? portOf(via) : from.port;
+}
+
+function portOf(via: Via): number {
+  if (via.port !== 0) return via.port;
+  return via.transport === 'TLS' ? 5061 : 5060;
+}
+
+/** A Via value without the parameters of this name. */
+function without(value: string, name: string): string {
+  let kept = '';
+  let from = 0;
+  for (let pos = 0; pos < value.length;) {
+    const c = value.charCodeAt(pos);
+    if (c === QUOTE) {
+      const end = skipQuoted(value, pos, value.length);
+      pos = end < 0 ? value.length : end;
+    } else if (c === SEMICOLON) {
+      const nameStart = skipLws(value, pos + 1, value.length);
+      const nameEnd = skipToken(value, nameStart, value.length);
+      let end = skipLws(value, nameEnd, value.length);
+      if (value.charCodeAt(end) === EQUAL) {
+        const valueStart = skipLws(value, end + 1, value.length);
+        end = skipParamValue(value, valueStart, value.length);
+      } else end = nameEnd;
+      if (end < 0) end = value.length;
+      if (value.slice(nameStart, nameEnd).toLowerCase() === name) {
+        kept += value.slice(from, pos);
+        from = end;
+      }
+      pos = Math.max(end, pos + 1);
+    } else pos++;
+  }
+  return kept + value.slice(from);
 }
 
 /** Where a response goes once our Via is off: the next Via's received and rport, else its sent-by (RFC 3261 18.2.2). */
@@ -37,7 +72,7 @@ export function nextVia(response: Message): { transport: Transport; address: str
   const { transport } = via;
   if (transport !== 'UDP' && transport !== 'TCP' && transport !== 'TLS' && transport !== 'WS' && transport !== 'WSS')
     return undefined;
-  const port = via.rport !== undefined && via.rport > 0 ? via.rport : via.port;
+  const port = via.rport !== undefined && via.rport > 0 ? via.rport : portOf(via);
   const address = via.received === '' ? via.host : via.received;
-  return { transport, address, port: port === 0 ? (transport === 'TLS' ? 5061 : 5060) : port };
+  return { transport, address, port };
 }

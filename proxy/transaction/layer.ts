@@ -22,6 +22,8 @@ export interface TransactionUser {
   ack(ack: Message, from: Hop): void;
   /** A CANCEL of no INVITE known here. */
   unmatchedCancel(transaction: ServerTransaction, cancel: Message, from: Hop): void;
+  /** Whether a response to `transaction` counts that comes from elsewhere than where its request went. */
+  mayAnswer(transaction: ClientTransaction, response: Message, from: Hop): boolean;
   /** A response that matches no client transaction. */
   strayResponse(response: Message, from: Hop): void;
 }
@@ -82,11 +84,11 @@ export class TransactionLayer {
     return this.#counts.clients === 0 && this.#counts.servers === 0;
   }
 
-  /** A message has come from `from`. */
-  receive(message: Message, from: Hop): void {
+  /** A message has come from `from`. `back`: where responses to it go. */
+  receive(message: Message, from: Hop, back: Hop = from): void {
     if (!message.isRequest) this.#response(message, from);
     else if (message.method === 'ACK') this.#ack(message, from);
-    else this.#request(message, from);
+    else this.#request(message, from, back);
   }
 
   /**
@@ -123,7 +125,9 @@ export class TransactionLayer {
   #response(message: Message, from: Hop): void {
     const transaction = this.#clients.ofResponse(message);
     if (transaction === undefined) this.#user.strayResponse(message, from);
-    else transaction.receive(message);
+    // RFC 3261 17.1.3 matches by branch, whatever the address; who may answer what is the user's to say
+    else if (from.address === transaction.hop.address || this.#user.mayAnswer(transaction, message, from))
+      transaction.receive(message);
   }
 
   #ack(ack: Message, from: Hop): void {
@@ -134,7 +138,7 @@ export class TransactionLayer {
     else if (ack.toTag !== this.#refusalTag) this.#user.ack(ack, from);
   }
 
-  #request(request: Message, from: Hop): void {
+  #request(request: Message, from: Hop, back: Hop): void {
     const key = serverKey(request, request.method);
     const known = this.#servers.byKey(key);
     if (known !== undefined) {
@@ -144,11 +148,11 @@ export class TransactionLayer {
     const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request) : undefined;
     if (invite !== undefined) {
       // Not limited: there is one for an INVITE at most, and it makes transactions end
-      this.#cancel(invite, this.#servers.begin(key, request, from), from);
+      this.#cancel(invite, this.#servers.begin(key, request, back), from);
     } else if (this.#counts.clients + this.#counts.servers >= this.#limit) {
-      this.#refuse(request, from);
+      this.#refuse(request, back);
     } else {
-      const transaction = this.#servers.begin(key, request, from);
+      const transaction = this.#servers.begin(key, request, back);
       if (request.method === 'CANCEL') this.#user.unmatchedCancel(transaction, request, from);
       else this.#user.request(transaction, request, from);
     }

@@ -35,7 +35,7 @@ export class ServerTransaction extends Transaction {
     this.request = request;
   }
 
-  /** Where the request came from and the responses go. */
+  /** Where the responses go. */
   get from(): Hop {
     return this.hop;
   }
@@ -55,6 +55,11 @@ export class ServerTransaction extends Transaction {
         ? this.fire(Event.requestTimeout)
         : this.fire(status < 300 ? Event.success : Event.failure, text);
     if (allowed && this.final === 0) this.final = status;
+  }
+
+  /** Ends it without an answer, as if the request had never come. */
+  drop(): void {
+    this.ended();
   }
 
   /** The layer's own: begins. */

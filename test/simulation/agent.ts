@@ -110,6 +110,10 @@ export abstract class Agent implements TransactionUser {
   /** A stream of ours ended. */
   disconnected(_connection: Connection): void {}
 
+  mayAnswer(): boolean {
+    return true;
+  }
+
   strayResponse(_response: Message): void {}
 
   abstract unmatchedCancel(transaction: ServerTransaction, cancel: Message, from: Hop): void;

@@ -152,6 +152,10 @@ export class Scene implements TransactionUser {
     this.servers.push(transaction);
   }
 
+  mayAnswer(): boolean {
+    return true;
+  }
+
   strayResponse(response: Message): void {
     this.told.push(`stray ${response.status}`);
   }

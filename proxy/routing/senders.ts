@@ -1,0 +1,96 @@
+import type { Message } from '../sip/message.ts';
+import type { ClientTransaction } from '../transaction/layer.ts';
+import type { Hop } from '../transport/hop.ts';
+import type { Core } from './core.ts';
+import { Copying } from './copying.ts';
+import { Offences } from './offences.ts';
+import { answerPort } from './source.ts';
+
+/** What one Endpoint may send that is malformed or refused here; the rest of it is dropped without a word. */
+const BAD = { burst: 200, perSecond: 50 };
+/** REGISTERs of one Endpoint that servers refuse; a granted one makes up for two, as a challenge comes before it. */
+const REFUSED_REGISTERS = { burst: 1_000, perSecond: 20 };
+const GRANTED = 2;
+/** How often the log says that an Endpoint is no longer answered, ms. */
+const TELL_EVERY = 10_000;
+
+/** Where messages come from, and what those who are no more than Endpoints may do from there. */
+export class Senders {
+  readonly #core: Core;
+  readonly #bad = new Offences(BAD);
+  readonly #refusedRegisters = new Offences(REFUSED_REGISTERS);
+  #toldAt = -Infinity;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** More than an Endpoint: a member, proxy, server or Sbc, by its address or certificate. */
+  isTrusted(from: Hop): boolean {
+    const { trust, identity, upstreams } = this.#core;
+    if (identity.proxyAt(from.address) !== undefined || trust.sbcs.has(from)) return true;
+    if (from.listener.side === 'External') return false;
+    const member =
+      from.transport === 'UDP' ? upstreams.memberAt(from.address, from.port) : upstreams.memberAtAddress(from.address);
+    return member !== undefined || trust.servers.has(from);
+  }
+
+  /**
+   * Where the responses to a request go. A phone's to where it sent from, whatever its Via says: there is a NAT between,
+   * or it lies. Of others who don't ask for that, a datagram's to the port of their Via (RFC 3261 18.2.2).
+   */
+  answersGo({ via }: Message, from: Hop): Hop {
+    if (from.transport !== 'UDP') return from;
+    const port = answerPort(via, from);
+    if (port === from.port || !this.isTrusted(from)) return from;
+    return { transport: from.transport, address: from.address, port, listener: from.listener };
+  }
+
+  /** Something bad came from there. @returns whether it may still be answered */
+  mayComplain(from: Hop): boolean {
+    const { counts, log, now } = this.#core;
+    if (this.isTrusted(from) || this.#bad.note(from.address, from.port, now())) return true;
+    counts.badUnanswered++;
+    if (now() - this.#toldAt >= TELL_EVERY) {
+      this.#toldAt = now();
+      log.warn(
+        { from: `${from.transport} ${from.address}:${from.port}`, unanswered: counts.badUnanswered },
+        'too many bad messages: they are no longer answered',
+      );
+    }
+    return false;
+  }
+
+  /** Whether one more REGISTER from there may go to a server. */
+  mayRegister({ address, port }: Hop): boolean {
+    if (!this.#refusedRegisters.spent(address, port, this.#core.now())) return true;
+    this.#core.counts.registersCapped++;
+    return false;
+  }
+
+  /** A REGISTER from there was answered by a server. */
+  registerAnswered(from: Hop, status: number): void {
+    if (this.isTrusted(from)) return;
+    const { address, port } = from;
+    const now = this.#core.now();
+    if (status < 300) this.#refusedRegisters.forgive(address, port, GRANTED, now);
+    else if (status < 500 || status >= 600) this.#refusedRegisters.note(address, port, now);
+  }
+
+  /**
+   * A response may come from any address (a server has several), but what a REGISTER's brings is stored: only who could
+   * have been asked may grant it. A phone can work out the branch of its own REGISTER for another's AOR.
+   */
+  mayAnswer({ owner }: ClientTransaction, from: Hop): boolean {
+    return !(owner instanceof Copying) || owner.context.registration === undefined || this.mayGrant(from);
+  }
+
+  /** Whether a response to a REGISTER is believed from there, be it to one of ours or to another proxy's. */
+  mayGrant(from: Hop): boolean {
+    const { upstreams, counts } = this.#core;
+    const isMember = from.listener.side !== 'External' && upstreams.memberAtAddress(from.address) !== undefined;
+    if (isMember || this.isTrusted(from)) return true;
+    counts.forgedGrants++;
+    return false;
+  }
+}

@@ -1,0 +1,142 @@
+import { expect } from 'chai';
+import { Branches } from '../../proxy/routing/branch.ts';
+import { Header } from '../../proxy/sip/header.ts';
+import { register } from '../builders.ts';
+import { AT, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
+import { MALLORY, reached, VICTIM } from './attacks.ts';
+
+const at = { sentBy: `${MALLORY}:5060` };
+
+describe('registering what is not yours', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await Scene.begin();
+    await scene.registers('bob', AT.bob);
+  });
+
+  const contactsOfBob = (): string[] =>
+    scene.replica.bindings('bob@example.com', scene.time).map(({ contact }) => contact);
+
+  /** mallory's REGISTER for bob, as it went to a server. */
+  const hijack = async (more = {}) =>
+    requestIn(await scene.receives(register({ from: 'bob', ...at, callId: 'm', ...more }), MALLORY));
+
+  for (const status of [401, 403, 404, 407, 500, 503, 603, 302]) {
+    it(`changes nothing when the server answers ${status}`, async () => {
+      const asked = await hijack();
+      await scene.receives(respond(asked.message, status), asked.hop.address);
+      expect(contactsOfBob()).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+    });
+  }
+
+  it('changes nothing when the server says nothing', async () => {
+    await hijack();
+    await scene.passes(40_000);
+    expect(contactsOfBob()).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+  });
+
+  it('changes nothing by a 200 of its own, though it can work out the branch of the copy', async () => {
+    const asked = await hijack();
+    const sent = await scene.receives(respond(asked.message, 200), MALLORY);
+    expect(sent).to.deep.equal([]);
+    expect(contactsOfBob()).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+    expect(scene.core.counts.forgedGrants).to.equal(1);
+    // the server's own answer still counts, from whichever of its ports
+    await scene.receives(respond(asked.message, 403), asked.hop.address, 45_678);
+    expect(contactsOfBob()).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+  });
+
+  it('changes nothing at another proxy, by a 200 that this one would hand over to it', async () => {
+    await scene.hasProxy('q1', 'dc1', '10.1.0.2');
+    const branch = new Branches('any', 'q1').branch('z9hG4bKm', MALLORY, 'm', 1, AT.ss1.primary, 1);
+    const forged = respond(register({ from: 'bob', via: [`SIP/2.0/UDP 10.1.0.2:5060;branch=${branch}`] }), 200);
+    expect(await scene.receives(forged, MALLORY)).to.deep.equal([]);
+    expect(reached(await scene.receives(forged, AT.ss1.primary))).to.deep.equal(['10.1.0.2']);
+  });
+
+  it('removes nothing by * or Expires 0 without the server', async () => {
+    for (const gone of [
+      { contacts: ['*'], expires: 0 },
+      { contact: `<sip:bob@${AT.bob}:5060>`, expires: 0 },
+    ]) {
+      const asked = await hijack({ ...gone, callId: `m${gone.expires}${gone.contacts?.length ?? 0}` });
+      await scene.receives(respond(asked.message, 200), MALLORY);
+      await scene.receives(respond(asked.message, 403), asked.hop.address);
+    }
+    expect(contactsOfBob()).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+  });
+
+  it('changes only what its request names, whatever contacts the 200 lists', async () => {
+    const asked = requestIn(await scene.receives(register({ from: 'mallory', ...at }), MALLORY));
+    const contact = `<sip:mallory@${MALLORY}:5060>;expires=600, <sip:bob@${VICTIM}>;expires=600`;
+    await scene.receives(respond(asked.message, 200, { contact }), asked.hop.address);
+    expect(scene.replica.counts(scene.time).bindings).to.equal(2);
+    expect(contactsOfBob()).to.deep.equal([`sip:bob@${AT.bob}:5060`]);
+  });
+
+  it('does not undo a newer REGISTER by an older one that was held back', async () => {
+    const send = async (cseq: number, expires: number) => {
+      const text = register({ from: 'bob', callId: 'r', cseq, expires, contact: `<sip:bob@${AT.bob}:6060>`, ...at });
+      const asked = requestIn(await scene.receives(text, AT.bob));
+      await scene.receives(respond(asked.message, 200), asked.hop.address);
+    };
+    await send(7, 600);
+    await send(6, 0);
+    expect(contactsOfBob()).to.include(`sip:bob@${AT.bob}:6060`);
+  });
+
+  it('is refused a Path: whoever writes one decides where calls go', async () => {
+    const text = register({ from: 'mallory', ...at, headers: [`Path: <sip:${VICTIM};lr>`] });
+    expect(statuses(await scene.receives(text, MALLORY))).to.deep.equal([403]);
+  });
+
+  describe('to have a third party flooded', () => {
+    for (const contact of [
+      `<sip:mallory@${VICTIM}>`,
+      `<sip:mallory@${VICTIM}:9;transport=udp>`,
+      `<sip:mallory@${VICTIM};transport=tcp>`,
+      `<sip:mallory@example.com;maddr=${VICTIM}>`,
+      `<sip:mallory@victim.example.net>`,
+      `<sip:mallory@${MALLORY};received=${VICTIM}>`,
+      `<sip:mallory@${AT.ss1.primary}>`,
+    ]) {
+      it(`registers ${contact} and is called itself`, async () => {
+        await scene.registers('mallory', MALLORY, { contact });
+        const text = invite({ to: 'mallory', from: 'carol', sentBy: `${AT.ss1.primary}:5060` });
+        const called = requestIn(await scene.receives(text, AT.ss1.primary));
+        expect(called.hop.address).to.equal(MALLORY);
+        expect(called.message.value(Header.Route)).to.equal(undefined);
+      });
+    }
+
+    it('registers a stream whose contact is the third party\u2019s, and gets no connection opened to it', async () => {
+      const streams = await Scene.begin({
+        listeners: [
+          { transport: 'UDP', port: 5060, side: 'Both' },
+          { transport: 'TCP', port: 5060, side: 'Both' },
+        ],
+      });
+      const phone = streams.phoneStream(3, MALLORY, 40_000);
+      const contact = `<sip:mallory@${VICTIM};transport=tcp>`;
+      const text = register({ from: 'mallory', transport: 'TCP', ...at, contact });
+      const asked = requestIn(await streams.receives(text, MALLORY, 40_000, 'TCP', phone));
+      await streams.receives(respond(asked.message, 200), asked.hop.address);
+      streams.connections.delete(3);
+      Object.assign(phone, { open: false });
+      const call = invite({ to: 'mallory', from: 'carol', sentBy: `${AT.ss1.primary}:5060` });
+      const sent = await streams.receives(call, AT.ss1.primary);
+      expect([statuses(sent).at(-1), reached(sent)]).to.deep.equal([480, [AT.ss1.primary]]);
+    });
+
+    it('gives no more contacts of an AOR room than configured: the oldest goes', async () => {
+      const small = await Scene.begin();
+      for (let i = 0; i < 15; i++) {
+        await small.registers('mallory', MALLORY, { contact: `<sip:m${i}@${MALLORY}>`, callId: `c${i}` });
+        small.time += 1_000;
+      }
+      const bindings = small.replica.bindings('mallory@example.com', small.time);
+      expect(bindings.map(({ contact }) => contact)).to.not.include(`sip:m0@${MALLORY}`);
+      expect([bindings.length, small.core.counts.contactsEvicted]).to.deep.equal([10, 5]);
+    });
+  });
+});
