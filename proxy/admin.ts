@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Logger as Log } from 'pino';
 import { Metrics } from './metrics.ts';
-import type { ProxyStatus, RegistrationView } from './status.ts';
+import type { CallView, ProxyStatus, RegistrationView } from './status.ts';
 
 export interface AdminOptions {
   /** Numeric address to bind: the proxy's own. */
@@ -14,6 +14,7 @@ export interface AdminOptions {
   readonly log: Log;
   readonly status: () => ProxyStatus;
   readonly registrations: (aor: string | undefined) => readonly RegistrationView[];
+  readonly calls: (callId: string | undefined) => readonly CallView[];
   /** Opens POST /block, which cuts links for tests and the demo. */
   readonly block?: (addresses: ReadonlySet<string>) => void;
 }
@@ -25,7 +26,7 @@ export interface Admin {
 }
 
 const BODY_LIMIT = 65_536;
-/** Registrations a piece of the answer: a million of them would not fit into one string. */
+/** Registrations or calls a piece of the answer: a million of them would not fit into one string. */
 const PIECE = 1000;
 
 class Refusal extends Error {
@@ -39,7 +40,7 @@ class Refusal extends Error {
 /**
  * The proxy's HTTP port for probes, metrics and the command line.
  * GET /livez (depends on nothing outside the process), /readyz (503 with the reason), /metrics, /status (ProxyStatus),
- * /registrations[?aor=user@host] (an array of RegistrationView).
+ * /registrations[?aor=user@host] (an array of RegistrationView), /calls[?call-id=…] (an array of CallView).
  * Rejects if the port can't be bound.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
@@ -108,12 +109,15 @@ async function answer(
     case '/registrations':
       response.writeHead(200, { 'content-type': 'application/json' });
       return pipeline(Readable.from(array(options.registrations(url.searchParams.get('aor') ?? undefined))), response);
+    case '/calls':
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return pipeline(Readable.from(array(options.calls(url.searchParams.get('call-id') ?? undefined))), response);
     default:
-      throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status and /registrations');
+      throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status, /registrations and /calls');
   }
 }
 
-function* array(views: readonly RegistrationView[]): Generator<string> {
+function* array(views: readonly (RegistrationView | CallView)[]): Generator<string> {
   for (let from = 0; from < views.length; from += PIECE) {
     const piece = views.slice(from, from + PIECE).map((view) => JSON.stringify(view));
     yield `${from === 0 ? '[' : ',\n'}${piece.join(',\n')}`;
