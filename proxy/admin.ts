@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Logger as Log } from 'pino';
 import { Metrics } from './metrics.ts';
-import type { CallView, ProxyStatus, RegistrationView } from './status.ts';
+import type { ProxyStatus, RegistrationView } from './status.ts';
 
 export interface AdminOptions {
   /** Numeric address to bind: the proxy's own. */
@@ -14,7 +14,6 @@ export interface AdminOptions {
   readonly log: Log;
   readonly status: () => ProxyStatus;
   readonly registrations: (aor: string | undefined) => readonly RegistrationView[];
-  readonly calls: (callId: string | undefined) => readonly CallView[];
   /** Opens POST /block, which cuts links for tests and the demo. */
   readonly block?: (addresses: ReadonlySet<string>) => void;
 }
@@ -26,7 +25,7 @@ export interface Admin {
 }
 
 const BODY_LIMIT = 65_536;
-/** Registrations or calls a piece of the answer: a million of them would not fit into one string. */
+/** Registrations a piece of the answer: a million of them would not fit into one string. */
 const PIECE = 1000;
 
 class Refusal extends Error {
@@ -40,7 +39,7 @@ class Refusal extends Error {
 /**
  * The proxy's HTTP port for probes, metrics and the command line.
  * GET /livez (depends on nothing outside the process), /readyz (503 with the reason), /metrics, /status (ProxyStatus),
- * /registrations[?aor=user@host] (an array of RegistrationView), /calls[?call-id=…] (an array of CallView).
+ * /registrations[?aor=user@host] (an array of RegistrationView).
  * Rejects if the port can't be bound.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
@@ -109,15 +108,12 @@ async function answer(
     case '/registrations':
       response.writeHead(200, { 'content-type': 'application/json' });
       return pipeline(Readable.from(array(options.registrations(url.searchParams.get('aor') ?? undefined))), response);
-    case '/calls':
-      response.writeHead(200, { 'content-type': 'application/json' });
-      return pipeline(Readable.from(array(options.calls(url.searchParams.get('call-id') ?? undefined))), response);
     default:
-      throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status, /registrations and /calls');
+      throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status and /registrations');
   }
 }
 
-function* array(views: readonly (RegistrationView | CallView)[]): Generator<string> {
+function* array(views: readonly RegistrationView[]): Generator<string> {
   for (let from = 0; from < views.length; from += PIECE) {
     const piece = views.slice(from, from + PIECE).map((view) => JSON.stringify(view));
     yield `${from === 0 ? '[' : ',\n'}${piece.join(',\n')}`;

@@ -9,7 +9,7 @@ import { trustOf } from './routing/classify.ts';
 import { Report } from './report.ts';
 import { Core } from './routing/core.ts';
 import { Identity } from './routing/identity.ts';
-import { transportOf, type Reach } from './routing/way.ts';
+import type { Reach } from './routing/way.ts';
 import { parseUri } from './sip/uri.ts';
 import { openStore } from './store/open.ts';
 import type { ProxyAddress, ProxyRecord } from './store/records.ts';
@@ -19,7 +19,7 @@ import { TransactionLayer } from './transaction/layer.ts';
 import { TimerWheel } from './transaction/timers.ts';
 import type { Hop, Transport } from './transport/hop.ts';
 import { NAT_PING, NatPings } from './transport/nat-ping.ts';
-import { Resolver } from './transport/resolve.ts';
+import { Resolver, type Target } from './transport/resolve.ts';
 import { TlsMaterial } from './transport/tls-material.ts';
 import { Transports } from './transport/transports.ts';
 import { Pinger } from './upstream/pinger.ts';
@@ -113,9 +113,13 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   );
   const [own, ...others] = stores;
   if (own === undefined) throw new Error('the configuration names no store for this geo-location');
-  const replica = new Replica({ proxy: config.place.name, boot, own, others, now: wall, log });
+  const replica = new Replica({ proxy: config.place.name, own, others, now: wall, log });
 
-  const resolver = new Resolver({ now, log });
+  const resolver = new Resolver({
+    now,
+    log,
+    supports: (transport) => transports.listeners.some((listener) => listener.transport === transport),
+  });
   const pinger = new Pinger({
     localAddress: config.place.address,
     log,
@@ -173,11 +177,12 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     trust: trustOf(config),
     outside: {
       send,
-      resolve: async (uri) => {
-        const { host, port } = parseUri(uri);
-        const transport = transportOf(uri);
-        const targets = await resolver.resolve(host, port, transport);
-        return targets.flatMap((target) => hopTo(target.transport, target.address, target.port, host) ?? []);
+      resolve: (text, size) => {
+        const uri = parseUri(text);
+        const hops = (targets: readonly Target[]): Hop[] =>
+          targets.flatMap(({ transport, address, port }) => hopTo(transport, address, port, uri.host) ?? []);
+        const found = resolver.targets(uri, size);
+        return found instanceof Promise ? found.then(hops) : hops(found);
       },
       reach,
     },
@@ -218,7 +223,6 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     log,
     status: () => report.status(),
     registrations: (aor) => report.registrations(aor),
-    calls: (callId) => report.calls(callId),
     ...(options.testing === true ? { block } : {}),
   });
 

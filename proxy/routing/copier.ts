@@ -1,6 +1,7 @@
 import type { ProxyConfig } from '../config.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Hop } from '../transport/hop.ts';
+import { LARGE } from '../transport/resolve.ts';
 import type { Member } from '../upstream/pair.ts';
 import { Branches } from './branch.ts';
 import type { Core } from './core.ts';
@@ -9,6 +10,9 @@ import { forwardRequest, type Names } from './forward.ts';
 import type { Received } from './received.ts';
 import { OPEN, tagHash, type End } from './token.ts';
 import type { Way } from './way.ts';
+
+/** What Via and Record-Route add to a request, bytes. */
+const GROWTH = 250;
 
 /** Writes and sends the copies of requests: branch, Record-Route token and hand-over token are put in here. */
 export class Copier {
@@ -38,6 +42,7 @@ export class Copier {
     const { received, callerEnd } = copy.context;
     const branch = this.#branch(received, hop, way, attempt);
     const text = this.#text(received, hop, way, callerEnd, branch);
+    if (text.length > LARGE && hop.transport === 'UDP') this.#core.counts.largeDatagrams++;
     return this.#core.layer.send(text, branch, received.message.method, hop, copy, startedAt);
   }
 
@@ -57,28 +62,37 @@ export class Copier {
 
   /** Looks up the names of a way and tells the copy. */
   resolve(way: Way, copy: Copying): void {
-    this.#core.outside.resolve(way.uri ?? '').then(
-      (hops) => copy.resolved(hops.map((hop) => ({ ...way, hop }))),
-      (error: unknown) => {
-        this.#unresolved(way, error);
-        copy.resolved([]);
-      },
-    );
+    this.#hops(way, copy.context.received, (hops) => copy.resolved(hops.map((hop) => ({ ...way, hop }))));
   }
 
   /** As resolve(), for what is sent without state. */
   resolveStateless(received: Received, way: Way): void {
-    this.#core.outside.resolve(way.uri ?? '').then(
-      ([hop]) => {
-        if (hop !== undefined) this.sendStateless(received, hop, way);
-      },
-      (error: unknown) => this.#unresolved(way, error),
-    );
+    this.#hops(way, received, ([hop]) => {
+      if (hop !== undefined) this.sendStateless(received, hop, way);
+    });
   }
 
-  #unresolved(way: Way, error: unknown): void {
-    this.#core.counts.unresolved++;
-    this.#core.log.info({ uri: way.uri, err: error }, 'next hop could not be resolved');
+  #hops({ uri = '' }: Way, received: Received, take: (hops: readonly Hop[]) => void): void {
+    const unresolved = (error: unknown): void => {
+      this.#core.counts.unresolved++;
+      this.#core.log.info({ uri, err: error }, 'next hop could not be resolved');
+      take([]);
+    };
+    let found: readonly Hop[] | Promise<readonly Hop[]>;
+    try {
+      found = this.#core.outside.resolve(uri, received.message.text.length + GROWTH);
+    } catch (error) {
+      unresolved(error);
+      return;
+    }
+    if (!(found instanceof Promise)) {
+      take(found);
+      return;
+    }
+    found.then(take, unresolved).catch((error: unknown) => {
+      this.#core.counts.internalErrors++;
+      this.#core.log.error({ err: error, uri }, 'a request could not be sent to what its next hop was resolved to');
+    });
   }
 
   #branch(received: Received, hop: Hop, way: Way | undefined, attempt: number): string {

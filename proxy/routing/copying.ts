@@ -13,6 +13,8 @@ const WAIT_FOR_MEMBER = 16_000;
 
 /** How long a proxy that a request was handed to may say nothing before the next way is tried beside it, ms: one loss is not silence. */
 const SILENCE = 700;
+/** The same of a target that RFC 3263 found, where there is another: some 100 ms after the fourth copy of an INVITE over UDP. */
+const TARGET_SILENCE = 3_600;
 
 /** Where one copy of a request is to go: a pair, whichever of its members is active, or one of several ways. */
 export interface Target {
@@ -39,6 +41,8 @@ export class Copying implements ClientOwner {
   #earlier: ClientTransaction | undefined;
   #ringing = false;
   #triedOther = false;
+  /** What the target before said, of several that one name leads to. */
+  #refusal: Message | undefined;
   #waiting: WaitForMember | undefined;
   #silence: Silence | undefined;
 
@@ -82,13 +86,16 @@ export class Copying implements ClientOwner {
     this.#toMember(member);
   }
 
-  /** The proxy that this copy was handed to has said nothing: it may be dead, and its record not yet. */
-  handoverSilent(proxy: string): void {
+  /** The proxy that this copy was handed to has said nothing: it may be dead, and its record not yet. Or a target has. */
+  silent(proxy: string | undefined): void {
     this.#silence = undefined;
     if (!this.pending || this.#ringing || this.context.cancelled || this.#transaction?.lastStatus !== 0) return;
     const { core } = this.context;
-    core.counts.handoverSilent++;
-    core.suspects.add(proxy);
+    if (proxy === undefined) core.counts.targetSilent++;
+    else {
+      core.counts.handoverSilent++;
+      core.suspects.add(proxy);
+    }
     if (this.#earlier !== undefined || this.target.ways.length <= this.#way) return;
     this.#earlier = this.#transaction;
     this.#nextWay();
@@ -135,6 +142,8 @@ export class Copying implements ClientOwner {
       this.#earlier = undefined;
       // the member that lost its place knows nothing of what rings at the other: that one's answer counts
       if (rings(this.#transaction)) return;
+      // so does that of the target that was tried beside this one
+      if (status === 503 && this.#isResolved) return;
     } else if (status === 482 && this.#earlier !== undefined) {
       // the backup has this request already, from the primary: that one's answer counts
       core.counts.mergedAtSwitch++;
@@ -147,7 +156,11 @@ export class Copying implements ClientOwner {
       core.counts.flowFailed++;
       this.#nextWay();
     } else if (status === 503 && this.#mayTryOther()) this.#toOtherPair(message);
-    else this.#fail(status, message);
+    else if (status === 503 && this.#hasNextTarget) {
+      core.counts.triedNextTarget++;
+      this.#refusal = message;
+      this.#nextWay();
+    } else this.#fail(status, message);
   }
 
   timeout(transaction: ClientTransaction): void {
@@ -284,38 +297,66 @@ export class Copying implements ClientOwner {
     const { core } = this.context;
     core.pending.release(this);
     const way = this.target.ways[this.#way++];
-    if (way === undefined || this.context.cancelled) {
-      this.#fail(this.context.cancelled ? 487 : this.#noWay, undefined);
+    if (this.context.cancelled) {
+      this.#fail(487, undefined);
+      return;
+    }
+    if (way === undefined) {
+      const refusal = this.#refusal;
+      this.#fail(refusal === undefined ? this.#noWay : refusal.status, refusal);
       return;
     }
     if (way.handover !== undefined) {
       core.pending.add(way.handover.proxy.name, this);
-      this.#listen(way.handover.proxy.name);
+      this.#listen(way.handover.proxy.name, SILENCE);
     }
-    if (way.hop !== undefined) this.#send(way.hop, way);
-    else core.copier.resolve(way, this);
+    if (way.hop === undefined) core.copier.resolve(way, this);
+    else {
+      if (this.#hasNextTarget) this.#listen(undefined, TARGET_SILENCE);
+      this.#send(way.hop, way);
+    }
+  }
+
+  /** The way that is tried now was found by RFC 3263. */
+  get #isResolved(): boolean {
+    return this.target.ways[this.#way - 1]?.uri !== undefined;
+  }
+
+  /** RFC 3263 4.3: the name of the way that is tried now leads to another target, too. */
+  get #hasNextTarget(): boolean {
+    const next = this.target.ways[this.#way];
+    return (
+      this.#isResolved && !this.#ringing && next !== undefined && next.uri === this.target.ways[this.#way - 1]?.uri
+    );
   }
 
   get #noWay(): number {
     const { message, sender } = this.context.received;
     if (sender === 'Proxy') return 430;
-    return message.method === 'CANCEL' ? 481 : 480;
+    if (message.method === 'CANCEL') return 481;
+    // a trunk or the like: what can't be reached is as if it had said 503 (RFC 3261 16.9), which is told as 500 (16.7)
+    const last = this.target.ways.at(-1);
+    return last?.uri !== undefined && last.requestUri === undefined ? 500 : 480;
   }
 
-  /** The names of a way were looked up; it takes the place of that way. */
+  /** The names of a way were looked up; what was found takes the place of that way. */
   resolved(ways: readonly Way[]): void {
     if (!this.pending) return;
+    if (ways.length === 0) {
+      this.#nextWay();
+      return;
+    }
     const rest = this.target.ways.slice(this.#way);
     this.target = { ...this.target, ways: [...ways, ...rest] };
     this.#way = 0;
     this.#nextWay();
   }
 
-  #listen(proxy: string): void {
+  #listen(proxy: string | undefined, silence: number): void {
     const { timers } = this.context.core;
     if (this.#silence !== undefined) timers.cancel(this.#silence);
     this.#silence = new Silence(this, proxy);
-    timers.schedule(this.#silence, this.context.core.now() + SILENCE);
+    timers.schedule(this.#silence, this.context.core.now() + silence);
   }
 
   #send(hop: Hop, way: Way | undefined): void {
@@ -350,14 +391,14 @@ function rings(transaction: ClientTransaction | undefined): boolean {
 
 class Silence extends Timer {
   readonly #copy: Copying;
-  readonly #proxy: string;
-  constructor(copy: Copying, proxy: string) {
+  readonly #proxy: string | undefined;
+  constructor(copy: Copying, proxy: string | undefined) {
     super();
     this.#copy = copy;
     this.#proxy = proxy;
   }
   override expire(): void {
-    this.#copy.handoverSilent(this.#proxy);
+    this.#copy.silent(this.#proxy);
   }
 }
 

@@ -3,7 +3,6 @@ import type { ProxyConfig } from '../config.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { TimerWheel } from '../transaction/timers.ts';
 import type { ProxyRecord } from '../store/records.ts';
-import type { Message } from '../sip/message.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Connection, Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
@@ -27,8 +26,11 @@ import type { Reach } from './way.ts';
 /** What the core needs of the outside: everything it does to the world goes through here. */
 export interface Outside {
   send(text: string, hop: Hop): void;
-  /** RFC 3263: the hops that a URI leads to, best first; rejects if it leads nowhere. */
-  resolve(uri: string): Promise<readonly Hop[]>;
+  /**
+   * RFC 3263: the hops that a URI leads to, best first, for a request of `size` bytes; at once where nothing needs to be
+   * looked up. Throws or rejects if it leads nowhere.
+   */
+  resolve(uri: string, size: number): readonly Hop[] | Promise<readonly Hop[]>;
   readonly reach: Reach;
 }
 
@@ -205,13 +207,13 @@ export class Core {
     this.#unanswered++;
   }
 
-  /** A request that was forwarded has had its final answer, which is `answer` if that is a 2xx. */
-  ended(context: ResponseContext, status: number, pair: Pair | undefined, answer: Message | undefined): void {
+  /** A request that was forwarded has had its final answer. */
+  ended(context: ResponseContext, status: number, pair: Pair | undefined): void {
     this.#unanswered--;
     if (context.registration !== undefined) {
       context.registration.pair.registers.leave();
       this.incoming.registerAnswered(context.received.from, status);
     }
-    this.#calls.ended(context, status, pair, answer);
+    this.#calls.ended(context, status, pair);
   }
 }

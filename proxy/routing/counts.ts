@@ -35,6 +35,11 @@ export function newCounts() {
     responsesStateless: 0,
     flowFailed: 0,
     handoverSilent: 0,
+    /** Targets of RFC 3263 that said nothing, or 503, so that the next one was tried. */
+    targetSilent: 0,
+    triedNextTarget: 0,
+    /** Requests over 1,300 bytes that went in a datagram all the same (RFC 3261 18.1.1). */
+    largeDatagrams: 0,
     timerC: 0,
     overload: 0,
     pairBusy: 0,

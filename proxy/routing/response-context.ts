@@ -97,7 +97,7 @@ export class ResponseContext {
     }
     if (this.registration === undefined) this.#respond(forwardResponse(message), message.status);
     else this.registration.granted(message);
-    if (first) this.#ended(message.status, copy, message);
+    if (first) this.#ended(message.status, copy);
   }
 
   /** A copy failed: by a response, or without one (`message` undefined) by a status of ours. */
@@ -146,9 +146,9 @@ export class ResponseContext {
     this.server.respond(text, status);
   }
 
-  #ended(status: number, copy: Copying, answer?: Message): void {
+  #ended(status: number, copy: Copying): void {
     if (this.#timerC !== undefined) this.core.timers.cancel(this.#timerC);
-    this.core.ended(this, status, copy.target.pair, answer);
+    this.core.ended(this, status, copy.target.pair);
   }
 
   /** 16.7 step 7: a 401 or 407 carries the challenges of all branches that asked. */

@@ -2,7 +2,7 @@ import type { Binding, ProxyAddress, ProxyRecord } from '../store/records.ts';
 import type { Connection, Hop, Transport } from '../transport/hop.ts';
 import { fnv1a } from '../hash.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
-import { parseUri, uriParam } from '../sip/uri.ts';
+import { parseUri } from '../sip/uri.ts';
 import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
 
 /** One way to reach where a copy goes; several are tried in turn. */
@@ -156,14 +156,6 @@ function rankOf({ transport, side }: ProxyAddress, near: boolean): number {
   if (transport === 'UDP') return 1;
   if (transport === 'TCP') return 2;
   return transport === 'TLS' ? 3 : Number.POSITIVE_INFINITY;
-}
-
-/** The transport a URI asks for: its parameter, else UDP (RFC 3263 4.1 without NAPTR). */
-export function transportOf(uri: string): Transport {
-  const parsed = parseUri(uri);
-  const asked = uriParam(parsed, 'transport')?.toUpperCase();
-  if (asked === 'TCP' || asked === 'TLS' || asked === 'WS' || asked === 'WSS') return asked;
-  return parsed.scheme === 'sips' ? 'TLS' : 'UDP';
 }
 
 function hopOver(connection: Connection, reach: Reach): Hop | undefined {

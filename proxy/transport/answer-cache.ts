@@ -15,6 +15,8 @@ export interface Fetched<Value> {
 interface Entry<Value> {
   answer: Answer<Value> | undefined;
   expires: number;
+  /** From then on it is asked for again when it is used, so that nobody waits for a name in use. */
+  renewal: number;
   pending: Promise<void> | undefined;
 }
 
@@ -23,8 +25,11 @@ const shortestTtl = 1;
 const longestTtl = 3_600;
 /** ms that "no such name" and "no answer" are believed: short, for somebody may be putting it right. */
 const failureHolds = 5_000;
-/** ms; that a name has no record of a kind, as most have no AAAA, changes less often. */
+/** ms; that a name has no record of a kind, as most have no AAAA, changes less often; and the longest either is believed. */
 const absenceHolds = 60_000;
+const absenceHoldsAtMost = 300_000;
+/** Of the time that an answer holds, the last part in which it is asked for again while it is still used. */
+const renewalShare = 0.1;
 const maxAnswers = 4_096;
 
 /**
@@ -48,9 +53,13 @@ export class AnswerCache<Value> {
   /** The answer if it is known; else a promise that is fulfilled when it is, the same for all who wait for it. */
   get(name: string): Answer<Value> | Promise<void> {
     let entry = this.#entries.get(name);
+    const now = this.#now();
+    if (entry?.answer !== undefined && now < entry.expires) {
+      if (now >= entry.renewal) entry.pending ??= this.#fill(entry, name);
+      return entry.answer;
+    }
     if (entry?.pending !== undefined) return entry.pending;
-    if (entry?.answer !== undefined && this.#now() < entry.expires) return entry.answer;
-    if (entry === undefined) entry = { answer: undefined, expires: 0, pending: undefined };
+    if (entry === undefined) entry = { answer: undefined, expires: 0, renewal: 0, pending: undefined };
     else this.#entries.delete(name);
     this.#entries.set(name, entry);
     this.#forgetOldest();
@@ -62,13 +71,16 @@ export class AnswerCache<Value> {
     try {
       const { records, ttl } = await this.#ask(name);
       entry.answer = { records, error: undefined };
-      entry.expires = this.#now() + Math.min(Math.max(ttl, shortestTtl), longestTtl) * 1_000;
+      const holds = Math.min(Math.max(ttl, shortestTtl), longestTtl) * 1_000;
+      entry.expires = this.#now() + holds;
+      entry.renewal = entry.expires - holds * renewalShare;
     } catch (caught) {
       const error = caught instanceof Error ? caught : new Error(String(caught));
       const code = errorCode(error);
       const known = entry.answer !== undefined && entry.answer.error === undefined;
       if (!known || code === 'ENOTFOUND' || code === 'ENODATA') entry.answer = { records: [], error };
-      entry.expires = this.#now() + (code === 'ENODATA' ? absenceHolds : failureHolds);
+      entry.expires = this.#now() + failureHolding(error, code);
+      entry.renewal = entry.expires;
     } finally {
       entry.pending = undefined;
     }
@@ -81,4 +93,12 @@ export class AnswerCache<Value> {
       return;
     }
   }
+}
+
+/** How long, ms, it is believed that there is nothing. */
+function failureHolding(error: Error, code: string): number {
+  const told = 'ttl' in error && typeof error.ttl === 'number' ? error.ttl * 1_000 : undefined;
+  if (code !== 'ENODATA' && code !== 'ENOTFOUND') return failureHolds;
+  const assumed = code === 'ENODATA' ? absenceHolds : failureHolds;
+  return Math.min(Math.max(told ?? assumed, failureHolds), absenceHoldsAtMost);
 }

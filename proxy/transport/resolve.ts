@@ -1,9 +1,11 @@
-import type { SrvRecord } from 'node:dns';
+import type { NaptrRecord } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Logger as Log } from 'pino';
+import { uriParam, type SipUri } from '../sip/uri.ts';
 import type { Answer } from './answer-cache.ts';
 import { Dns, type DnsResolver } from './dns.ts';
 import type { Transport } from './hop.ts';
+import { inOrder } from './srv-order.ts';
 
 /** Where a message may go: a numeric address. */
 export interface Target {
@@ -16,12 +18,14 @@ interface ResolverOptions {
   readonly now: () => number;
   readonly log: Log;
   readonly dns?: DnsResolver | undefined;
+  /** Whether messages can be sent by it. Default: by UDP, TCP and TLS. */
+  readonly supports?: ((transport: Transport) => boolean) | undefined;
   /** 0 up to 1: SRV weights. */
   readonly random?: (() => number) | undefined;
 }
 
 /** RFC 3263 4.1, 4.2; RFC 7118 5 defines no SRV service for WebSocket. */
-const services: Readonly<Record<Transport, { readonly srv: string | undefined; readonly port: number }>> = {
+const serviceOf: Readonly<Record<Transport, { readonly srv: string | undefined; readonly port: number }>> = {
   UDP: { srv: '_sip._udp.', port: 5060 },
   TCP: { srv: '_sip._tcp.', port: 5060 },
   TLS: { srv: '_sips._tcp.', port: 5061 },
@@ -29,59 +33,134 @@ const services: Readonly<Record<Transport, { readonly srv: string | undefined; r
   WSS: { srv: undefined, port: 443 },
 };
 
-/** SRV, then A and AAAA, then the system: with room for answers that run out while others are waited for. */
+/** What a NAPTR record's service leads to (RFC 3263 4.1). */
+const naptrServices: Readonly<Record<string, Transport>> = { 'sips+d2t': 'TLS', 'sip+d2t': 'TCP', 'sip+d2u': 'UDP' };
+
+/** The transports that may be chosen where neither URI nor DNS prefers one; only TLS keeps what sips promises. */
+const choices = { sip: ['UDP', 'TCP', 'TLS'], sips: ['TLS'] } as const;
+
+/** RFC 3261 18.1.1: from here on a request goes by a transport with congestion control, where there is a choice. */
+export const LARGE = 1_300;
+
+/** NAPTR, SRV, A and AAAA, the system: with room for answers that run out while others are waited for. */
 const maxRounds = 8;
 
-/** Finds the targets of a URI's host (RFC 3263 4), without NAPTR. */
+/** Finds where messages go (RFC 3263 4), from DNS and what is remembered of it. */
 export class Resolver {
   readonly #dns: Dns;
   readonly #random: () => number;
   readonly #log: Log;
+  readonly #supports: (transport: Transport) => boolean;
 
   constructor(options: ResolverOptions) {
     this.#dns = new Dns(options.now, options.dns);
     this.#random = options.random ?? Math.random;
     this.#log = options.log;
+    this.#supports = options.supports ?? ((transport) => transport !== 'WS' && transport !== 'WSS');
   }
 
   /**
-   * The targets in the order to try them, at least one. `port` 0: the URI names none. Rejects with an Error that says
-   * which name and why.
+   * The targets in the order to try them, at least one. `port` 0: none is given. Rejects with an Error that says which
+   * name and why.
    */
   async resolve(host: string, port: number, transport: Transport): Promise<Target[]> {
+    return await this.#settle(`${host} for ${transport}`, () => this.#try(host, port, transport));
+  }
+
+  /**
+   * The targets of a URI, at once where nothing needs to be looked up; else a promise, which rejects as resolve() does.
+   * @param size of the request, bytes: a large one prefers streams where RFC 3263 has the choice (RFC 3261 18.1.1)
+   */
+  targets(uri: SipUri, size: number): Target[] | Promise<Target[]> {
+    const found = this.#tryUri(uri, size);
+    if (!(found instanceof Promise) && found.targets.length > 0) return found.targets;
+    return this.#settle(`${uri.scheme}:${uri.host}`, () => this.#tryUri(uri, size));
+  }
+
+  async #settle(what: string, attempt: () => Found | Promise<unknown>): Promise<Target[]> {
     for (let round = 0; round < maxRounds; round++) {
-      const found = this.#try(host, port, transport);
+      const found = attempt();
       if (!(found instanceof Promise)) {
         if (found.targets.length > 0) return found.targets;
-        this.#log.debug({ host, port, transport, err: found.error }, 'no address found');
-        throw new Error(`can't resolve ${host} for ${transport}: ${found.error?.message ?? 'it has no address'}`, {
-          cause: found.error,
-        });
+        this.#log.debug({ what, err: found.error }, 'no address found');
+        const why = found.error?.message ?? 'it has no address';
+        throw new Error(`can't resolve ${what}: ${why}`, { cause: found.error });
       }
       await found;
     }
-    throw new Error(`can't resolve ${host} for ${transport}: its answers run out faster than they come`);
+    throw new Error(`can't resolve ${what}: its answers run out faster than they come`);
   }
 
-  /**
-   * What resolve() would give if it need not wait: numeric hosts and names in the cache. Undefined: it would, or there
-   * is no target; the look-up has been started.
-   */
-  resolveNow(host: string, port: number, transport: Transport): Target[] | undefined {
-    const found = this.#try(host, port, transport);
-    return found instanceof Promise || found.targets.length === 0 ? undefined : found.targets;
+  /** RFC 3263 4.1: by the URI's own word; by NAPTR; by the SRV records there are; by default. */
+  #tryUri(uri: SipUri, size: number): Found | Promise<unknown> {
+    const scheme = uri.scheme === 'sips' ? 'sips' : 'sip';
+    const host = uriParam(uri, 'maddr') ?? uri.host;
+    const asked = uriParam(uri, 'transport')?.toUpperCase();
+    if (asked !== undefined) {
+      const transport = askedTransport(asked, scheme);
+      if (transport !== undefined && this.#supports(transport)) return this.#try(host, uri.port, transport);
+      return { targets: [], error: new Error(`nothing is sent by transport=${asked.toLowerCase()} to ${scheme} URIs`) };
+    }
+    const byDefault = scheme === 'sips' ? 'TLS' : 'UDP';
+    const found =
+      uri.port !== 0 || isIP(withoutBrackets(host)) !== 0
+        ? this.#try(host, uri.port, byDefault)
+        : this.#chosen(host.toLowerCase(), scheme, byDefault);
+    if (found instanceof Promise || size <= LARGE || scheme === 'sips' || !this.#supports('TCP')) return found;
+    return { ...found, targets: streamsFirst(found.targets) };
+  }
+
+  #chosen(name: string, scheme: 'sip' | 'sips', byDefault: Transport): Found | Promise<unknown> {
+    const naptr = this.#dns.naptr.get(name);
+    if (naptr instanceof Promise) return naptr;
+    const offers = this.#offers(naptr.records, scheme);
+    // RFC 3263 4.1: without NAPTR, SRV is asked for each transport there is
+    const services =
+      offers.length > 0
+        ? offers
+        : choices[scheme]
+            .filter((transport) => this.#supports(transport))
+            .map((transport) => ({ name: `${serviceOf[transport].srv ?? ''}${name}`, transport }));
+    const known: Found[] = [];
+    const waiting: Promise<unknown>[] = [];
+    for (const service of services) {
+      const found = this.#services(service.name, service.transport);
+      if (found instanceof Promise) waiting.push(found);
+      else if (found !== undefined) known.push(found);
+    }
+    if (waiting.length > 0) return Promise.all(waiting);
+    if (known.length === 0) return this.#addresses(name, serviceOf[byDefault].port, byDefault);
+    return {
+      targets: known.flatMap(({ targets }) => targets),
+      error: known.find(({ error }) => error !== undefined)?.error,
+    };
+  }
+
+  /** The SRV names that NAPTR records lead to, in their order, and only such as can be used. */
+  #offers(records: readonly NaptrRecord[], scheme: 'sip' | 'sips'): { name: string; transport: Transport }[] {
+    return records
+      .toSorted((a, b) => a.order - b.order || a.preference - b.preference)
+      .flatMap(({ flags, service, replacement }) => {
+        const transport = naptrServices[service.toLowerCase()];
+        if (transport === undefined || flags.toLowerCase() !== 's' || !this.#supports(transport)) return [];
+        return scheme === 'sips' && transport !== 'TLS' ? [] : [{ name: replacement.toLowerCase(), transport }];
+      });
   }
 
   #try(host: string, port: number, transport: Transport): Found | Promise<unknown> {
-    const service = services[transport];
-    const address = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+    const service = serviceOf[transport];
+    const address = withoutBrackets(host);
     if (isIP(address) !== 0) return { targets: [{ transport, address, port: port || service.port }], error: undefined };
     const name = host.toLowerCase();
     if (port !== 0 || service.srv === undefined) return this.#addresses(name, port || service.port, transport);
+    return this.#services(service.srv + name, transport) ?? this.#addresses(name, service.port, transport);
+  }
 
-    const answer = this.#dns.srv.get(service.srv + name);
+  /** Undefined: there is no such SRV record. */
+  #services(name: string, transport: Transport): Found | Promise<unknown> | undefined {
+    const answer = this.#dns.srv.get(name);
     if (answer instanceof Promise) return answer;
-    if (answer.records.length === 0) return this.#addresses(name, service.port, transport);
+    if (answer.records.length === 0) return undefined;
     // RFC 2782: a lone root as target says that the service is decidedly not there.
     const records = answer.records.filter((record) => record.name !== '' && record.name !== '.');
     const found = records.map((record) => ({
@@ -123,19 +202,27 @@ interface Found {
   readonly error: Error | undefined;
 }
 
-/** By priority; of one priority, drawn by weight (RFC 2782). */
-function inOrder(records: readonly SrvRecord[], random: () => number): SrvRecord[] {
-  // Weight 0 first in its priority, so that it has its very small chance of being drawn first.
-  const left = records.toSorted((a, b) => a.priority - b.priority || a.weight - b.weight);
-  const ordered: SrvRecord[] = [];
-  for (;;) {
-    const [head] = left;
-    if (head === undefined) return ordered;
-    const equals = left.filter((record) => record.priority === head.priority);
-    const sum = equals.reduce((total, record) => total + record.weight, 0);
-    const drawn = Math.floor(random() * (sum + 1));
-    let running = 0;
-    const chosen = equals.findIndex((record) => (running += record.weight) >= drawn);
-    ordered.push(...left.splice(Math.max(chosen, 0), 1));
-  }
+function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+/** RFC 3261 26.2.2: transport=tcp in a sips URI is TLS over TCP. */
+function askedTransport(asked: string, scheme: 'sip' | 'sips'): Transport | undefined {
+  if (scheme === 'sips') return asked === 'TCP' || asked === 'TLS' ? 'TLS' : undefined;
+  return asked === 'UDP' || asked === 'TCP' || asked === 'TLS' ? asked : undefined;
+}
+
+/** By TCP before UDP, which is left for those who have no TCP (RFC 3261 18.1.1). */
+function streamsFirst(targets: readonly Target[]): Target[] {
+  const streams = targets.map((target): Target =>
+    target.transport === 'UDP' ? { ...target, transport: 'TCP' } : target,
+  );
+  const datagrams = targets.filter(({ transport }) => transport === 'UDP');
+  const distinct = streams.filter(
+    (target, index) =>
+      streams.findIndex(
+        (one) => one.transport === target.transport && one.address === target.address && one.port === target.port,
+      ) === index,
+  );
+  return [...distinct, ...datagrams];
 }

@@ -9,11 +9,22 @@ export interface Srv {
   readonly weight?: number;
 }
 
-/** A DNS server over UDP that knows just what a test tells it: A and SRV records. */
+export interface Naptr {
+  readonly order: number;
+  /** 'SIP+D2U' */
+  readonly service: string;
+  /** Where to look for SRV records. */
+  readonly replacement: string;
+}
+
+/** A DNS server over UDP that knows just what a test tells it: A, SRV and NAPTR records. */
 export class DnsServerStandIn {
   readonly #socket = dgram.createSocket('udp4');
   readonly #addresses = new Map<string, readonly string[]>();
   readonly #services = new Map<string, readonly Srv[]>();
+  readonly #naptr = new Map<string, readonly Naptr[]>();
+  /** Of all records, s. */
+  ttl = 1;
   /** Questions asked. */
   questions = 0;
 
@@ -43,6 +54,11 @@ export class DnsServerStandIn {
   /** `srv('_sip._udp.example.com', …)`: these and no others. */
   srv(name: string, services: readonly Srv[]): this {
     this.#services.set(name.toLowerCase(), services);
+    return this;
+  }
+
+  naptr(name: string, records: readonly Naptr[]): this {
+    this.#naptr.set(name.toLowerCase(), records);
     return this;
   }
 
@@ -78,12 +94,23 @@ export class DnsServerStandIn {
       this.questions += 1;
       const addresses = this.#addresses.get(name.toLowerCase());
       const services = this.#services.get(name.toLowerCase());
-      unknown ||= !addresses && !services;
+      const naptr = this.#naptr.get(name.toLowerCase());
+      const { ttl } = this;
+      unknown ||= !addresses && !services && !naptr;
       if (type === 'A') {
-        for (const data of addresses ?? []) answers.push({ type, name, ttl: 1, data });
+        for (const data of addresses ?? []) answers.push({ type, name, ttl, data });
+      } else if (type === 'NAPTR') {
+        for (const { service, ...rest } of naptr ?? []) {
+          answers.push({
+            type,
+            name,
+            ttl,
+            data: { preference: 0, flags: 's', services: service, regexp: '', ...rest },
+          });
+        }
       } else if (type === 'SRV') {
         for (const { priority = 0, weight = 1, ...rest } of services ?? []) {
-          answers.push({ type, name, ttl: 1, data: { priority, weight, ...rest } });
+          answers.push({ type, name, ttl, data: { priority, weight, ...rest } });
         }
       }
     }

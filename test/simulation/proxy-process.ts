@@ -1,6 +1,6 @@
 import { Core } from '../../proxy/routing/core.ts';
 import { Identity } from '../../proxy/routing/identity.ts';
-import { transportOf, type Reach } from '../../proxy/routing/way.ts';
+import type { Reach } from '../../proxy/routing/way.ts';
 import { parseUri } from '../../proxy/sip/uri.ts';
 import type { ProxyAddress, ProxyRecord } from '../../proxy/store/records.ts';
 import { Replica } from '../../proxy/store/replica.ts';
@@ -67,7 +67,7 @@ export class ProxyProcess {
     this.stores = config.stores.map(({ geoLocation }) => new EtcdClientModel(world.etcd(geoLocation), host, now));
     const [own, ...others] = this.stores;
     if (own === undefined) throw new Error('a proxy needs a store');
-    this.replica = new Replica({ proxy: place.name, boot, own, others, now, log });
+    this.replica = new Replica({ proxy: place.name, own, others, now, log });
     this.#pinger = new PingerModel(host, world.network, boot, (member, result) => {
       this.upstreams.pinged(member, result);
       this.wake();
@@ -236,10 +236,9 @@ export class ProxyProcess {
   }
 
   #resolve(uri: string): readonly Hop[] {
-    const { host, port } = parseUri(uri);
-    const transport = transportOf(uri);
-    if (!/^[\d.]+$/.test(host) || (transport !== 'UDP' && transport !== 'TCP'))
-      throw new Error(`no such host: ${host}`);
+    const { host, port, params } = parseUri(uri);
+    const transport = /;transport=tcp/i.test(params) ? 'TCP' : 'UDP';
+    if (!/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
     return [this.#hop(transport, host, port === 0 ? 5060 : port)];
   }
 

@@ -53,3 +53,86 @@ describe('a copy that was sent again when its pair switched', () => {
     expect(open - scene.core.unanswered).to.equal(1);
   });
 });
+
+describe('a copy to a name that leads to several targets (RFC 3263 4.3)', () => {
+  const TRUNK = 'sip:15551234@trunk.example.net';
+  const [first, second, third] = ['198.51.100.21', '198.51.100.22', '198.51.100.23'] as const;
+  let scene: Scene;
+
+  beforeEach(async () => {
+    scene = await Scene.begin();
+    scene.names.set(TRUNK, [first, second, third]);
+  });
+
+  const fromServer = (make = invite): string => make({ uri: TRUNK, sentBy: `${AT.ss1.primary}:5060` });
+  const calls = async (text = fromServer()): Promise<Sent> => requestIn(await scene.receives(text, AT.ss1.primary));
+  const invites = (sent: readonly Sent[]): string[] =>
+    sent.filter(({ message }) => message.isRequest && message.method !== 'ACK').map(memberOf);
+
+  it('goes to the next one when one says 503, and the caller is told what the last one says', async () => {
+    const one = await calls();
+    expect(memberOf(one)).to.equal(first);
+    const two = await scene.receives(respond(one.message, 503), first);
+    expect(invites(two)).to.deep.equal([second]);
+    const three = await scene.receives(
+      respond(two.filter((s) => s.message.method === 'INVITE')[0]?.message ?? '', 503),
+      second,
+    );
+    expect(invites(three)).to.deep.equal([third]);
+    const last = three.filter((s) => s.message.method === 'INVITE')[0]?.message ?? '';
+    expect(statuses(await scene.receives(respond(last, 486), third))).to.deep.equal([486]);
+    expect(scene.core.counts.triedNextTarget).to.equal(2);
+  });
+
+  it('tells 500 when all say 503', async () => {
+    let [asked, at] = [await calls(), first as string];
+    for (let i = 0; i < 2; i++) {
+      const sent = await scene.receives(respond(asked.message, 503), at);
+      asked = requestIn(sent.filter(({ message }) => message.method === 'INVITE'));
+      at = asked.hop.address;
+    }
+    expect(statuses(await scene.receives(respond(asked.message, 503), at))).to.deep.equal([500]);
+  });
+
+  it('goes to the next one at once when one cannot be reached, and tells 500 when none can', async () => {
+    const one = await calls();
+    scene.layer.transportError(one.hop);
+    const two = requestIn(scene.takes());
+    expect(memberOf(two)).to.equal(second);
+    scene.layer.transportError(two.hop);
+    scene.layer.transportError(requestIn(scene.takes()).hop);
+    expect(statuses(scene.takes())).to.deep.equal([500]);
+  });
+
+  it('goes to the next one when one says nothing, and takes the answer of whichever gives one', async () => {
+    const one = await calls();
+    const two = requestIn((await scene.passes(3_700)).filter(({ hop }) => hop.address === second));
+    expect(scene.core.counts.targetSilent).to.equal(1);
+    expect(statuses(await scene.receives(respond(one.message, 503), first))).to.deep.equal([]);
+    expect(statuses(await scene.receives(respond(two.message, 200), second))).to.deep.equal([200]);
+  });
+
+  it('stays where it rings', async () => {
+    const one = await calls();
+    await scene.receives(respond(one.message, 180), first);
+    expect(invites(await scene.passes(10_000))).to.deep.equal([]);
+    expect(statuses(await scene.receives(respond(one.message, 503), first))).to.deep.equal([500]);
+  });
+
+  it('stays where it was refused for another reason', async () => {
+    const one = await calls();
+    const sent = await scene.receives(respond(one.message, 404), first);
+    expect([statuses(sent), invites(sent)]).to.deep.equal([[404], []]);
+  });
+
+  it('is told 500 when its name leads nowhere', async () => {
+    const text = invite({ uri: 'sip:1@nowhere.example.net', sentBy: `${AT.ss1.primary}:5060` });
+    expect(statuses(await scene.receives(text, AT.ss1.primary))).to.deep.equal([100, 500]);
+    expect(scene.core.counts.unresolved).to.equal(1);
+  });
+
+  it('is counted where it is large and goes in a datagram all the same', async () => {
+    await calls(invite({ uri: TRUNK, sentBy: `${AT.ss1.primary}:5060`, body: 'x'.repeat(1_400) }));
+    expect(scene.core.counts.largeDatagrams).to.equal(1);
+  });
+});

@@ -74,6 +74,8 @@ export function config(changes: Partial<ProxyConfig> = {}): ProxyConfig {
 /** One proxy's real core on virtual time, with memory stores; the test is the network and every peer on it. */
 export class Scene {
   time = 1_700_000_000_000;
+  /** What DNS knows: the addresses of URIs. */
+  readonly names = new Map<string, readonly string[]>();
   /** How far somebody has set the time of day from the time that passes, ms. */
   clockStep = 0;
   readonly sent: Sent[] = [];
@@ -107,7 +109,6 @@ export class Scene {
     this.cluster = cluster ?? new MemoryCluster({ now });
     this.replica = new Replica({
       proxy: place.name,
-      boot: 'boot1',
       own: this.cluster.store(geoLocation),
       others: ['dc1', 'dc2'].filter((other) => other !== geoLocation).map((other) => this.cluster.store(other)),
       now,
@@ -135,7 +136,9 @@ export class Scene {
     };
     const outside = {
       send: (text: string, hop: Hop): void => void this.sent.push({ text, hop, message: parseMessage(text) }),
-      resolve: async (uri: string): Promise<readonly Hop[]> => {
+      resolve: (uri: string): readonly Hop[] | Promise<readonly Hop[]> => {
+        const named = this.names.get(uri);
+        if (named !== undefined) return Promise.resolve(named.flatMap((host) => this.hop('UDP', host, 5060) ?? []));
         const [, host = '', port = '5060'] = /^sips?:(?:[^@]*@)?([^:;>]+)(?::(\d+))?/.exec(uri) ?? [];
         const hop = this.hop('UDP', host, Number(port));
         if (hop === undefined || !/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
@@ -303,7 +306,6 @@ export class Scene {
     };
     const other = new Replica({
       proxy: name,
-      boot: 'b1',
       own: this.cluster.store(geoLocation),
       others: [],
       now: () => this.time,

@@ -1,9 +1,12 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 import type { DnsResolver } from '../../../proxy/transport/dns.ts';
+import { parseUri } from '../../../proxy/sip/uri.ts';
+import type { Transport } from '../../../proxy/transport/hop.ts';
 import { Resolver } from '../../../proxy/transport/resolve.ts';
 
 type Srv = Awaited<ReturnType<DnsResolver['resolveSrv']>>[number];
+type Naptr = Awaited<ReturnType<DnsResolver['resolveNaptr']>>[number];
 
 function failure(code: string): Error {
   return Object.assign(new Error(`query ${code}`), { code });
@@ -14,6 +17,7 @@ class Zone implements DnsResolver {
   readonly a = new Map<string, { address: string; ttl: number }[]>();
   readonly aaaa = new Map<string, { address: string; ttl: number }[]>();
   readonly srv = new Map<string, Srv[]>();
+  readonly naptr = new Map<string, Naptr[]>();
   readonly hosts = new Map<string, string>();
   readonly asked: string[] = [];
   /** Every query ends with this, as when the name server is away. */
@@ -29,6 +33,10 @@ class Zone implements DnsResolver {
 
   async resolveSrv(name: string) {
     return await this.#find('SRV', name, this.srv);
+  }
+
+  async resolveNaptr(name: string) {
+    return await this.#find('NAPTR', name, this.naptr);
   }
 
   async lookup(name: string): Promise<{ address: string; family: 4 }[]> {
@@ -72,7 +80,7 @@ describe('resolving a host (RFC 3263)', () => {
     (await resolver.resolve(host, port, transport)).map(({ address, port: to }) => `${address} ${to}`);
 
   it('takes a numeric address as it is, with the transport\u2019s port when none is given', async () => {
-    expect(resolver.resolveNow('192.0.2.1', 0, 'UDP')).to.deep.equal([
+    expect(await resolver.resolve('192.0.2.1', 0, 'UDP')).to.deep.equal([
       { transport: 'UDP', address: '192.0.2.1', port: 5060 },
     ]);
     expect(await texts('192.0.2.1', 5070)).to.deep.equal(['192.0.2.1 5070']);
@@ -170,16 +178,22 @@ describe('resolving a host (RFC 3263)', () => {
     });
 
     it('as long as their TTL says', async () => {
-      expect(resolver.resolveNow('ss1.example', 5060, 'UDP')).to.equal(undefined);
+      zone.aaaa.set('ss1.example', []);
       await resolver.resolve('ss1.example', 5060, 'UDP');
       zone.a.set('ss1.example', [{ address: '192.0.2.2', ttl: 20 }]);
-      zone.aaaa.set('ss1.example', []);
-      at += 4_999;
-      expect(resolver.resolveNow('ss1.example', 5060, 'UDP')?.[0]?.address).to.equal('192.0.2.1');
-      at += 15_000;
+      at += 17_999;
       expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.1 5060']);
-      at += 1;
-      expect(resolver.resolveNow('ss1.example', 5060, 'UDP')).to.equal(undefined);
+      at += 2_001;
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.2 5060']);
+    });
+
+    it('and asks anew for those in use before they run out, while they are still used', async () => {
+      zone.aaaa.set('ss1.example', []);
+      await resolver.resolve('ss1.example', 5060, 'UDP');
+      zone.a.set('ss1.example', [{ address: '192.0.2.2', ttl: 20 }]);
+      at += 18_000;
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.1 5060']);
+      expect(zone.asked.filter((question) => question === 'A ss1.example')).to.have.length(2);
       expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.2 5060']);
     });
 
@@ -215,5 +229,110 @@ describe('resolving a host (RFC 3263)', () => {
     zone.a.set('ss1.example', [{ address: '192.0.2.1', ttl: 20 }]);
     await Promise.all(Array.from({ length: 50 }, async () => await resolver.resolve('ss1.example', 5060, 'UDP')));
     expect(zone.asked).to.deep.equal(['A ss1.example', 'AAAA ss1.example']);
+  });
+});
+
+describe('resolving a URI (RFC 3263 4.1)', () => {
+  let zone: Zone;
+  let supported: readonly Transport[];
+  let resolver: Resolver;
+
+  beforeEach(() => {
+    zone = new Zone();
+    supported = ['UDP', 'TCP', 'TLS'];
+    resolver = new Resolver({
+      now: () => 1_000_000,
+      dns: zone,
+      random: () => 0,
+      supports: (transport) => supported.includes(transport),
+      log: pino({ level: 'silent' }),
+    });
+    for (const [index, name] of ['a', 'b', 'c'].entries())
+      zone.a.set(`${name}.example`, [{ address: `192.0.2.${index + 1}`, ttl: 60 }]);
+  });
+
+  const srv = (target: string, port = 5070): Srv[] => [{ name: target, port, priority: 0, weight: 0, ttl: 60 }];
+  const naptr = (order: number, service: string, replacement: string, flags = 's'): Naptr => ({
+    order,
+    preference: 0,
+    flags,
+    service,
+    regexp: '',
+    replacement,
+    ttl: 60,
+  });
+  const texts = async (uri: string, size = 500): Promise<string[]> =>
+    (await resolver.targets(parseUri(uri), size)).map((to) => `${to.transport} ${to.address} ${to.port}`);
+
+  it('takes UDP, or TLS for sips, where the host is numeric or a port is given, and asks for no more than it must', async () => {
+    expect(await texts('sip:192.0.2.9')).to.deep.equal(['UDP 192.0.2.9 5060']);
+    expect(await texts('sips:[2001:db8::9]')).to.deep.equal(['TLS 2001:db8::9 5061']);
+    expect(await texts('sip:a.example:5080')).to.deep.equal(['UDP 192.0.2.1 5080']);
+    expect(zone.asked).to.deep.equal(['A a.example', 'AAAA a.example']);
+  });
+
+  it('knows a numeric host at once, and a name as soon as it is remembered', async () => {
+    expect(resolver.targets(parseUri('sip:192.0.2.9'), 500)).to.not.be.instanceOf(Promise);
+    expect(resolver.targets(parseUri('sip:a.example:5080'), 500)).to.be.instanceOf(Promise);
+    await texts('sip:a.example:5080');
+    expect(resolver.targets(parseUri('sip:a.example:5080'), 500)).to.not.be.instanceOf(Promise);
+  });
+
+  it('takes the transport that the URI names, and TLS where a sips URI names TCP', async () => {
+    zone.srv.set('_sip._tcp.a.example', srv('b.example'));
+    expect(await texts('sip:a.example;transport=tcp')).to.deep.equal(['TCP 192.0.2.2 5070']);
+    expect(await texts('sips:192.0.2.9;transport=tcp')).to.deep.equal(['TLS 192.0.2.9 5061']);
+    expect(await message(texts('sips:192.0.2.9;transport=udp'))).to.match(/nothing is sent by transport=udp to sips/);
+    expect(await message(texts('sip:192.0.2.9;transport=sctp'))).to.match(/transport=sctp/);
+  });
+
+  it('goes to maddr', async () => {
+    expect(await texts('sip:a.example;maddr=192.0.2.77')).to.deep.equal(['UDP 192.0.2.77 5060']);
+  });
+
+  it('goes by NAPTR in its order, as far as the transports are there', async () => {
+    zone.naptr.set('example.net', [
+      naptr(30, 'SIP+D2U', '_sip._udp.example.net'),
+      naptr(10, 'SIPS+D2T', '_sips._tcp.example.net'),
+      naptr(20, 'sip+d2t', '_sip._tcp.example.net'),
+      naptr(5, 'E2U+sip', 'c.example', 'u'),
+      naptr(1, 'SIP+D2S', '_sip._sctp.example.net'),
+    ]);
+    zone.srv.set('_sips._tcp.example.net', srv('a.example', 5061));
+    zone.srv.set('_sip._tcp.example.net', srv('b.example'));
+    zone.srv.set('_sip._udp.example.net', srv('c.example'));
+    expect(await texts('sip:example.net')).to.deep.equal([
+      'TLS 192.0.2.1 5061',
+      'TCP 192.0.2.2 5070',
+      'UDP 192.0.2.3 5070',
+    ]);
+    expect(await texts('sips:example.net')).to.deep.equal(['TLS 192.0.2.1 5061']);
+    supported = ['UDP'];
+    expect(await texts('sip:example.net')).to.deep.equal(['UDP 192.0.2.3 5070']);
+  });
+
+  it('goes by the SRV records there are where NAPTR says nothing', async () => {
+    zone.srv.set('_sip._tcp.example.net', srv('b.example'));
+    expect(await texts('sip:example.net')).to.deep.equal(['TCP 192.0.2.2 5070']);
+    zone.srv.set('_sips._tcp.example.org', srv('a.example', 5061));
+    expect(await texts('sips:example.org')).to.deep.equal(['TLS 192.0.2.1 5061']);
+  });
+
+  it('goes to the address by UDP, or TLS for sips, where there are neither', async () => {
+    expect(await texts('sip:a.example')).to.deep.equal(['UDP 192.0.2.1 5060']);
+    expect(await texts('sips:a.example')).to.deep.equal(['TLS 192.0.2.1 5061']);
+  });
+
+  it('prefers a stream for a request over 1,300 bytes where the URI leaves the choice (RFC 3261 18.1.1)', async () => {
+    expect(await texts('sip:a.example', 1_301)).to.deep.equal(['TCP 192.0.2.1 5060', 'UDP 192.0.2.1 5060']);
+    expect(await texts('sip:a.example', 1_300)).to.deep.equal(['UDP 192.0.2.1 5060']);
+    expect(await texts('sip:192.0.2.9:5080', 2_000)).to.deep.equal(['TCP 192.0.2.9 5080', 'UDP 192.0.2.9 5080']);
+    expect(await texts('sip:192.0.2.9;transport=udp', 2_000)).to.deep.equal(['UDP 192.0.2.9 5060']);
+    supported = ['UDP'];
+    expect(await texts('sip:a.example', 2_000)).to.deep.equal(['UDP 192.0.2.1 5060']);
+  });
+
+  it('says which name could not be resolved', async () => {
+    expect(await message(texts('sip:nowhere.example'))).to.match(/^can't resolve sip:nowhere.example: /);
   });
 });
