@@ -1,4 +1,4 @@
-import { promises as dns } from 'node:dns';
+import { promises as dns, type SrvRecord } from 'node:dns';
 import net from 'node:net';
 import { parseUri, uriParam } from '../../proxy/sip/uri.ts';
 import { formatAddress } from './address.ts';
@@ -6,12 +6,17 @@ import type { Remote } from './wire.ts';
 
 /** How long a target that refused or did not answer is tried last, ms. */
 const suspicion = 10_000;
+/** How long an answer of DNS is believed, ms: a burst of requests asks once, and a change is seen soon. */
+const believed = 500;
+/** Answers that are kept at most. */
+const most = 1000;
 
 /** RFC 3263 as far as peers need it: a URI's targets in the order to try them. */
 export class Names {
   readonly #resolver: dns.Resolver | undefined;
   readonly #suspects = new Map<string, number>();
   readonly #favourites = new Map<string, string>();
+  readonly #answers = new Map<string, { readonly at: number; readonly records: Promise<unknown[]> }>();
 
   /** `server`: `IP:PORT` of the DNS server; without it only numeric hosts resolve. */
   constructor(server?: string) {
@@ -60,7 +65,7 @@ export class Names {
   }
 
   async #services(host: string, transport: string): Promise<Remote[]> {
-    const records = await this.#ask((resolver) => resolver.resolveSrv(`_sip._${transport.toLowerCase()}.${host}`));
+    const records = await this.#records(`_sip._${transport.toLowerCase()}.${host}`);
     // RFC 2782: lower priority first, within one priority at random by weight.
     const drawn = records.map((record) => ({ record, draw: Math.random() ** (1 / Math.max(record.weight, 0.01)) }));
     drawn.sort((a, b) => a.record.priority - b.record.priority || b.draw - a.draw);
@@ -74,7 +79,22 @@ export class Names {
   }
 
   #addresses(host: string): Promise<string[]> {
-    return net.isIP(host) === 0 ? this.#ask((resolver) => resolver.resolve4(host)) : Promise.resolve([host]);
+    if (net.isIP(host) !== 0) return Promise.resolve([host]);
+    return this.#believed(`A ${host}`, (resolver) => resolver.resolve4(host));
+  }
+
+  #records(name: string): Promise<SrvRecord[]> {
+    return this.#believed(`SRV ${name}`, (resolver) => resolver.resolveSrv(name));
+  }
+
+  #believed<T>(key: string, question: (resolver: dns.Resolver) => Promise<T[]>): Promise<T[]> {
+    const now = Date.now();
+    const known = this.#answers.get(key);
+    if (known !== undefined && now - known.at < believed) return known.records as Promise<T[]>;
+    if (this.#answers.size >= most) this.#answers.clear();
+    const records = this.#ask(question);
+    this.#answers.set(key, { at: now, records });
+    return records;
   }
 
   async #ask<T>(question: (resolver: dns.Resolver) => Promise<T[]>): Promise<T[]> {

@@ -19,6 +19,7 @@ const argv = yargs(process.argv.slice(2))
   .option('peer', { type: 'string', describe: "IP:PORT of its partner's link" })
   .option('accounts', { type: 'string', demandOption: true, describe: 'file of lines USER PASSWORD [STATUS|silent]' })
   .option('outbound', { type: 'string', default: '', describe: 'proxies of its geo-location: IP:PORT,IP:PORT' })
+  .option('outbound-name', { type: 'string', describe: 'name of those proxies, with SRV records, instead' })
   .option('domain', { type: 'string', demandOption: true })
   .option('backup-mode', { type: 'string', choices: backupModes, default: 'closed' as const })
   .option('promotion-time', { type: 'number', default: 200, describe: 'ms' })
@@ -46,6 +47,7 @@ const options: ServerOptions = {
   ...(argv.peer === undefined ? {} : { peer: parseAddress(argv.peer) }),
   accounts: parseAccounts(readFileSync(argv.accounts, 'utf8')),
   outbound: parseAddresses(argv.outbound),
+  ...(argv.outboundName === undefined ? {} : { outboundName: argv.outboundName }),
   domain: argv.domain,
   backupMode: argv.backupMode,
   promotionTime: argv.promotionTime,

@@ -148,8 +148,9 @@ export class B2bua implements CallHost {
 
   /** Its proxies are tried in turn, a different one first each time. */
   async #targets(nextHop: string | undefined): Promise<Remote[]> {
-    if (nextHop !== undefined) {
-      const named = await this.#names.targets(nextHop);
+    const { outboundName } = this.#options;
+    for (const name of [nextHop, outboundName === undefined ? undefined : `sip:${outboundName}`]) {
+      const named = name === undefined ? [] : await this.#names.targets(name);
       if (named.length > 0) return named;
     }
     const outbound = this.#options.outbound.map((address): Remote => ({ transport: 'UDP', ...address }));

@@ -15,6 +15,8 @@ export interface ServerOptions {
   readonly accounts: ReadonlyMap<string, Account>;
   /** Proxies of its geo-location. */
   readonly outbound: readonly Address[];
+  /** A name of theirs with SRV records, which is looked up for each request; `outbound` is for when it does not resolve. */
+  readonly outboundName?: string;
   readonly domain: string;
   readonly backupMode: BackupMode;
   /** From noticing its partner's death to serving, ms. */

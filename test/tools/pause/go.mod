@@ -1,0 +1,3 @@
+module sipcluster/tools/pause
+
+go 1.24.0
