@@ -11,7 +11,7 @@ const charts = fileURLToPath(new URL('../../charts', import.meta.url));
 export type Chart = 'sipcluster' | 'sipcluster-crds';
 
 /** Undefined: there is none, and the tests that need it are skipped. */
-export const helm = findProgram('helm');
+const helm = findProgram('helm');
 
 /** Says why, and skips. */
 export function skipWithoutHelm(context: Mocha.Context): void {
