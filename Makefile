@@ -12,7 +12,7 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo test lint format simulate chaos coverage types docs package clean etcd sipp
+.PHONY: help demo test lint format simulate fuzz chaos coverage types docs package clean etcd sipp
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -31,6 +31,9 @@ format: $(INSTALLED) ## Format all sources
 
 simulate: $(INSTALLED) ## Whole clusters in virtual time, with faults, from a seed: SEED=1 COUNT=100, or HOURS=8
 	@node test/simulation/run.ts --seed '$(or $(SEED),1)' $(if $(HOURS),--hours '$(HOURS)',--count '$(or $(COUNT),20)')
+
+fuzz: $(INSTALLED) ## Mutated messages and conversations for the parser, the framer and the whole core: FOR=60s SEED=1
+	@node test/fuzz/run.ts --for '$(or $(FOR),60s)' $(if $(SEED),--seed '$(SEED)')
 
 chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, with calls up: RUNS=10 FAULTS=primary-killed,proxy-killed DOCS=1 FROM=commit
 	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime

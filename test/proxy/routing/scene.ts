@@ -4,7 +4,7 @@ import { trustOf } from '../../../proxy/routing/classify.ts';
 import { Core } from '../../../proxy/routing/core.ts';
 import { Identity } from '../../../proxy/routing/identity.ts';
 import type { Reach } from '../../../proxy/routing/way.ts';
-import { parseMessage, type Message } from '../../../proxy/sip/message.ts';
+import { DEFAULT_LIMITS, Message } from '../../../proxy/sip/message.ts';
 import { MemoryCluster } from '../../../proxy/store/memory.ts';
 import type { ProxyRecord } from '../../../proxy/store/records.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
@@ -90,7 +90,11 @@ export class Scene {
   readonly #listeners = new Map<Transport, Listener>();
   readonly #hops = new Map<string, Hop>();
 
+  /** What the proxy logged as an error, a line of JSON each. */
+  readonly errors: string[] = [];
+
   private constructor(changes: Partial<ProxyConfig>, cluster: MemoryCluster | undefined) {
+    const log = pino({ level: 'error' }, { write: (line: string) => void this.errors.push(line) });
     const now = (): number => this.time;
     this.config = config(changes);
     const { geoLocation, place } = this.config;
@@ -135,7 +139,9 @@ export class Scene {
       hop: (transport, address, port, connection) => this.hop(transport, address, port, connection),
     };
     const outside = {
-      send: (text: string, hop: Hop): void => void this.sent.push({ text, hop, message: parseMessage(text) }),
+      // Read, not refused: the answer to a faulty request may carry its faulty header fields
+      send: (text: string, hop: Hop): void =>
+        void this.sent.push({ text, hop, message: new Message(text, DEFAULT_LIMITS) }),
       resolve: (uri: string): readonly Hop[] | Promise<readonly Hop[]> => {
         const named = this.names.get(uri);
         if (named !== undefined) return Promise.resolve(named.flatMap((host) => this.hop('UDP', host, 5060) ?? []));
@@ -149,7 +155,7 @@ export class Scene {
     this.core = new Core({
       config: this.config,
       boot: 'boot1',
-      log: LOG,
+      log,
       now,
       wall: () => this.time + this.clockStep,
       random: () => 0.25,
@@ -165,7 +171,7 @@ export class Scene {
       now,
       timers: this.timers,
       user: this.core.incoming,
-      log: LOG,
+      log,
     });
     this.core.attach(this.layer);
   }
