@@ -1,19 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
 import { addressesOf, pairs, proxies } from './places.ts';
-import type { World } from './world.ts';
 
 /** What a phone waits for a silent proxy before it takes the next one, ms, and a little. */
 const PATIENCE = 1500;
 
 const victim = 'dc1/0';
 const addressOf = (name: string): string => proxies.find((place) => place.name === name)?.address ?? '';
-
-async function comesBack(world: World): Promise<void> {
-  const proxy = world.proxy(victim);
-  proxy.start();
-  await proxy.isReady();
-}
 
 export const proxyFaults: readonly Fault[] = [
   {
@@ -23,7 +16,7 @@ export const proxyFaults: readonly Fault[] = [
     bound: PATIENCE,
     inflict: (world) => world.proxy(victim).kill(),
     lasts: 5000,
-    heal: comesBack,
+    heal: (world) => world.comesBack(victim),
   },
   {
     name: 'proxy-paused',
@@ -42,9 +35,9 @@ export const proxyFaults: readonly Fault[] = [
     what: 'proxy ended by SIGTERM and started again, as in a roll',
     promise: 'none lost',
     bound: 0,
-    inflict: (world) => world.proxy(victim).stop(40_000),
+    inflict: (world) => world.drains(victim),
     lasts: 1000,
-    heal: comesBack,
+    heal: (world) => world.comesBack(victim),
   },
   {
     name: 'link-cut',

@@ -40,6 +40,8 @@ export class World {
   readonly #pairs = new Map<string, SipServerPair>();
   readonly #etcds = new Map<DataCentre, EtcdCluster>();
   readonly #nameServers = new Map<DataCentre, DnsServerStandIn>();
+  /** Proxies that no name leads to. */
+  readonly #leaving = new Set<string>();
   #proxyNames: DnsServerStandIn | undefined;
   #authority!: Authority;
 
@@ -74,15 +76,28 @@ export class World {
     return known(this.#etcds.get(dataCentre), `etcd of ${dataCentre}`);
   }
 
-  /** Ends a proxy in order, and runs this checkout's in its place; absent: this one's. */
-  async replaces(name: string, release?: string): Promise<void> {
-    const index = this.proxies.findIndex(({ place }) => place.name === name);
-    const next = (await this.#proxiesOf(release)).find(({ place }) => place.name === name);
-    if (next === undefined) throw new Error(`the release has no proxy ${name}`);
+  /** SIGTERM, as the kubelet sends it: DNS names the proxy no more, since it says itself that it is not ready. */
+  async drains(name: string): Promise<void> {
+    this.#leaving.add(name);
+    this.#tellNames();
     await this.proxy(name).stop(60_000);
-    this.proxies[index] = next;
+  }
+
+  /** The proxy of that name starts, or in its place `next`; DNS names it once it is ready. */
+  async comesBack(name: string, next = this.proxy(name)): Promise<void> {
+    this.proxies[this.proxies.findIndex(({ place }) => place.name === name)] = next;
     next.start();
     await next.isReady();
+    this.#leaving.delete(name);
+    this.#tellNames();
+  }
+
+  /** Ends a proxy in order, and runs this checkout's in its place; absent: this one's. */
+  async replaces(name: string, release?: string): Promise<void> {
+    const next = (await this.#proxiesOf(release)).find(({ place }) => place.name === name);
+    if (next === undefined) throw new Error(`the release has no proxy ${name}`);
+    await this.drains(name);
+    await this.comesBack(name, next);
   }
 
   /** Whom the proxies' certificates are issued by, PEM. */
@@ -116,13 +131,19 @@ export class World {
   async #startNameServers(): Promise<void> {
     await this.findsNames();
     for (const name of dataCentres) {
-      const server = await DnsServerStandIn.start({ address: nameServers[name], port: 53 });
-      // Phones and servers try the proxies of their own data centre first (RFC 2782).
+      this.#nameServers.set(name, await DnsServerStandIn.start({ address: nameServers[name], port: 53 }));
+    }
+    this.#tellNames();
+  }
+
+  /** Phones and servers try the proxies of their own data centre first (RFC 2782). */
+  #tellNames(): void {
+    for (const [name, server] of this.#nameServers) {
+      const named = proxies.filter((place) => !this.#leaving.has(place.name));
       server.sip(
         proxiesName,
-        proxies.map(({ address, dataCentre }) => ({ address, port: 5060, priority: dataCentre === name ? 10 : 20 })),
+        named.map(({ address, dataCentre }) => ({ address, port: 5060, priority: dataCentre === name ? 10 : 20 })),
       );
-      this.#nameServers.set(name, server);
     }
   }
 

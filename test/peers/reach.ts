@@ -18,7 +18,7 @@ export interface ReachListener {
   failed(why: 'refused' | 'timeout' | 'unresolved'): void;
 }
 
-/** One request on its way to the first of several targets that answers (RFC 3263 4.3). */
+/** One request on its way to the first of several targets that answers with something else than 503 (RFC 3263 4.3). */
 export class Reach {
   readonly #transactions: Transactions;
   readonly #names: Names;
@@ -82,7 +82,8 @@ export class Reach {
       final: (response) => {
         this.#transactions.stop(timer);
         leave = () => undefined;
-        this.#listener.final(response, remote);
+        if (response.status === 503 && !last) this.#tryNext('refused');
+        else this.#listener.final(response, remote);
       },
       failed: (next) => leave(next),
     });
