@@ -145,8 +145,14 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     forget: (member) => pinger.forget(member),
   });
 
-  const hopTo = (transport: Transport, address: string, port: number, serverName?: string): Hop | undefined => {
-    const listener = transports.listener(transport, isIP(address) === 6 ? 6 : 4);
+  const hopTo = (
+    transport: Transport,
+    address: string,
+    port: number,
+    serverName?: string,
+    towards?: 'Internal',
+  ): Hop | undefined => {
+    const listener = transports.listener(transport, isIP(address) === 6 ? 6 : 4, towards);
     return listener && transports.hop(transport, address, port, listener, serverName);
   };
   const reach: Reach = {
@@ -156,10 +162,14 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     proxies: replica.proxies,
     connection: (number) => transports.connection(number),
     hop: (transport, address, port, connection) => {
+      const hop = hopTo(transport, address, port);
+      return hop && connection !== undefined ? { ...hop, connection } : hop;
+    },
+    inward: (transport, address, port) => {
       // RFC 5922: another proxy's certificate holds the name that all of them share
       const isProxy = transport === 'TLS' && core.identity.proxyAt(address) !== undefined;
-      const hop = hopTo(transport, address, port, isProxy ? (current.fqdn?.a ?? current.fqdn?.srv) : undefined);
-      return hop && connection !== undefined ? { ...hop, connection } : hop;
+      const name = isProxy ? (current.fqdn?.a ?? current.fqdn?.srv) : undefined;
+      return hopTo(transport, address, port, name, 'Internal');
     },
   };
   const identify = (): Identity => new Identity(current, transports.listeners, replica.proxies.values());

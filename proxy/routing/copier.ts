@@ -57,7 +57,7 @@ export class Copier {
   }
 
   hopToMember(member: Member): Hop | undefined {
-    return member.address === '' ? undefined : this.#core.reach.hop(member.transport, member.address, member.port);
+    return member.address === '' ? undefined : this.#core.reach.inward(member.transport, member.address, member.port);
   }
 
   /** Looks up the names of a way and tells the copy. */

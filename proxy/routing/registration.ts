@@ -85,8 +85,8 @@ export class Registration {
     const port = contact.port === 0 ? 5060 : contact.port;
     const nated = from.transport === 'UDP' && (contact.host !== from.address || port !== from.port);
     const path = sender === 'Sbc' ? message.values(Header.Path) : [];
-    const owned = path.length === 0 && (from.connection !== undefined || nated);
-    if (from.connection !== undefined) core.flows.hold(from.connection, core.now() + change.expires);
+    const owned = sender !== 'Sbc' && (from.connection !== undefined || nated);
+    if (owned && from.connection !== undefined) core.flows.hold(from.connection, core.now() + change.expires);
     return core.replica.save({
       aor: this.#aor,
       id: ownText(change.id),
@@ -121,10 +121,11 @@ export class Registration {
     return this.#core.replica.stamp(this.#aor, id, ownText(message.callId), message.cseq, this.#arrived);
   }
 
-  /** RFC 3327: the phone learns the Path from the 200, also where the server did not copy it. */
+  /** RFC 3327 5.3: a phone that knows of Path learns it from the 200, also where the server did not copy it. */
   #copyPath(edit: Edit, message: Message): void {
     const { received } = this.#context;
     if (received.sender !== 'Sbc' || message.has(Header.Path)) return;
+    if (!received.message.values(Header.Supported).some((tag) => tag.toLowerCase() === 'path')) return;
     for (const value of received.message.values(Header.Path)) edit.append(`Path: ${value}`);
   }
 

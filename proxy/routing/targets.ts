@@ -5,7 +5,7 @@ import type { Target } from './copying.ts';
 import { handOvers, type Received } from './received.ts';
 import type { Decision } from './route.ts';
 import { OPEN, pairEnd } from './token.ts';
-import { waysToBinding, waysToEnd, waysToRemotePair, type Way } from './way.ts';
+import { distinct, waysByAddress, waysByFlow, waysToDevice, waysToEnd, waysToRemotePair, type Way } from './way.ts';
 
 /** Turns what was decided into the target set (RFC 3261 16.5): which copies there will be, and each one's ways. */
 export class Targets {
@@ -50,34 +50,36 @@ export class Targets {
     const { config, reach } = this.#core;
     const newestFirst = config.registration.forking === 'Newest' ? bindings.slice(0, 1) : bindings;
     const byQ = [...newestFirst].sort((a, b) => b.q - a.q);
-    const targets = new Map<string, Way[]>();
+    const devices = new Map<string, Binding[]>();
     for (const binding of byQ) {
       const device = binding.instance ?? `${binding.aor} ${binding.id}`;
-      const ways = waysToBinding(binding, reach);
-      const known = targets.get(device);
-      if (known !== undefined) known.push(...ways);
-      else targets.set(device, ways);
+      const known = devices.get(device);
+      if (known !== undefined) known.push(binding);
+      else devices.set(device, [binding]);
     }
     const forks: Target[] = [];
-    for (const ways of targets.values()) if (ways.length > 0) forks.push({ pair: undefined, pinned: false, ways });
+    for (const flows of devices.values()) {
+      const ways = waysToDevice(flows, reach);
+      if (ways.length > 0) forks.push({ pair: undefined, pinned: false, ways });
+    }
     return forks;
   }
 
   /** Inside a dialog: the contact's current flow beats the one in the token, since phones reconnect in mid-call. */
   #dialog(bindings: readonly Binding[], end: Parameters<typeof waysToEnd>[0], received: Received): Target[] {
     const { reach, replica, wall } = this.#core;
-    const ways: Way[] = [];
-    for (const binding of bindings) ways.push(...waysToBinding(binding, reach));
-    ways.push(...waysToEnd(end, reach, handOvers(received)));
-    for (const binding of bindings) {
-      if (binding.instance === undefined) continue;
-      for (const other of replica.bindings(binding.aor, wall())) {
-        if (other.instance === binding.instance && other.id !== binding.id) ways.push(...waysToBinding(other, reach));
-      }
+    const others: Binding[] = [];
+    for (const { aor, id, instance } of bindings) {
+      if (instance === undefined) continue;
+      for (const other of replica.bindings(aor, wall()))
+        if (other.instance === instance && other.id !== id) others.push(other);
     }
-    const distinct = ways.filter(
-      (way, i) => ways.findIndex((w) => w.hop === way.hop && w.handover?.proxy === way.handover?.proxy) === i,
-    );
-    return distinct.length === 0 ? [] : [{ pair: undefined, pinned: false, ways: distinct }];
+    const ways = distinct([
+      ...bindings.flatMap((binding) => waysByFlow(binding, reach)),
+      ...waysToEnd(end, reach, handOvers(received)),
+      ...others.flatMap((binding) => waysByFlow(binding, reach)),
+      ...[...bindings, ...others].flatMap((binding) => waysByAddress(binding, reach)),
+    ]);
+    return ways.length === 0 ? [] : [{ pair: undefined, pinned: false, ways }];
   }
 }

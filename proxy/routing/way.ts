@@ -36,43 +36,83 @@ export interface Reach {
   readonly geoLocation: string;
   readonly proxies: ReadonlyMap<string, ProxyRecord>;
   connection(number: number): Connection | undefined;
-  /** A hop from the right listener; undefined when no listener has this transport and family. */
+  /**
+   * A hop to a phone or whatever else is outside, from a listener that is not for servers and proxies alone; undefined
+   * when no listener has this transport and family.
+   */
   hop(transport: Transport, address: string, port: number, connection?: Connection): Hop | undefined;
+  /** A hop to a server or a proxy, from a listener on which they are known. */
+  inward(transport: Transport, address: string, port: number): Hop | undefined;
 }
 
 /**
- * The ways to a binding, best first: its flow here, the proxy that holds its flow, its registered UDP source, and for
- * a stream whose contact is its true address a new connection. None left: 480.
+ * The ways to a device, best first, by all that it has registered: over its flows (RFC 5626), here or at the proxy that
+ * holds them, and only then by its addresses. None left: 480.
  */
-export function waysToBinding(binding: Binding, reach: Reach): Way[] {
+export function waysToDevice(bindings: readonly Binding[], reach: Reach): Way[] {
   const ways: Way[] = [];
+  for (const binding of bindings) ways.push(...waysByFlow(binding, reach));
+  for (const binding of bindings) ways.push(...waysByAddress(binding, reach));
+  return distinct(ways);
+}
+
+/** Over what a binding's REGISTER came by: the Sbc's Path, its connection here, or the proxy that holds its flow. */
+export function waysByFlow(binding: Binding, reach: Reach): Way[] {
   const requestUri = binding.contact;
-  if (binding.path !== undefined && binding.path.length > 0) {
+  const [first] = binding.path ?? [];
+  if (binding.path !== undefined && first !== undefined) {
     // an Sbc is never flow-bound: its Path leads back through it (RFC 3327)
-    const uri = parseNameAddr(binding.path[0] ?? '').uri;
+    const uri = parseNameAddr(first).uri;
     return [{ hop: undefined, uri, requestUri, end: OPEN, routes: [...binding.path].reverse() }];
   }
-  const udp = binding.transport === 'UDP';
-  const end = endOf(binding);
+  const ways: Way[] = [];
   if (binding.owner !== undefined && binding.owner !== reach.proxy) {
     const owner = reach.proxies.get(binding.owner);
     if (owner !== undefined && owner.boot === binding.boot) {
-      const way = wayThrough(owner, end, reach);
+      const way = wayThrough(owner, endOf(binding), reach);
       if (way !== undefined) ways.push({ ...way, requestUri });
     }
-  } else if (!udp && binding.boot === reach.boot && binding.flow !== undefined) {
+  } else if (binding.transport !== 'UDP' && binding.boot === reach.boot && binding.flow !== undefined) {
     const connection = reach.connection(binding.flow);
-    if (connection?.open === true) push(ways, hopOver(connection, reach), end, requestUri);
-  }
-  if (udp) push(ways, reach.hop('UDP', binding.sourceAddress, binding.sourcePort), end, requestUri);
-  else if (binding.transport === 'TCP' || binding.transport === 'TLS') {
-    const contact = parseUri(binding.contact);
-    if (contact.host === binding.sourceAddress) {
-      const port = contact.port === 0 ? (binding.transport === 'TLS' ? 5061 : 5060) : contact.port;
-      push(ways, reach.hop(binding.transport, contact.host, port), end, requestUri);
-    }
+    if (connection?.open === true) push(ways, hopOver(connection, reach), endOf(binding), requestUri);
   }
   return ways;
+}
+
+/**
+ * Straight from here: by UDP to where the REGISTER came from, by a new connection where a stream's contact is its true
+ * address. What an Sbc registered without a Path is its own contact, wherever that is.
+ */
+export function waysByAddress(binding: Binding, reach: Reach): Way[] {
+  const { contact: requestUri, owner, path, sourceAddress, transport } = binding;
+  if (path !== undefined && path.length > 0) return [];
+  const ways: Way[] = [];
+  const contact = parseUri(requestUri);
+  // an Endpoint's that is elsewhere than it says always has an owner
+  const elsewhere = contact.host !== sourceAddress;
+  if (owner === undefined && elsewhere) ways.push({ hop: undefined, uri: requestUri, requestUri, end: OPEN });
+  const end = owner === undefined && elsewhere ? OPEN : endOf(binding);
+  if (transport === 'UDP') push(ways, reach.hop('UDP', sourceAddress, binding.sourcePort), end, requestUri);
+  else if (!elsewhere && (transport === 'TCP' || transport === 'TLS')) {
+    const port = contact.port === 0 ? (transport === 'TLS' ? 5061 : 5060) : contact.port;
+    push(ways, reach.hop(transport, contact.host, port), end, requestUri);
+  }
+  return ways;
+}
+
+/** Each once: two bindings of a device may lead over one flow. */
+export function distinct(ways: readonly Way[]): Way[] {
+  return ways.filter((way, index) => ways.findIndex((other) => isSameWay(way, other)) === index);
+}
+
+function isSameWay(a: Way, b: Way): boolean {
+  if (a.handover?.proxy !== b.handover?.proxy || a.uri !== b.uri || a.requestUri !== b.requestUri) return false;
+  if (a.handover !== undefined && !isSameEnd(a.handover.end, b.handover?.end)) return false;
+  return a.hop?.address === b.hop?.address && a.hop?.port === b.hop?.port && a.hop?.connection === b.hop?.connection;
+}
+
+function isSameEnd(a: End, b: End | undefined): boolean {
+  return a === b || (a.kind === 'flow' && b?.kind === 'flow' && a.number === b.number && a.boot === b.boot);
 }
 
 /** The ways to a token's end that is a phone: the flow here, through its owner, or its UDP address. */
@@ -143,7 +183,7 @@ export function hopToProxy(proxy: ProxyRecord, reach: Reach): Hop | undefined {
     const rank = rankOf(offered, near);
     if (offered.side === 'External' || rank >= bestRank) continue;
     const at = near && offered.local !== undefined ? offered.local : offered;
-    const hop = reach.hop(offered.transport, at.address, at.port);
+    const hop = reach.inward(offered.transport, at.address, at.port);
     if (hop === undefined) continue;
     best = hop;
     bestRank = rank;
@@ -159,6 +199,7 @@ function rankOf({ transport, side }: ProxyAddress, near: boolean): number {
 }
 
 function hopOver(connection: Connection, reach: Reach): Hop | undefined {
+  if (connection.hop !== undefined) return connection.hop;
   return reach.hop(connection.transport, connection.remoteAddress, connection.remotePort, connection);
 }
 

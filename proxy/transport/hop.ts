@@ -34,6 +34,8 @@ export interface Connection {
    * certificate was verified.
    */
   readonly certificateNames?: readonly string[];
+  /** What leads over it, from the listener that it came in by. */
+  readonly hop?: Hop;
 }
 
 /**

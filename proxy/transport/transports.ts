@@ -81,9 +81,14 @@ export class Transports {
     return this.#listeners;
   }
 
-  /** The first listener of this transport and address family: what to send from when nothing says otherwise. */
-  listener(transport: Transport, family: 4 | 6): Listener | undefined {
-    return this.#listeners.find((listener) => listener.transport === transport && listener.family === family);
+  /**
+   * The first listener of this transport and address family, and where there are several one that is not for the other
+   * side alone: what to send from when nothing says otherwise.
+   */
+  listener(transport: Transport, family: 4 | 6, towards: 'Internal' | 'External' = 'External'): Listener | undefined {
+    const other = towards === 'Internal' ? 'External' : 'Internal';
+    const fits = (one: OpenListener): boolean => one.transport === transport && one.family === family;
+    return this.#listeners.find((one) => fits(one) && one.side !== other) ?? this.#listeners.find(fits);
   }
 
   /**

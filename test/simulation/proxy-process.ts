@@ -95,6 +95,7 @@ export class ProxyProcess {
       connection: (number) => this.#streams.connection(number),
       hop: (transport, to, port, connection) =>
         transport === 'UDP' || transport === 'TCP' ? this.#hop(transport, to, port, connection) : undefined,
+      inward: (transport, to, port) => reach.hop(transport, to, port),
     };
     const send = (text: string, hop: Hop): void => this.send(text, hop);
     this.core = new Core({

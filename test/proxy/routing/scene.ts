@@ -137,6 +137,7 @@ export class Scene {
       proxies: this.replica.proxies,
       connection: (number) => this.connections.get(number),
       hop: (transport, address, port, connection) => this.hop(transport, address, port, connection),
+      inward: (transport, address, port) => this.hop(transport, address, port),
     };
     const outside = {
       // Read, not refused: the answer to a faulty request may carry its faulty header fields

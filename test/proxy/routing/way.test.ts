@@ -12,7 +12,8 @@ function reach(transports: readonly Transport[] = OWN): Reach {
     geoLocation: 'dc1',
     proxies: new Map(),
     connection: () => undefined,
-    hop: (transport, address, port) => {
+    hop: () => undefined,
+    inward: (transport, address, port) => {
       const at = { address: '10.1.0.1', port: 5060, advertisedAddress: '10.1.0.1', advertisedPort: 5060 };
       if (!transports.includes(transport)) return undefined;
       return { transport, address, port, listener: { ...at, transport, side: 'Both' } };

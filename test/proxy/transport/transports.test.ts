@@ -91,6 +91,17 @@ describe('Transports', () => {
   });
 
   describe('sending', () => {
+    it('goes to servers from a listener on which they are known, and to phones from one that is not for servers alone', async () => {
+      const scene = await open({
+        listeners: [
+          { transport: 'UDP', side: 'External' },
+          { transport: 'UDP', side: 'Internal' },
+        ],
+      });
+      expect(scene.transports.listener('UDP', 4, 'Internal')?.side).to.equal('Internal');
+      expect(scene.transports.listener('UDP', 4, 'External')?.side).to.equal('External');
+    });
+
     it('fails, and does not throw, without a listener of that transport or family', async () => {
       const scene = await open({ listeners: [{ transport: 'UDP' }] });
       const tcp = scene.transports.hop('TCP', '127.0.0.1', 5060);
