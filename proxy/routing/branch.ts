@@ -1,7 +1,14 @@
 import { fnv1a } from '../hash.ts';
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import { parseVia } from '../sip/via.ts';
 
 const COOKIE = 'z9hG4bK';
 const NAME_LENGTH = 7;
+/** Cookie, proxy, request and target (two words), and what tells a loop. */
+const LENGTH = COOKIE.length + 4 * NAME_LENGTH;
+/** Keeps two texts apart that are hashed one after the other. */
+const SEPARATOR = 0x2c1b3c6d;
 
 /**
  * Branches of one proxy (RFC 3261 16.6 step 8, 16.11): a keyed hash of what identifies the request and where it goes,
@@ -21,8 +28,19 @@ export class Branches {
     this.#seedB = fnv1a(shard, 0x9747b28c);
   }
 
-  /** `viaBranch` and `sentBy` are those of the received top Via; `target` is where this copy goes; `attempt` counts tries. */
-  branch(viaBranch: string, sentBy: string, callId: string, cseq: number, target: string, attempt: number): string {
+  /**
+   * `viaBranch` and `sentBy` are those of the received top Via; `target` is where this copy goes; `attempt` counts tries;
+   * `loop` is what routingHash says of the request as it came.
+   */
+  branch(
+    viaBranch: string,
+    sentBy: string,
+    callId: string,
+    cseq: number,
+    target: string,
+    attempt: number,
+    loop: number,
+  ): string {
     let a = this.#seedA;
     let b = this.#seedB;
     a = fnv1a(viaBranch, a);
@@ -31,7 +49,7 @@ export class Branches {
     b = fnv1a(target, b ^ a);
     a = finish(Math.imul(a ^ attempt, 0xc2b2ae35) ^ (b >>> 15));
     b = finish(b ^ Math.imul(attempt + 1, 0x27d4eb2f) ^ a);
-    return `${this.#prefix}${text36(a)}${text36(b)}`;
+    return `${this.#prefix}${text36(a)}${text36(b)}${text36(loop)}`;
   }
 
   /** Those of another proxy of the shard. */
@@ -43,6 +61,37 @@ export class Branches {
   isOurs(branch: string): boolean {
     return branch.startsWith(this.#prefix);
   }
+
+  /**
+   * RFC 5393 4.2: a hash of all that decides where a request goes; a request that comes back with the same one loops.
+   * Its Vias are left out, which are different every time, and so is the method: a CANCEL has the branch of its INVITE.
+   */
+  routingHash(request: Message, sender: string): number {
+    const { text } = request;
+    let hash = fnv1a(request.uri, this.#seedB);
+    hash = fnv1a(request.fromTag, hash);
+    hash = fnv1a(request.toTag, hash ^ SEPARATOR);
+    hash = fnv1a(request.callId, hash ^ request.cseq);
+    hash = fnv1a(sender, hash);
+    for (let i = 0; i < request.fieldCount; i++) {
+      const id = request.fieldId(i);
+      if (id === Header.Route || id === Header.XGenesysRoute)
+        hash = fnv1a(text.slice(request.valueStart(i), request.fieldEnd(i)), hash);
+    }
+    return finish(hash);
+  }
+
+  /** Whether `request` has been here before and `loop`, its routingHash, was the same then (RFC 3261 16.3 step 4). */
+  hasLooped(request: Message, loop: number): boolean {
+    // hardly any has been here before, and one native search says so
+    if (!request.text.includes(this.#prefix)) return false;
+    const end = text36(loop);
+    for (const value of request.values(Header.Via)) {
+      const { branch } = parseVia(value);
+      if (branch.length === LENGTH && this.isOurs(branch) && branch.endsWith(end)) return true;
+    }
+    return false;
+  }
 }
 
 /** How a branch names its proxy: 7 characters of a hash of the proxy's name. */
@@ -53,9 +102,7 @@ export function proxyName(proxy: string): string {
 /** The part of a branch that names the proxy which wrote it; undefined when no proxy of ours did. */
 export function proxyOf(branch: string): string | undefined {
   const end = COOKIE.length + NAME_LENGTH;
-  return branch.length === end + 2 * NAME_LENGTH && branch.startsWith(COOKIE)
-    ? branch.slice(COOKIE.length, end)
-    : undefined;
+  return branch.length === LENGTH && branch.startsWith(COOKIE) ? branch.slice(COOKIE.length, end) : undefined;
 }
 
 function finish(value: number): number {

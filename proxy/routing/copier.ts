@@ -1,5 +1,6 @@
 import type { ProxyConfig } from '../config.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
+import type { Message } from '../sip/message.ts';
 import type { Hop } from '../transport/hop.ts';
 import { LARGE } from '../transport/resolve.ts';
 import type { Member } from '../upstream/pair.ts';
@@ -41,19 +42,29 @@ export class Copier {
   ): ClientTransaction {
     const { received, callerEnd } = copy.context;
     const branch = this.#branch(received, hop, way, attempt);
-    const text = this.#text(received, hop, way, callerEnd, branch);
+    const text = this.#text(received, hop, way, callerEnd, branch, copy.breadth);
     if (text.length > LARGE && hop.transport === 'UDP') this.#core.counts.largeDatagrams++;
     return this.#core.layer.send(text, branch, received.message.method, hop, copy, startedAt);
   }
 
   /** A copy that no transaction belongs to: the ACK of a 2xx (RFC 3261 16.11). */
   sendStateless(received: Received, hop: Hop, way: Way | undefined): void {
-    this.#core.outside.send(this.#text(received, hop, way, undefined, this.#branch(received, hop, way, 1)), hop);
+    const branch = this.#branch(received, hop, way, 1);
+    this.#core.outside.send(this.#text(received, hop, way, undefined, branch, received.maxBreadth), hop);
   }
 
   /** Whether this proxy wrote the branch. */
   isOurs(branch: string): boolean {
     return this.#branches.isOurs(branch);
+  }
+
+  /** What the branches of a request's copies say of how it came; the same again: it loops. */
+  routingHash(message: Message, sender: string): number {
+    return this.#branches.routingHash(message, sender);
+  }
+
+  hasLooped({ message, loop }: Received): boolean {
+    return this.#branches.hasLooped(message, loop);
   }
 
   hopToMember(member: Member): Hop | undefined {
@@ -101,10 +112,18 @@ export class Copier {
     const key = via.branch === '' ? message.method : via.branch;
     const branches = way?.as === undefined ? this.#branches : this.#branches.of(way.as.name);
     const target = way?.requestUri ?? hop.address;
-    return branches.branch(key, via.host, message.callId, message.cseq, target, way?.as?.attempt ?? attempt);
+    const tried = way?.as?.attempt ?? attempt;
+    return branches.branch(key, via.host, message.callId, message.cseq, target, tried, received.loop);
   }
 
-  #text(received: Received, hop: Hop, way: Way | undefined, callerEnd: End | undefined, branch: string): string {
+  #text(
+    received: Received,
+    hop: Hop,
+    way: Way | undefined,
+    callerEnd: End | undefined,
+    branch: string,
+    maxBreadth: number,
+  ): string {
     const core = this.#core;
     const { message } = received;
     const now = core.wall();
@@ -124,7 +143,7 @@ export class Copier {
       const host = hop.address.includes(':') ? `[${hop.address}]` : hop.address;
       routes = [`<sip:${core.signer.sign(token, message.callId, now) ?? 'none'}@${host}:${hop.port}${transport};lr>`];
     }
-    const copy = { hop, branch, uri: way?.requestUri, recordRoute, routes, sentBy: way?.as?.sentBy };
+    const copy = { hop, branch, uri: way?.requestUri, recordRoute, routes, sentBy: way?.as?.sentBy, maxBreadth };
     return forwardRequest(received, copy, this.#names);
   }
 }

@@ -4,6 +4,7 @@ import type { ClientOwner, ClientTransaction } from '../transaction/client-trans
 import { Timer } from '../transaction/timers.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
+import { BranchTimer } from './branch-timer.ts';
 import type { ResponseContext } from './response-context.ts';
 import { pairEnd } from './token.ts';
 import type { Way } from './way.ts';
@@ -32,6 +33,8 @@ export class Copying implements ClientOwner {
   readonly context: ResponseContext;
   target: Target;
   pending = true;
+  /** Its part of the request's Max-Breadth. */
+  readonly breadth: number;
   /** The core's: among those that follow the same pair, or were handed to the same proxy. */
   pendingIn: Set<Copying> | undefined;
   #attempt = 0;
@@ -44,14 +47,23 @@ export class Copying implements ClientOwner {
   /** What the target before said, of several that one name leads to. */
   #refusal: Message | undefined;
   #waiting: WaitForMember | undefined;
+  #timer: BranchTimer | undefined;
+  #givenUp = false;
   #silence: Silence | undefined;
 
-  constructor(context: ResponseContext, target: Target) {
+  constructor(context: ResponseContext, target: Target, breadth: number) {
     this.context = context;
     this.target = target;
+    this.breadth = breadth;
   }
 
-  start(): void {
+  /** `othersWait`: for their turn, which comes when this one's is over. */
+  begin(othersWait: boolean): void {
+    this.#timer = BranchTimer.begin(this, othersWait);
+    this.#start();
+  }
+
+  #start(): void {
     const { pair } = this.target;
     if (pair === undefined || this.target.ways.length > 0) {
       this.#nextWay();
@@ -108,7 +120,15 @@ export class Copying implements ClientOwner {
     this.#nextWay();
   }
 
-  cancel(): void {
+  /** It has had its time. What still rings is cancelled; if it is picked up all the same, its 2xx is passed on. */
+  giveUp(): void {
+    if (!this.pending) return;
+    this.#givenUp = true;
+    this.#fail(this.context.cancelled ? 487 : 408, undefined);
+  }
+
+  /** `reasonLines`: header lines that say why (RFC 3326). */
+  cancel(reasonLines?: readonly string[]): void {
     if (!this.pending) return;
     if (this.#waiting !== undefined) {
       this.context.core.timers.cancel(this.#waiting);
@@ -117,8 +137,8 @@ export class Copying implements ClientOwner {
       return;
     }
     if (this.context.received.message.method !== 'INVITE') return;
-    this.#transaction?.cancel();
-    this.#earlier?.cancel();
+    this.#transaction?.cancel(reasonLines);
+    this.#earlier?.cancel(reasonLines);
   }
 
   response(transaction: ClientTransaction, message: Message): void {
@@ -127,12 +147,14 @@ export class Copying implements ClientOwner {
     if (status < 200) {
       if (status === 100 || !this.pending) return;
       this.#ringing = true;
+      this.#timer?.heard();
       this.context.provisional(message);
       return;
     }
     if (status < 300) {
       // RFC 3261 16.7 step 5: of other methods one 2xx is passed on, though both tries may bring one
-      if (!this.pending && transaction.method !== 'INVITE') return;
+      if (!this.pending && !this.#givenUp && transaction.method !== 'INVITE') return;
+      this.#givenUp = false;
       this.#finish();
       this.context.success(this, message);
       return;
@@ -290,7 +312,7 @@ export class Copying implements ClientOwner {
     this.#transaction = undefined;
     this.#earlier = undefined;
     this.target = other;
-    this.start();
+    this.#start();
   }
 
   #nextWay(): void {
@@ -380,8 +402,10 @@ export class Copying implements ClientOwner {
     // of two tries one may still ring; of those that are answered this asks nothing
     this.#transaction?.cancel();
     this.#earlier?.cancel();
-    if (this.#silence !== undefined) this.context.core.timers.cancel(this.#silence);
-    this.context.core.pending.release(this);
+    const { pending, timers } = this.context.core;
+    if (this.#silence !== undefined) timers.cancel(this.#silence);
+    if (this.#timer !== undefined) timers.cancel(this.#timer);
+    pending.release(this);
   }
 }
 

@@ -16,6 +16,8 @@ export interface Copy {
   readonly routes?: readonly string[] | undefined;
   /** The Via's, where another proxy's Via is written; undefined: our own. */
   readonly sentBy?: string | undefined;
+  /** This copy's part of the request's Max-Breadth (RFC 5393 5.3.3). */
+  readonly maxBreadth: number;
 }
 
 export interface Names {
@@ -37,6 +39,10 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   const maxForwards = message.find(Header.MaxForwards);
   if (maxForwards < 0) edit.append('Max-Forwards: 70');
   else edit.replace(maxForwards, String(received.maxForwards - 1));
+  const maxBreadth = message.find(Header.MaxBreadth);
+  if (maxBreadth < 0) edit.append(`Max-Breadth: ${copy.maxBreadth}`);
+  else if (message.fieldValue(maxBreadth) !== String(copy.maxBreadth))
+    edit.replace(maxBreadth, String(copy.maxBreadth));
 
   if (received.strict) {
     // a strict router before us moved the target to the end; it is the Request-URI again (RFC 3261 16.4)

@@ -9,7 +9,7 @@ import type { Pair } from '../upstream/pair.ts';
 import { Backlog } from './backlog.ts';
 import { classify, memberOf } from './classify.ts';
 import type { Core } from './core.ts';
-import { readRoutes, type Received } from './received.ts';
+import { readMaxBreadth, readRoutes, type Received } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
@@ -128,9 +128,9 @@ export class Incoming implements TransactionUser {
     }
   }
 
-  cancel(invite: ServerTransaction): void {
+  cancel(invite: ServerTransaction, cancel: Message): void {
     const context = invite.context;
-    if (context instanceof ResponseContext) context.cancel();
+    if (context instanceof ResponseContext) context.cancel(cancel);
   }
 
   unmatchedCancel(server: ServerTransaction, cancel: Message, from: Hop): void {
@@ -143,7 +143,7 @@ export class Incoming implements TransactionUser {
     const invite = this.strays.inviteOf(received);
     if (invite !== undefined) {
       server.respond(response(cancel, 200, 'OK', undefined, this.#core.tag()), 200);
-      if (invite.final === 0) this.cancel(invite);
+      if (invite.final === 0) this.cancel(invite, cancel);
       return;
     }
     const targets = received.maxForwards <= 0 ? [] : this.strays.targetsOfCancel(received, this.#view());
@@ -170,6 +170,10 @@ export class Incoming implements TransactionUser {
   ack(message: Message, from: Hop): void {
     try {
       const received = this.#read(message, from);
+      if (received.maxForwards <= 0 || this.#core.copier.hasLooped(received)) {
+        this.#core.counts.strayAcks++;
+        return;
+      }
       const decision = decide(received, this.#view());
       const targets = this.#targets.of(decision, received);
       const target = targets[0];
@@ -228,6 +232,11 @@ export class Incoming implements TransactionUser {
       else this.#answer(server, message, 480, 'No Way To The Phone', undefined);
       return;
     }
+    const sequential = this.#core.config.registration.forking !== 'Parallel';
+    if ((sequential ? 1 : targets.length) > received.maxBreadth) {
+      this.#answer(server, message, 440, reasonPhrase(440), undefined);
+      return;
+    }
     const context = new ResponseContext(this.#core, server, received, decision.row, callerEnd, targets);
     server.context = context;
     if (decision.do === 'register') {
@@ -241,7 +250,7 @@ export class Incoming implements TransactionUser {
       decision.pair.registers.enter();
     }
     this.#core.began(received, decision);
-    context.start(this.#core.config.registration.forking !== 'Parallel');
+    context.start(sequential);
   }
 
   #read(message: Message, from: Hop): Received {
@@ -256,6 +265,8 @@ export class Incoming implements TransactionUser {
       member,
       // 16.6 step 3: where there is none, 70 goes out
       maxForwards: message.maxForwards < 0 ? 71 : message.maxForwards,
+      maxBreadth: readMaxBreadth(message),
+      loop: this.#core.copier.routingHash(message, sender),
       uri: routes.uri,
       target: routes.target,
       ownRoutes: routes.ownRoutes,
@@ -271,6 +282,7 @@ export class Incoming implements TransactionUser {
   #validate(received: Received): SipError | undefined {
     const { message } = received;
     if (received.maxForwards <= 0 && message.method !== 'OPTIONS') return new SipError(483, 'Too Many Hops');
+    if (this.#core.copier.hasLooped(received)) return new SipError(482, 'Loop Detected');
     if (message.has(Header.ProxyRequire)) {
       const lines = [`Unsupported: ${message.values(Header.ProxyRequire).join(', ')}`];
       return new SipError(420, 'Bad Extension', { headers: lines });

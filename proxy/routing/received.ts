@@ -1,6 +1,8 @@
+import { decimal } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { param, parseNameAddr } from '../sip/name-addr.ts';
+import { SipError } from '../sip/sip-error.ts';
 import { parseUri, type SipUri } from '../sip/uri.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member } from '../upstream/pair.ts';
@@ -34,6 +36,10 @@ export interface Received {
   readonly route: string | undefined;
   /** From Max-Forwards; 70 if there is none, as 16.6 step 3 adds. */
   readonly maxForwards: number;
+  /** How many branches may be open at once for it (RFC 5393 5.3.3): Max-Breadth, 60 at most. */
+  readonly maxBreadth: number;
+  /** A hash of what decides where it goes, by which a loop is seen. */
+  readonly loop: number;
 }
 
 /** What Routes and Request-URI hold: RFC 3261 16.4, and our tokens in them. */
@@ -79,6 +85,18 @@ export function readRoutes(
 }
 
 const NONE: readonly string[] = [];
+
+/** RFC 5393 5.3.3: what a request may have, and has if it says nothing. */
+const MAX_BREADTH = 60;
+
+/** Throws SipError 400. */
+export function readMaxBreadth(message: Message): number {
+  const value = message.value(Header.MaxBreadth);
+  if (value === undefined) return MAX_BREADTH;
+  const breadth = decimal(value, 0, value.length);
+  if (breadth < 0) throw new SipError(400, 'Bad Max-Breadth');
+  return Math.min(breadth, MAX_BREADTH);
+}
 
 /** Whether a Route value names a loose router (RFC 3261 16.6 step 6). */
 export function isLoose(route: string): boolean {

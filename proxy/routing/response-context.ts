@@ -1,9 +1,8 @@
 import { Edit } from '../sip/edit.ts';
-import { Header } from '../sip/header.ts';
+import { Header, type HeaderId } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { response, reasonPhrase } from '../sip/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import { Timer } from '../transaction/timers.ts';
 import { Copying, type Target } from './copying.ts';
 import { forwardResponse } from './forward.ts';
 import type { Received } from './received.ts';
@@ -11,8 +10,7 @@ import type { Core } from './core.ts';
 import type { Registration } from './registration.ts';
 import type { End } from './token.ts';
 
-/** RFC 3261 16.6 step 11: over three minutes. */
-const TIMER_C = 185_000;
+const CHALLENGES = [Header.WwwAuthenticate, Header.ProxyAuthenticate] as const;
 
 /**
  * RFC 3261 16.7: one request that was taken in, the copies of it that went out, and what comes back. Targets are
@@ -31,12 +29,14 @@ export class ResponseContext {
   /** The status sent last; 0 before any. */
   status = 0;
   #cancelled = false;
+  #sequential = false;
+  #atOnce = 1;
   readonly #copies: Copying[] = [];
   readonly #queue: Target[];
   #best: Message | undefined;
   #bestStatus = 0;
-  #challenges: string[] | undefined;
-  readonly #timerC: TimerC | undefined;
+  /** The 401 and 407 that have come. */
+  #challenging: Message[] | undefined;
 
   constructor(
     core: Core,
@@ -53,11 +53,11 @@ export class ResponseContext {
     this.startedAt = core.now();
     this.callerEnd = callerEnd;
     this.#queue = targets;
-    this.#timerC = received.message.method === 'INVITE' ? new TimerC(this) : undefined;
   }
 
   start(sequential: boolean): void {
-    if (this.#timerC !== undefined) this.core.timers.schedule(this.#timerC, this.startedAt + TIMER_C);
+    this.#sequential = sequential;
+    this.#atOnce = sequential ? 1 : this.#queue.length;
     do this.#startNext();
     while (!sequential && this.#queue.length > 0);
   }
@@ -65,24 +65,39 @@ export class ResponseContext {
   #startNext(): void {
     const target = this.#queue.shift();
     if (target === undefined) return;
-    const copy = new Copying(this, target);
+    const copy = new Copying(this, target, this.#breadth(this.#copies.length));
     this.#copies.push(copy);
-    copy.start();
+    copy.begin(this.#sequential && this.#queue.length > 0);
+  }
+
+  /** RFC 5393 5.3.3: what the branches that are open at once have adds up to what the request came with. */
+  #breadth(branch: number): number {
+    const { maxBreadth } = this.received;
+    if (this.#atOnce === 1) return maxBreadth;
+    return Math.floor(maxBreadth / this.#atOnce) + (branch < maxBreadth % this.#atOnce ? 1 : 0);
   }
 
   get cancelled(): boolean {
     return this.#cancelled;
   }
 
-  /** A CANCEL came, or Timer C fired: every copy is cancelled, and none is begun any more. */
-  cancel(): void {
+  /** A CANCEL came: every copy is cancelled with its Reason (RFC 3326), and none is begun any more. */
+  cancel(cancel: Message): void {
     this.#cancelled = true;
     this.#queue.length = 0;
-    for (const copy of this.#copies) copy.cancel();
+    const reasons = linesOf(cancel, Header.Reason);
+    for (const copy of this.#copies) copy.cancel(reasons);
+  }
+
+  /** Nobody else is needed; phones show a call that was taken elsewhere as no missed one. */
+  #cancelOthers(copy: Copying, status: number, phrase: string): void {
+    this.#queue.length = 0;
+    if (this.#copies.length === 1) return;
+    const reasons = [`Reason: SIP;cause=${status};text="${phrase}"`];
+    for (const other of this.#copies) if (other !== copy) other.cancel(reasons);
   }
 
   provisional(message: Message): void {
-    if (this.#timerC !== undefined) this.core.timers.schedule(this.#timerC, this.core.now() + TIMER_C);
     if (this.status >= 200) return;
     this.#respond(forwardResponse(message), message.status);
   }
@@ -91,10 +106,7 @@ export class ResponseContext {
   success(copy: Copying, message: Message): void {
     const first = this.status < 200;
     if (!first && this.received.message.method !== 'INVITE') return;
-    if (first) {
-      this.#queue.length = 0;
-      for (const other of this.#copies) if (other !== copy) other.cancel();
-    }
+    if (first) this.#cancelOthers(copy, message.status, 'Call completed elsewhere');
     if (this.registration === undefined) this.#respond(forwardResponse(message), message.status);
     else this.registration.granted(message);
     if (first) this.#ended(message.status, copy);
@@ -103,15 +115,12 @@ export class ResponseContext {
   /** A copy failed: by a response, or without one (`message` undefined) by a status of ours. */
   failed(copy: Copying, status: number, message: Message | undefined): void {
     if (this.status >= 200) return;
-    if (message !== undefined && (status === 401 || status === 407)) this.#collectChallenges(message, status);
+    if (message !== undefined && isChallenge(status)) (this.#challenging ??= []).push(message);
     if (this.#bestStatus === 0 || rank(status) < rank(this.#bestStatus)) {
       this.#best = message;
       this.#bestStatus = status;
     }
-    if (status >= 600) {
-      this.#queue.length = 0;
-      for (const other of this.#copies) if (other !== copy) other.cancel();
-    }
+    if (status >= 600) this.#cancelOthers(copy, status, reasonPhrase(status));
     if (this.#copies.some((other) => other.pending)) return;
     if (this.#queue.length > 0) this.#startNext();
     else this.#respondBest(copy);
@@ -134,9 +143,7 @@ export class ResponseContext {
       // 16.7 step 6: the next hop upstream would take a 503 for ours
       this.#respond(new Edit(best).status(500, 'Server Out Of Service').dropFirstValue(Header.Via).render(), 500);
     } else {
-      let text = forwardResponse(best);
-      if (this.#challenges !== undefined && this.#challenges.length > 1) text = this.#withChallenges(best);
-      this.#respond(text, status);
+      this.#respond(isChallenge(status) ? this.#withChallenges(best) : forwardResponse(best), status);
     }
     this.#ended(this.status, copy);
   }
@@ -147,39 +154,30 @@ export class ResponseContext {
   }
 
   #ended(status: number, copy: Copying): void {
-    if (this.#timerC !== undefined) this.core.timers.cancel(this.#timerC);
     this.core.ended(this, status, copy.target.pair);
   }
 
-  /** 16.7 step 7: a 401 or 407 carries the challenges of all branches that asked. */
-  #collectChallenges(message: Message, status: number): void {
-    const id = status === 401 ? Header.WwwAuthenticate : Header.ProxyAuthenticate;
-    this.#challenges ??= [];
-    for (let i = message.find(id); i >= 0; i = message.find(id, i + 1)) {
-      this.#challenges.push(`${message.fieldName(i)}: ${message.fieldValue(i)}`);
-    }
-  }
-
+  /** 16.7 step 7: a 401 or 407 carries the challenges of all branches that asked, as they came. */
   #withChallenges(best: Message): string {
     const edit = new Edit(best).dropFirstValue(Header.Via);
-    for (const id of [Header.WwwAuthenticate, Header.ProxyAuthenticate]) {
-      for (let i = best.find(id); i >= 0; i = best.find(id, i + 1)) edit.remove(i);
+    for (const other of this.#challenging ?? []) {
+      if (other === best) continue;
+      for (const id of CHALLENGES) for (const line of linesOf(other, id)) edit.append(line);
     }
-    for (const line of this.#challenges ?? []) edit.append(line);
     return edit.render();
   }
 }
 
-class TimerC extends Timer {
-  readonly #context: ResponseContext;
-  constructor(context: ResponseContext) {
-    super();
-    this.#context = context;
-  }
-  override expire(): void {
-    this.#context.core.counts.timerC++;
-    this.#context.cancel();
-  }
+function isChallenge(status: number): boolean {
+  return status === 401 || status === 407;
+}
+
+/** All fields with this id as lines without CRLF. */
+function linesOf(message: Message, id: HeaderId): string[] {
+  const lines: string[] = [];
+  for (let i = message.find(id); i >= 0; i = message.find(id, i + 1))
+    lines.push(`${message.fieldName(i)}: ${message.fieldValue(i)}`);
+  return lines;
 }
 
 /** 16.7 step 6: 6xx first, else the lowest class; within 4xx those that tell the caller what to change. */

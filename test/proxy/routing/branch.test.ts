@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Branches, proxyName, proxyOf } from '../../../proxy/routing/branch.ts';
 
 const of = (branches: Branches, target = 'sip:bob@192.0.2.4', attempt = 1) =>
-  branches.branch('z9hG4bK776', 'pc33.example.com', 'a84b4c76e66710', 314159, target, attempt);
+  branches.branch('z9hG4bK776', 'pc33.example.com', 'a84b4c76e66710', 314159, target, attempt, 7);
 
 describe('a branch', () => {
   it('is the same for a retransmission that meets a restarted proxy', () => {
@@ -38,7 +38,7 @@ describe('a branch', () => {
     const branches = new Branches('shard', 'p1');
     const seen = new Set<string>();
     for (let i = 0; i < 100_000; i++)
-      seen.add(branches.branch(`z9hG4bK-${i}`, '10.0.0.1', `${i}@10.0.0.1`, 1, 'ss1', 1));
+      seen.add(branches.branch(`z9hG4bK-${i}`, '10.0.0.1', `${i}@10.0.0.1`, 1, 'ss1', 1, 7));
     expect(seen.size).to.equal(100_000);
   });
 });

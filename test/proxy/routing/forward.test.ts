@@ -36,10 +36,12 @@ function copy(text: string, from: Transport, to: Hop): Message {
     forged: false,
     route: undefined,
     maxForwards: 70,
+    maxBreadth: 60,
+    loop: 1,
   };
   const sent = forwardRequest(
     received,
-    { hop: to, branch: 'z9hG4bKx', recordRoute: 'token' },
+    { hop: to, branch: 'z9hG4bKx', recordRoute: 'token', maxBreadth: 60 },
     { recordRouteHost: 'p' },
   );
   return parseMessage(sent);

@@ -78,7 +78,7 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
     it('is a ringing INVITE that nobody recovers: ended by Timer C at worst', async () => {
       await scene.receives(respond(asked.message, 180), AT.ss1.primary);
       await switches(scene, asked, transport);
-      expect(new Set(statuses(await scene.passes(230_000)))).to.deep.equal(new Set([487]));
+      expect(new Set(statuses(await scene.passes(230_000)))).to.deep.equal(new Set([408]));
       expect(scene.core.counts.timerC).to.equal(1);
       await scene.passes(40_000);
       expect(scene.layer.idle).to.equal(true);

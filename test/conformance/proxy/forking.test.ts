@@ -1,0 +1,309 @@
+import { expect } from 'chai';
+import { Header } from '../../../proxy/sip/header.ts';
+import { request } from '../../builders.ts';
+import {
+  AT,
+  BOB_AT,
+  answered,
+  answers,
+  bobRegisters,
+  callToBob,
+  distinct,
+  requests,
+  rings,
+  type Scene,
+  type Sent,
+  stage,
+  statusesOf,
+} from '../cast.ts';
+
+type Two = [Sent, Sent];
+type Three = [Sent, Sent, Sent];
+
+describe('RFC 3261 16.7: forking in parallel', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await stage();
+  });
+
+  it('rings every phone at once, each by a branch of its own', async () => {
+    await bobRegisters(scene, 3);
+    const forks = await rings(scene);
+    expect(forks.map((s) => s.hop.address)).to.have.members([...BOB_AT]);
+    expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(3);
+    expect(forks.map((s) => s.message.uri)).to.have.members(BOB_AT.map((at) => `sip:bob@${at}:5060`));
+  });
+
+  it('passes every provisional on but 100', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    expect(await answered(scene, first, 100)).to.deep.equal([]);
+    expect(statusesOf(await answered(scene, first, 180, { toTag: 'a' }))).to.deep.equal([180]);
+    expect(statusesOf(await answered(scene, second, 183, { toTag: 'b' }))).to.deep.equal([183]);
+    expect(statusesOf(await answered(scene, first, 199, { toTag: 'a' }))).to.deep.equal([199]);
+  });
+
+  it('waits for all before it passes a failure on', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    expect(statusesOf(await answered(scene, first, 486))).to.deep.equal([]);
+    expect(statusesOf(await answered(scene, second, 480))).to.deep.equal([480]);
+  });
+
+  it('passes the first 2xx on at once and cancels what still rings, saying why (RFC 3326)', async () => {
+    await bobRegisters(scene, 3);
+    const [first, second, third] = (await rings(scene)) as Three;
+    await answered(scene, second, 180);
+    await answered(scene, third, 180);
+    const sent = await answered(scene, first, 200);
+    expect(statusesOf(sent)).to.deep.equal([200]);
+    const cancels = requests(sent, 'CANCEL');
+    expect(cancels.map((s) => s.hop.address)).to.have.members([second.hop.address, third.hop.address]);
+    for (const { message } of cancels) expect(message.value(Header.Reason)).to.match(/^SIP ?; ?cause=200\b/);
+  });
+
+  it('passes a second 2xx on too: both phones were picked up, and the caller must hang one up', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, first, 200, { toTag: 'a' });
+    expect(statusesOf(await answered(scene, second, 200, { toTag: 'b' }))).to.deep.equal([200]);
+  });
+
+  it('says nothing more to a failure that comes after a 2xx', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, first, 200);
+    const sent = await answered(scene, second, 486);
+    expect([statusesOf(sent), requests(sent).map((s) => s.message.method)]).to.deep.equal([[], ['ACK']]);
+  });
+
+  it('is ended by a 6xx: the others are cancelled, and the 6xx goes back when they have answered', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, second, 180);
+    const sent = await answered(scene, first, 603);
+    const [cancelled] = requests(sent, 'CANCEL');
+    expect([statusesOf(sent), cancelled?.hop.address]).to.deep.equal([[], second.hop.address]);
+    expect(cancelled?.message.value(Header.Reason)).to.match(/cause=603\b/);
+    expect(statusesOf(await answered(scene, second, 487))).to.deep.equal([603]);
+  });
+
+  it('takes a 2xx even after a 6xx', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, second, 180);
+    await answered(scene, first, 600);
+    expect(statusesOf(await answered(scene, second, 200))).to.deep.equal([200]);
+  });
+
+  const better: readonly (readonly [worse: number, best: number, why: string])[] = [
+    [486, 404, 'the lowest of a class'],
+    [500, 486, '4xx before 5xx'],
+    [302, 486, '3xx before 4xx'],
+    [404, 401, 'a challenge before what only says no'],
+    [404, 407, "a proxy's challenge before what only says no"],
+    [404, 415, 'what the caller can change'],
+    [480, 484, 'an address to complete'],
+    [486, 603, '6xx before all'],
+    [503, 500, 'anything before 503'],
+  ];
+  for (const [one, other, why] of better) {
+    const best = one === 302 ? one : other;
+    for (const order of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      it(`of ${order[0]} and then ${order[1]} passes ${best} on: ${why}`, async () => {
+        await bobRegisters(scene, 2);
+        const forks = (await rings(scene)) as Two;
+        const first = await answered(scene, forks[0], order[0]);
+        const second = await answered(scene, forks[1], order[1]);
+        expect(statusesOf([...first, ...second])).to.deep.equal([best]);
+      });
+    }
+  }
+
+  it('makes 500 of a 503 that is all there is: its next hop would think that it meant the proxy (16.7 step 6)', async () => {
+    await bobRegisters(scene, 2);
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, first, 503);
+    expect(statusesOf(await answered(scene, second, 503))).to.deep.equal([500]);
+  });
+
+  it('adds up the challenges of all branches in a 401 or 407, as they came (16.7 step 7)', async () => {
+    await bobRegisters(scene, 3);
+    const [first, second, third] = (await rings(scene)) as Three;
+    const digest = (realm: string): string => `Digest realm="${realm}", nonce="n,${realm}"`;
+    await answered(scene, first, 401, { headers: [`WWW-Authenticate: ${digest('a')}`] });
+    await answered(scene, second, 407, {
+      headers: [`Proxy-Authenticate: ${digest('b')}`, `WWW-Authenticate: ${digest('c')}`],
+    });
+    const [answer] = answers(await answered(scene, third, 401, { headers: [`www-authenticate:  ${digest('d')}`] }));
+    expect(answer?.message.status).to.equal(401);
+    expect(answer?.message.values(Header.WwwAuthenticate)).to.have.members(['a', 'c', 'd'].map(digest));
+    expect(answer?.message.values(Header.ProxyAuthenticate)).to.deep.equal([digest('b')]);
+  });
+
+  it('adds no challenge to an answer that is none', async () => {
+    await bobRegisters(scene, 3);
+    const forks = (await rings(scene)) as Three;
+    const challenge = { headers: ['WWW-Authenticate: Digest realm="a", nonce="n"'] };
+    await answered(scene, forks[0], 401, challenge);
+    await answered(scene, forks[1], 401, challenge);
+    const [answer] = answers(await answered(scene, forks[2], 600));
+    expect([answer?.message.status, answer?.message.has(Header.WwwAuthenticate)]).to.deep.equal([600, false]);
+  });
+
+  it('counts a phone that says nothing in 32 s as 408', async () => {
+    await bobRegisters(scene, 2);
+    const [first] = (await rings(scene)) as Two;
+    await answered(scene, first, 486);
+    expect(statusesOf(await scene.passes(32_200))).to.deep.equal([408]);
+  });
+
+  it('sends MESSAGE to every phone and passes one 2xx on', async () => {
+    await bobRegisters(scene, 2);
+    const text = request('MESSAGE', { uri: 'sip:bob@example.com', sentBy: `${AT.ss1.primary}:5060` });
+    const [first, second] = requests(await scene.receives(text, AT.ss1.primary)) as Two;
+    expect(statusesOf(await answered(scene, first, 200))).to.deep.equal([200]);
+    expect(statusesOf(await answered(scene, second, 200))).to.deep.equal([]);
+  });
+});
+
+describe('RFC 3261 16.6: forking in sequence', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await stage();
+    scene = await stage({ registration: { ...scene.config.registration, forking: 'Sequential' } });
+  });
+  const at = (sent: readonly Sent[]): string[] => requests(sent, 'INVITE').map((s) => s.hop.address);
+
+  it('rings by q, the highest first, one at a time', async () => {
+    await bobRegisters(scene, 3, ['0.1', '0.9', '0.5']);
+    const first = await rings(scene);
+    expect(at(first)).to.deep.equal([BOB_AT[1]]);
+    const second = await answered(scene, first[0] as Sent, 486);
+    expect([at(second), statusesOf(second)]).to.deep.equal([[BOB_AT[2]], []]);
+    const third = await answered(scene, requests(second, 'INVITE')[0] as Sent, 480);
+    expect(at(third)).to.deep.equal([BOB_AT[0]]);
+    expect(statusesOf(await answered(scene, requests(third, 'INVITE')[0] as Sent, 404))).to.deep.equal([404]);
+  });
+
+  it('goes on to the next when one rings for 20 s: that one is cancelled', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    const [first] = (await rings(scene)) as [Sent];
+    await answered(scene, first, 180);
+    expect(await scene.passes(19_000)).to.deep.equal([]);
+    const sent = distinct(await scene.passes(1_500));
+    expect(at(sent)).to.deep.equal([BOB_AT[1]]);
+    expect(requests(sent, 'CANCEL').map((s) => s.hop.address)).to.deep.equal([BOB_AT[0]]);
+    expect(statusesOf(sent)).to.deep.equal([]);
+  });
+
+  it('goes on to the next when one does not even say 100', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    await rings(scene);
+    expect(at(await scene.passes(20_500))).to.include(BOB_AT[1]);
+  });
+
+  it('lets the last one ring', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    const [first] = (await rings(scene)) as [Sent];
+    const [last] = requests(await answered(scene, first, 486), 'INVITE') as [Sent];
+    await answered(scene, last, 180);
+    expect(statusesOf(await scene.passes(60_000))).to.deep.equal([]);
+    expect(statusesOf(await answered(scene, last, 200))).to.deep.equal([200]);
+  });
+
+  it('takes the 200 of one that was picked up as it was given up, and cancels the next', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    const [first] = (await rings(scene)) as [Sent];
+    await answered(scene, first, 180);
+    const next = requests(await scene.passes(20_500), 'INVITE')[0] as Sent;
+    await answered(scene, next, 180);
+    const sent = await answered(scene, first, 200);
+    expect(statusesOf(sent)).to.deep.equal([200]);
+    expect(requests(sent, 'CANCEL').map((s) => s.hop.address)).to.deep.equal([next.hop.address]);
+  });
+
+  it('ends with a 6xx: nobody else is rung', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    const [first] = (await rings(scene)) as [Sent];
+    const sent = await answered(scene, first, 603);
+    expect([at(sent), statusesOf(sent)]).to.deep.equal([[], [603]]);
+  });
+
+  it('ends with a CANCEL: nobody else is rung', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    const given = { callId: 'c', fromTag: 'f', branch: 'z9hG4bKc' };
+    const [first] = (await rings(scene, given)) as [Sent];
+    await answered(scene, first, 180);
+    const cancel = callToBob(given)
+      .replace(/^INVITE/, 'CANCEL')
+      .replace('1 INVITE', '1 CANCEL');
+    await scene.receives(cancel, AT.ss1.primary);
+    const sent = await answered(scene, first, 487);
+    expect([at(sent), statusesOf(sent)]).to.deep.equal([[], [487]]);
+  });
+
+  it('tries the next phone for a MESSAGE while its sender still waits', async () => {
+    await bobRegisters(scene, 2, ['0.9', '0.5']);
+    const text = request('MESSAGE', { uri: 'sip:bob@example.com', sentBy: `${AT.ss1.primary}:5060` });
+    await scene.receives(text, AT.ss1.primary);
+    const next = requests(await scene.passes(12_000), 'MESSAGE').find((s) => s.hop.address === BOB_AT[1]);
+    expect(statusesOf(await answered(scene, next as Sent, 200))).to.deep.equal([200]);
+  });
+
+  it('with Newest rings the phone that registered last, and no other', async () => {
+    scene = await stage({ registration: { ...scene.config.registration, forking: 'Newest' } });
+    await bobRegisters(scene, 1);
+    await scene.passes(1_000);
+    await scene.registers('bob', BOB_AT[1], { callId: 'later', contact: `<sip:bob@${BOB_AT[1]}:5060>` });
+    const forks = await rings(scene);
+    expect(at(forks)).to.deep.equal([BOB_AT[1]]);
+    expect(statusesOf(await answered(scene, forks[0] as Sent, 486))).to.deep.equal([486]);
+  });
+});
+
+describe('RFC 3261 16.8: Timer C', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await stage();
+    await bobRegisters(scene, 2);
+  });
+
+  it('ends what rang for three minutes without another word: CANCEL, and 408 to the caller', async () => {
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, second, 486);
+    await answered(scene, first, 180);
+    expect(await scene.passes(180_000)).to.deep.equal([]);
+    const sent = distinct(await scene.passes(6_000));
+    expect(statusesOf(sent)).to.deep.equal([408]);
+    expect(requests(sent, 'CANCEL').map((s) => s.hop.address)).to.deep.equal([first.hop.address]);
+    const late = await answered(scene, first, 487);
+    expect([statusesOf(late), requests(late).map((s) => s.message.method)]).to.deep.equal([[], ['ACK']]);
+  });
+
+  it('begins again with every provisional but 100', async () => {
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, second, 486);
+    await answered(scene, first, 180);
+    await scene.passes(150_000);
+    await answered(scene, first, 182);
+    expect(requests(await scene.passes(150_000))).to.deep.equal([]);
+    await answered(scene, first, 100);
+    expect(statusesOf(distinct(await scene.passes(40_000)))).to.deep.equal([408]);
+  });
+
+  it('runs for each phone apart: one that keeps saying 182 does not keep another ringing', async () => {
+    const [first, second] = (await rings(scene)) as Two;
+    await answered(scene, second, 180);
+    const cancelled: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      await answered(scene, first, 182);
+      cancelled.push(...requests(await scene.passes(70_000), 'CANCEL').map((s) => s.hop.address));
+    }
+    expect(new Set(cancelled)).to.deep.equal(new Set([second.hop.address]));
+    expect(statusesOf(await answered(scene, first, 200))).to.deep.equal([200]);
+  });
+});
