@@ -189,7 +189,7 @@ export interface ProxyConfigFile {
    */
   readonly log: {
     /**
-     * trace logs every message.
+     * debug logs every call and registration, trace every message.
      */
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   };

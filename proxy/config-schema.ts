@@ -307,7 +307,7 @@ export const configSchema = {
         level: {
           enum: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
           default: 'info',
-          description: 'trace logs every message.',
+          description: 'debug logs every call and registration, trace every message.',
         },
       },
     },

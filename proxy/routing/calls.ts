@@ -1,4 +1,3 @@
-import { ownText } from '../sip/own-text.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
 import type { Received } from './received.ts';
@@ -8,7 +7,7 @@ import type { Decision } from './route.ts';
 /** How long a call is remembered at the most, ms. */
 const LIMIT = 4 * 3600_000;
 
-/** Call data: which pair holds a Call-ID, from its INVITE to its BYE, and a line in the log for either. */
+/** Call data: which pair holds a Call-ID, from its INVITE to its BYE, and at debug a line in the log for either. */
 export class Calls {
   readonly #core: Core;
 
@@ -27,7 +26,7 @@ export class Calls {
     const { config, replica } = this.#core;
     const now = this.#core.wall();
     replica.saveCall({
-      callId: ownText(callId),
+      callId,
       pair: pair.name,
       proxy: config.place.name,
       since: now,
@@ -42,7 +41,7 @@ export class Calls {
     if (message.method === 'BYE') {
       replica.endCall(message.callId);
       counts.callsEnded++;
-      log.info({ call: message.callId, status }, 'call ended');
+      if (log.isLevelEnabled('debug')) log.debug({ call: message.callId, status }, 'call ended');
       return;
     }
     if (message.method !== 'INVITE' || message.toTag !== '' || sender === 'Proxy') return;
@@ -51,8 +50,9 @@ export class Calls {
     else counts.callsFailed++;
     // a challenged INVITE comes back under the same Call-ID
     if (!answered && status !== 401 && status !== 407) replica.endCall(message.callId);
+    if (!log.isLevelEnabled('debug')) return;
     const ms = this.#core.now() - context.startedAt;
-    log.info(
+    log.debug(
       { call: message.callId, status, row: context.row, pair: pair?.name, ms },
       answered ? 'call answered' : 'call failed',
     );

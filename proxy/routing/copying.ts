@@ -1,11 +1,13 @@
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import type { ClientOwner, ClientTransaction } from '../transaction/client-transaction.ts';
+import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { Timer } from '../transaction/timers.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import { BranchTimer } from './branch-timer.ts';
 import type { ResponseContext } from './response-context.ts';
+import { forwardResponse } from './forward.ts';
 import { pairEnd } from './token.ts';
 import type { Way } from './way.ts';
 
@@ -157,6 +159,7 @@ export class Copying implements ClientOwner {
       this.#givenUp = false;
       this.#finish();
       this.context.success(this, message);
+      if (transaction.method === 'INVITE') transaction.owner = new FurtherSuccess(this.context.server);
       return;
     }
     if (!this.pending || !this.#isTry(transaction)) return;
@@ -407,6 +410,19 @@ export class Copying implements ClientOwner {
     if (this.#timer !== undefined) timers.cancel(this.#timer);
     pending.release(this);
   }
+}
+
+/** Passes on what still comes after the 2xx to an INVITE (RFC 3261 16.7 step 5): another fork's, and the same again. */
+class FurtherSuccess implements ClientOwner {
+  readonly #server: ServerTransaction;
+  constructor(server: ServerTransaction) {
+    this.#server = server;
+  }
+  response(_transaction: ClientTransaction, message: Message): void {
+    this.#server.respond(forwardResponse(message), message.status);
+  }
+  timeout(): void {}
+  unreachable(): void {}
 }
 
 function rings(transaction: ClientTransaction | undefined): boolean {

@@ -141,11 +141,11 @@ export class Registration {
   }
 
   #log(changes: readonly Change[], all: boolean): void {
-    if (changes.length === 0 && !all) return;
+    if ((changes.length === 0 && !all) || !this.#core.log.isLevelEnabled('debug')) return;
     const { from } = this.#context.received;
     const contacts = all ? ['*'] : changes.map((change) => change.contact);
     const seconds = Math.round((changes[0]?.expires ?? 0) / 1000);
-    this.#core.log.info(
+    this.#core.log.debug(
       { aor: this.#aor, contacts, seconds, from: `${from.transport} ${from.address}:${from.port}` },
       all || seconds === 0 ? 'unregistered' : 'registered',
     );

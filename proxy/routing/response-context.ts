@@ -155,6 +155,7 @@ export class ResponseContext {
 
   #ended(status: number, copy: Copying): void {
     this.core.ended(this, status, copy.target.pair);
+    this.server.letGo();
   }
 
   /** 16.7 step 7: a 401 or 407 carries the challenges of all branches that asked, as they came. */

@@ -1,8 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { TokenKey } from '../store/records.ts';
 import { fnv1a } from '../hash.ts';
 import { ownText } from '../sip/own-text.ts';
+import { DIGEST_BYTES, Hmac } from './hmac.ts';
 
 /**
  * One end of a dialog, as a token keeps it: a pair of SIP Servers, a phone's stream at the proxy that holds it, a
@@ -72,7 +73,10 @@ export class TokenSigner {
   /** Two generations: the older is dropped whole when the newer is full, so memory is bounded at two limits. */
   #young = new Map<string, Remembered>();
   #old = new Map<string, Remembered>();
-  readonly #secrets = new Map<number, { text: string; bytes: Buffer }>();
+  readonly #secrets = new Map<number, { text: string; hmac: Hmac }>();
+  /** What is signed, and its HMAC. */
+  #input = Buffer.alloc(256);
+  readonly #digest = Buffer.alloc(DIGEST_BYTES);
 
   constructor(keys: TokenKeys, limit = 20_000) {
     this.#keys = keys;
@@ -89,7 +93,8 @@ export class TokenSigner {
     bytes.writeUInt16BE(token.callerTag, 3);
     let at = writeEnd(bytes, HEAD_BYTES, token.caller);
     at = writeEnd(bytes, at, token.callee);
-    this.#mac(key, bytes.subarray(0, at), callId).copy(bytes, at, 0, MAC_BYTES);
+    const mac = this.#mac(key, bytes, at, callId);
+    for (let i = 0; i < MAC_BYTES; i++) bytes[at + i] = mac[i] ?? 0;
     const text = bytes.toString('base64url', 0, at + MAC_BYTES);
     this.#remember(text, callId, token, key);
     return text;
@@ -108,7 +113,7 @@ export class TokenSigner {
     const key = this.#keys.byId(bytes.readUInt16BE(1));
     if (key === undefined) return undefined;
     const signed = bytes.subarray(0, bytes.length - MAC_BYTES);
-    const mac = this.#mac(key, signed, callId).subarray(0, MAC_BYTES);
+    const mac = this.#mac(key, signed, signed.length, callId).subarray(0, MAC_BYTES);
     if (!timingSafeEqual(mac, bytes.subarray(bytes.length - MAC_BYTES))) return undefined;
     const token = readToken(signed);
     if (token === undefined) return undefined;
@@ -122,14 +127,19 @@ export class TokenSigner {
     return this.#young.size + this.#old.size;
   }
 
-  #mac(key: TokenKey, signed: Uint8Array, callId: string): Buffer {
+  /** Of signed[0, length) and the Call-ID; good until the next one is made. */
+  #mac(key: TokenKey, signed: Uint8Array, length: number, callId: string): Buffer {
     let secret = this.#secrets.get(key.id);
     if (secret === undefined || secret.text !== key.secret) {
       if (this.#secrets.size > 1024) this.#secrets.clear();
-      secret = { text: key.secret, bytes: Buffer.from(key.secret, 'base64url') };
+      secret = { text: key.secret, hmac: new Hmac(Buffer.from(key.secret, 'base64url')) };
       this.#secrets.set(key.id, secret);
     }
-    return createHmac('sha256', secret.bytes).update(signed).update(callId, 'latin1').digest();
+    if (this.#input.length < length + callId.length) this.#input = Buffer.alloc(length + callId.length);
+    this.#input.set(length === signed.length ? signed : signed.subarray(0, length));
+    this.#input.write(callId, length, 'latin1');
+    secret.hmac.digest(this.#input, length + callId.length, this.#digest);
+    return this.#digest;
   }
 
   #remember(text: string, callId: string, token: Token, key: TokenKey): void {

@@ -30,8 +30,8 @@ export type ClientState = State<ClientTransaction, Message>;
 
 /** RFC 3261 17.1: a request on its way to one hop. */
 export class ClientTransaction extends Transaction {
-  /** The text as sent. */
-  readonly request: string;
+  /** The text as sent; '' once there is a final response, since it is not sent again. */
+  request: string;
   readonly method: string;
   /** That of the request's top Via. */
   readonly branch: string;
@@ -99,6 +99,9 @@ export class ClientTransaction extends Transaction {
     }
     this.side.answered(this);
     this.fire(status < 300 ? Event.success : Event.failure, response);
+    // it waits for half a minute more, and would keep all that routing it took
+    this.request = '';
+    if (status >= 300 || this.method !== 'INVITE') this.owner = nobody;
   }
 
   /** The side's own: its hop can't be reached. */

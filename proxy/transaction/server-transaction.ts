@@ -14,7 +14,7 @@ export type ServerState = State<ServerTransaction, string>;
 
 /** RFC 3261 17.2: a request that has come and waits for its response. */
 export class ServerTransaction extends Transaction {
-  readonly request: Message;
+  readonly method: string;
   /** What its requests match by (RFC 3261 17.2.3). */
   readonly key: string;
   /** Status of the final response it was given; 0: none yet. */
@@ -26,13 +26,31 @@ export class ServerTransaction extends Transaction {
   /** The response that answers a retransmitted request; '': none. */
   last = '';
   readonly side: ServerSide;
+  #request: Message | undefined;
 
   constructor(side: ServerSide, initial: ServerState, key: string, request: Message, from: Hop) {
     super(side.setting, from);
     this.side = side;
     this.state = initial;
     this.key = key;
-    this.request = request;
+    this.method = request.method;
+    this.#request = request;
+  }
+
+  /** Throws RangeError once it was let go. */
+  get request(): Message {
+    if (this.#request === undefined) throw new RangeError('the request of an answered transaction was let go');
+    return this.#request;
+  }
+
+  /**
+   * The user needs the request and its own context no more. Most transactions there are only wait for retransmissions,
+   * half a minute long, and what answers these is a fraction of what routing the request took. Only after the final response.
+   */
+  letGo(): void {
+    if (this.final === 0) return;
+    this.#request = undefined;
+    this.context = undefined;
   }
 
   /** Where the responses go. */
@@ -51,7 +69,7 @@ export class ServerTransaction extends Transaction {
       return;
     }
     const allowed =
-      status === 408 && this.request.method !== 'INVITE'
+      status === 408 && this.method !== 'INVITE'
         ? this.fire(Event.requestTimeout)
         : this.fire(status < 300 ? Event.success : Event.failure, text);
     if (allowed && this.final === 0) this.final = status;
