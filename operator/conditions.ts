@@ -8,6 +8,7 @@ export interface Problem {
     | 'EtcdNotReachableFromOtherClusters'
     | 'SecretMissing'
     | 'SecretIncomplete'
+    | 'SecretUnreadable'
     | 'NameConflict'
     | 'Refused'
     | 'ConfigurationRefused';

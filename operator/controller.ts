@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger as Log } from 'pino';
-import { applyObject, orphans, type ApplyEdge } from './apply-kubernetes.ts';
+import { answersOf, applyAll, together, type Applied } from './apply-all.ts';
+import { orphans, type ApplyEdge } from './apply-kubernetes.ts';
+import { Clusters, groupFor } from './clusters.ts';
 import type { Problem } from './conditions.ts';
 import { deploymentState, type DeploymentState } from './deployment-state.ts';
 import { EtcdSecrets } from './etcd-secrets.ts';
 import { Events } from './events.ts';
 import { happenings } from './happenings.ts';
-import { ApiError } from './kubernetes/api-error.ts';
+import type { ApiError } from './kubernetes/api-error.ts';
 import type { KubernetesApi } from './kubernetes/api.ts';
 import { differences } from './kubernetes/managed-fields.ts';
 import { keyOf, type KubernetesObject } from './kubernetes/object.ts';
@@ -17,7 +19,7 @@ import { groupOf, Owned } from './owned.ts';
 import type { Facts } from './plan/facts.ts';
 import { plan, type Plan } from './plan/plan.ts';
 import { PodNotes } from './pod-notes.ts';
-import { clusterLabels, label, manager } from './render/kubernetes/metadata.ts';
+import { label, manager } from './render/kubernetes/metadata.ts';
 import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
 import { advertised, configurationLag, resourceStatus, type Observed } from './resource-status.ts';
@@ -72,7 +74,7 @@ export class Controller {
   readonly #secrets: EtcdSecrets;
   readonly #status: StatusWriter;
   readonly #edge: ApplyEdge;
-  readonly #clusters = new Map<string, SipCluster>();
+  readonly #clusters = new Clusters();
   readonly #owned = new Owned();
   readonly #watches: ObjectWatch[] = [];
   readonly #rendered = new Map<string, { from: string; plan: Plan; objects: KubernetesObject[] }>();
@@ -138,7 +140,8 @@ export class Controller {
     // What should be.
     const problems: Problem[] = unreachableStores(cluster, facts);
     const mayChange = !cluster.spec.paused && problems.length === 0;
-    if (mayChange) await this.#secrets.make(cluster, geoLocations, place, wall());
+    const failures: ApiError[] = [];
+    if (mayChange) failures.push(...(await answersOf(() => this.#secrets.make(cluster, geoLocations, place, wall()))));
     const { plan: planned, objects } = this.#render(key, cluster, place, facts);
     const access = await storeAccess(planned, place.namespace, (name) => this.#secrets.read(place.namespace, name));
     problems.push(...access.problems);
@@ -157,14 +160,20 @@ export class Controller {
     if (mayChange) {
       const held = new Set([...waiting, ...addressPending]);
       const wanted = objects.filter(({ kind, metadata }) => kind !== 'Deployment' || !held.has(metadata.name));
-      problems.push(...(await this.#apply(cluster, group, wanted)));
-      if (problems.every(({ reason }) => reason !== 'Refused')) await this.#prune(cluster, group, objects);
-      await this.#pods.write(planned.shards, this.#owned.of(group), views);
+      const applied = await this.#apply(cluster, group, wanted);
+      problems.push(...applied.problems);
+      failures.push(...applied.failures);
+      // Never after an error: what was not made may be what takes the place of an orphan.
+      if (failures.length === 0 && problems.every(({ reason }) => reason !== 'Refused'))
+        await this.#prune(cluster, group, objects);
+      failures.push(...(await answersOf(() => this.#pods.write(planned.shards, this.#owned.of(group), views))));
     }
 
     // What to say of it.
     const deployments = this.#deployments(group, planned);
     await this.#report(key, cluster, { plan: planned, deployments, views, problems, addressPending, waiting });
+    const failed = together(failures);
+    if (failed !== undefined) throw failed;
     const lagging = planned.shards.some((shard) => configurationLag(shard, views).behind.length > 0);
     this.#workers.add(key, lagging || waiting.length > 0 ? again.unsettled : again.settled);
   }
@@ -183,46 +192,12 @@ export class Controller {
     return rendered;
   }
 
-  async #apply(cluster: SipCluster, group: string, wanted: readonly KubernetesObject[]): Promise<Problem[]> {
-    const problems: Problem[] = [];
-    for (const object of wanted) {
-      const what = `${object.kind} ${object.metadata.name}`;
-      try {
-        const outcome = await applyObject(
-          object,
-          this.#owned.find(group, object.kind, object.metadata.name),
-          cluster.metadata.uid ?? '',
-          this.#edge,
-        );
-        if (outcome.result === 'NameConflict') {
-          const message = `${what} exists and is not of this SipCluster: it is left as it is; remove or rename it`;
-          problems.push({ type: 'ConfigurationValid', reason: 'NameConflict', message });
-          this.#tell(cluster, 'Warning', 'NameConflict', message);
-        } else if (outcome.result === 'Updated') {
-          this.#options.log.info({ object: what, changed: outcome.changed.map(({ path }) => path) }, 'applied');
-          for (const { path, managers } of outcome.repaired)
-            this.#tell(
-              cluster,
-              'Warning',
-              'Repaired',
-              `${what}: ${path} was changed by ${managers.join(', ')} and is put back`,
-            );
-        } else if (outcome.result === 'Created') this.#options.log.info({ object: what }, 'created');
-      } catch (error) {
-        // One that the API server refuses as it is doesn't keep the others from being made.
-        if (
-          !(error instanceof ApiError) ||
-          (error.status !== 400 && error.status !== 422 && error.status !== 403 && error.status !== 404)
-        )
-          throw error;
-        problems.push({
-          type: 'ConfigurationValid',
-          reason: 'Refused',
-          message: `${what} is refused: ${error.message}`,
-        });
-      }
-    }
-    return problems;
+  async #apply(cluster: SipCluster, group: string, wanted: readonly KubernetesObject[]): Promise<Applied> {
+    const live = ({ kind, metadata }: KubernetesObject) => this.#owned.find(group, kind, metadata.name);
+    const applied = await applyAll(wanted, live, cluster.metadata.uid ?? '', this.#edge);
+    for (const line of applied.done) this.#options.log.info(line);
+    for (const { type, reason, note } of applied.happenings) this.#tell(cluster, type, reason, note);
+    return applied;
   }
 
   async #prune(cluster: SipCluster, group: string, objects: readonly KubernetesObject[]): Promise<void> {
@@ -248,7 +223,7 @@ export class Controller {
     for (const { type, reason, note } of happenings(cluster.status, status)) this.#tell(cluster, type, reason, note);
     // What the next reconcile compares with, should the watch be behind.
     if (this.#clusters.get(key) === cluster)
-      this.#clusters.set(key, { ...cluster, ...(written.status && { status: written.status }) });
+      this.#clusters.put(key, { ...cluster, ...(written.status && { status: written.status }) });
   }
 
   #deployments(group: string, { shards }: Plan): Map<string, DeploymentState> {
@@ -329,9 +304,9 @@ export class Controller {
     const object = now ?? before;
     if (object === undefined) return;
     const key = keyOf(object);
-    if (now === undefined) this.#clusters.delete(key);
+    if (now === undefined) this.#clusters.remove(key);
     // The API server has judged it by the schema that the type is made from.
-    else this.#clusters.set(key, now as unknown as SipCluster);
+    else this.#clusters.put(key, now as unknown as SipCluster);
     const [is, was] = [now?.metadata, before?.metadata];
     const same =
       is?.uid === was?.uid && is?.generation === was?.generation && is?.deletionTimestamp === was?.deletionTimestamp;
@@ -344,12 +319,6 @@ export class Controller {
     if (now !== undefined) this.#owned.put(now);
     else this.#owned.remove(object);
     // A pod's owner is a ReplicaSet: it is the label that says whose it is.
-    const group = groupOf(object);
-    for (const [key, cluster] of this.#clusters) if (groupFor(cluster) === group) this.#workers.add(key, gather.made);
+    for (const key of this.#clusters.inGroup(groupOf(object))) this.#workers.add(key, gather.made);
   }
-}
-
-/** The same as `groupOf` gives for what belongs to it. */
-function groupFor({ metadata }: SipCluster): string {
-  return `${metadata.namespace ?? ''}/${clusterLabels(metadata.name)[label.cluster] ?? ''}`;
 }

@@ -1,10 +1,12 @@
 import type { Logger as Log } from 'pino';
+import { isOurs } from './apply-kubernetes.ts';
 import type { KubernetesApi } from './kubernetes/api.ts';
 import type { KubernetesObject } from './kubernetes/object.ts';
 import { resources } from './kubernetes/resources.ts';
+import { manager } from './render/kubernetes/metadata.ts';
 import type { Place } from './render/kubernetes/place.ts';
 import type { SipCluster } from './sip-cluster.ts';
-import { ownStores, storeSecret } from './store-certificates.ts';
+import { authoritySecret, authoritySecretName, isDue, ownStores, storeSecret } from './store-certificates.ts';
 import type { Clock } from './watch.ts';
 
 /** ms for which a Secret that was read is believed. */
@@ -39,7 +41,8 @@ export class EtcdSecrets {
   }
 
   /**
-   * Those of etcds that are run here without a Secret of the user's: made once, never changed.
+   * Those of etcds that are run here without a Secret of the user's: made, and renewed in time by the authority that signed
+   * the ones before. etcd reads its files again at every connection.
    * @param now ms since the epoch
    */
   async make(
@@ -48,10 +51,31 @@ export class EtcdSecrets {
     place: Place,
     now: number,
   ): Promise<void> {
+    const { namespace } = place;
     for (const { secret, store } of ownStores(cluster, geoLocations)) {
-      if ((await this.read(place.namespace, secret)) !== undefined) continue;
-      await this.#api.create(await storeSecret(store, secret, place, now));
-      this.#log.info({ secret }, 'made the certificates of an etcd');
+      const is = await this.read(namespace, secret);
+      if (is !== undefined && !(isOurs(is, place.owner.uid) && isDue(is, now))) continue;
+      const authority = await this.#authority(store, is === undefined, place, now);
+      if (authority === undefined) continue;
+      await this.#api.apply(await storeSecret(store, secret, authority, place, now), manager);
+      this.#known.delete(`${namespace}/${secret}`);
+      this.#log.info(
+        { secret },
+        is === undefined ? 'made the certificates of an etcd' : 'renewed the certificates of an etcd',
+      );
     }
+  }
+
+  /** Made where nobody trusts another one yet. */
+  async #authority(store: string, first: boolean, place: Place, now: number): Promise<KubernetesObject | undefined> {
+    const name = authoritySecretName(store);
+    const known = await this.#api.read(resources.Secret, place.namespace, name);
+    if (known !== undefined) return known;
+    if (first) return this.#api.create(await authoritySecret(store, place, now));
+    this.#log.error(
+      { secret: name },
+      `the certificates of ${store} can't be renewed: the Secret of their authority is gone. Delete the Secret with them, and restart its members and proxies`,
+    );
+    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { KubernetesApi } from './kubernetes/api.ts';
+import { ApiError } from './kubernetes/api-error.ts';
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
 import { resources } from './kubernetes/resources.ts';
 import type { StoreView } from './observe.ts';
@@ -56,7 +57,12 @@ export class PodNotes {
     if (Object.keys(wanted).length === 0) return;
     if (this.#touched.size > 10_000) this.#touched.clear();
     this.#touched.set(uid, this.#clock.now());
-    await this.#api.patch(resources.Pod, namespace, name, { metadata: { annotations: wanted } }, manager);
+    try {
+      await this.#api.patch(resources.Pod, namespace, name, { metadata: { annotations: wanted } }, manager);
+    } catch (error) {
+      // It has gone, and the watch has not told yet.
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    }
   }
 
   /** Nodes are read only where a manifest asks for their addresses. */

@@ -1,4 +1,5 @@
 import type { Problem } from './conditions.ts';
+import { ApiError } from './kubernetes/api-error.ts';
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
 import type { ObserveTarget } from './observe.ts';
 import type { Plan } from './plan/plan.ts';
@@ -45,8 +46,19 @@ async function access(
 ): Promise<ObserveTarget['access'] | undefined> {
   const { tlsSecretName, authSecretName } = store;
   const before = problems.length;
+  const unreadable = (message: string): void => {
+    if (!problems.some((problem) => problem.message === message))
+      problems.push({ type: 'StoreAvailable', reason: 'SecretUnreadable', message });
+  };
   const field = async (name: string, key: string, needed: boolean): Promise<Buffer | undefined> => {
-    const secret = await readSecret(name);
+    let secret: KubernetesObject | undefined;
+    try {
+      secret = await readSecret(name);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status === 0) throw error;
+      unreadable(`the Secret ${name} of the etcd of ${store.geoLocation} can't be read: ${error.message}`);
+      return undefined;
+    }
     const data = secret?.['data'];
     const value = isRecord(data) ? data[key] : undefined;
     if (typeof value === 'string') return Buffer.from(value, 'base64');

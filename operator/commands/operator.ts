@@ -8,6 +8,7 @@ import { Controller } from '../controller.ts';
 import { missingFields } from '../crd-check.ts';
 import { KubernetesApi } from '../kubernetes/api.ts';
 import type { KubernetesObject } from '../kubernetes/object.ts';
+import { RateLimit } from '../kubernetes/rate-limit.ts';
 import { resources } from '../kubernetes/resources.ts';
 import { Leader } from '../leader.ts';
 import { leaseEdge } from '../lease.ts';
@@ -66,6 +67,7 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
   );
   const api = new KubernetesApi(config, {
     mayWrite: () => leader.leading,
+    limit: new RateLimit(realClock, { perSecond: 50, burst: 100 }),
     answered: (...answer) => metrics.answered(...answer),
   });
   const controller = new Controller({

@@ -4,6 +4,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { ListPage, WatchSource } from '../watch.ts';
 import { ApiError } from './api-error.ts';
 import { isRecord, type KubernetesObject } from './object.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { pathOf, resourceOf, type Resource } from './resources.ts';
 
 /** How long one call may take, ms. */
@@ -26,6 +27,8 @@ interface Call {
 export interface ApiOptions {
   /** Asked before every call that changes something: false refuses it here. */
   readonly mayWrite: () => boolean;
+  /** Every call but watches waits for its turn; absent: none does. */
+  readonly limit?: RateLimit;
   /** Told of every answer, for metrics: `apply` is server-side apply, `what` the resource in the plural, with `/status`. */
   readonly answered?: (verb: Call['verb'], what: string, status: number) => void;
 }
@@ -167,8 +170,10 @@ export class KubernetesApi {
   }
 
   async #call(what: string, call: Call): Promise<unknown> {
-    if (call.method !== 'GET' && !this.#options.mayWrite())
-      throw new ApiError(0, 'NotLeading', `${call.method} ${call.path}: not sent, since this operator does not lead`);
+    this.#mustLead(call);
+    await this.#options.limit?.admit(call.verb === 'delete');
+    // It may have waited.
+    this.#mustLead(call);
     const signal = AbortSignal.any([AbortSignal.timeout(callTime), ...(call.signal ? [call.signal] : [])]);
     const response = await this.#send(call, signal);
     const text = await bodyOf(response);
@@ -177,6 +182,11 @@ export class KubernetesApi {
     if ((response.statusCode ?? 0) >= 300) throw refusal(call, response, value ?? text);
     if (value === undefined) throw new ApiError(0, 'BadAnswer', `${call.method} ${call.path}: the answer is no JSON`);
     return value;
+  }
+
+  #mustLead({ method, path }: Call): void {
+    if (method !== 'GET' && !this.#options.mayWrite())
+      throw new ApiError(0, 'NotLeading', `${method} ${path}: not sent, since this operator does not lead`);
   }
 
   async #watch(

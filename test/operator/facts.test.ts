@@ -63,7 +63,7 @@ describe('storeAccess', () => {
     expect(problems).to.deep.equal([]);
     expect(targets.map(({ geoLocation, access }) => [geoLocation, ...access.endpoints])).to.deep.equal([
       ['dc1', 'https://etcd.dc1.example:2379'],
-      ['dc2', targets[1]?.access.endpoints[0]],
+      ['dc2', 'https://contact-center-etcd-dc2.voice.svc:2379'],
     ]);
     expect(targets[0]?.access).to.deep.include({ auth: { username: 'u', password: 'p' } });
   });
