@@ -5,7 +5,6 @@ import { orphans, type ApplyEdge } from './apply-kubernetes.ts';
 import { Clusters, groupFor } from './clusters.ts';
 import type { Problem } from './conditions.ts';
 import { deploymentState, type DeploymentState } from './deployment-state.ts';
-import { EtcdSecrets } from './etcd-secrets.ts';
 import { Events } from './events.ts';
 import { happenings } from './happenings.ts';
 import type { ApiError } from './kubernetes/api-error.ts';
@@ -25,6 +24,7 @@ import type { Place } from './render/kubernetes/place.ts';
 import { advertised, configurationLag, resourceStatus, type Observed } from './resource-status.ts';
 import { waitingShards } from './roll.ts';
 import type { SipCluster } from './sip-cluster.ts';
+import { Secrets } from './secrets.ts';
 import { storeAccess } from './store-access.ts';
 import { StatusWriter } from './status-writer.ts';
 import { withOwnSecrets } from './store-certificates.ts';
@@ -71,7 +71,7 @@ export class Controller {
   readonly #observer: Observer;
   readonly #events: Events;
   readonly #pods: PodNotes;
-  readonly #secrets: EtcdSecrets;
+  readonly #secrets: Secrets;
   readonly #status: StatusWriter;
   readonly #edge: ApplyEdge;
   readonly #clusters = new Clusters();
@@ -92,7 +92,7 @@ export class Controller {
     this.#observer = new Observer({ log, changed: (key) => this.#workers.add(key, gather.observed) });
     this.#events = new Events((event) => api.create(event), options.instance, log);
     this.#pods = new PodNotes(api, clock);
-    this.#secrets = new EtcdSecrets(api, clock, log);
+    this.#secrets = new Secrets(api, clock, log);
     this.#status = new StatusWriter(api, clock);
     this.#edge = {
       read: (object) => api.read(resourceOf(object), object.metadata.namespace, object.metadata.name),
@@ -141,7 +141,10 @@ export class Controller {
     const problems: Problem[] = unreachableStores(cluster, facts);
     const mayChange = !cluster.spec.paused && problems.length === 0;
     const failures: ApiError[] = [];
-    if (mayChange) failures.push(...(await answersOf(() => this.#secrets.make(cluster, geoLocations, place, wall()))));
+    if (mayChange) {
+      failures.push(...(await answersOf(() => this.#secrets.makeAdmin(place))));
+      failures.push(...(await answersOf(() => this.#secrets.make(cluster, geoLocations, place, wall()))));
+    }
     const { plan: planned, objects } = this.#render(key, cluster, place, facts);
     const access = await storeAccess(planned, place.namespace, (name) => this.#secrets.read(place.namespace, name));
     problems.push(...access.problems);

@@ -1,5 +1,8 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Logger as Log } from 'pino';
@@ -11,6 +14,8 @@ export interface AdminOptions {
   readonly address: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Directory with a file `token`, which is read at every request: absent, nobody needs one. */
+  readonly token?: string | undefined;
   readonly log: Log;
   readonly status: () => ProxyStatus;
   readonly registrations: (aor: string | undefined) => readonly RegistrationView[];
@@ -24,6 +29,10 @@ export interface Admin {
   close(): Promise<void>;
 }
 
+/** What needs no token: probes and scrapers have none. */
+const OPEN: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+/** The API server takes Authorization off what it passes on to a pod: there a token comes by this. */
+const TOKEN_HEADER = 'sipcluster-token';
 const BODY_LIMIT = 65_536;
 /** Registrations a piece of the answer: a million of them would not fit into one string. */
 const PIECE = 1000;
@@ -39,7 +48,7 @@ class Refusal extends Error {
 /**
  * The proxy's HTTP port for probes, metrics and the command line.
  * GET /livez (depends on nothing outside the process), /readyz (503 with the reason), /metrics, /status (ProxyStatus),
- * /registrations[?aor=user@host] (an array of RegistrationView).
+ * /registrations[?aor=user@host] (an array of RegistrationView). With a token, only the first three are open.
  * Rejects if the port can't be bound.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
@@ -88,6 +97,7 @@ async function answer(
   metrics: Metrics,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://admin');
+  if (options.token !== undefined && !OPEN.has(url.pathname)) await authenticate(request, response, options.token);
   if (url.pathname === '/block' && options.block !== undefined) {
     if (request.method !== 'POST') throw new Refusal(405, 'POST a JSON array of addresses');
     options.block(new Set(await addresses(request)));
@@ -111,6 +121,26 @@ async function answer(
     default:
       throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status and /registrations');
   }
+}
+
+async function authenticate(request: IncomingMessage, response: ServerResponse, directory: string): Promise<void> {
+  let token: string;
+  try {
+    token = (await readFile(join(directory, 'token'), 'utf8')).trim();
+  } catch (error) {
+    throw new Refusal(503, `the token can't be read: ${String(error)}`);
+  }
+  const own = request.headers[TOKEN_HEADER];
+  const shown = typeof own === 'string' ? own : /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (token !== '' && shown !== undefined && isSame(shown.trim(), token)) return;
+  response.setHeader('www-authenticate', 'Bearer');
+  throw new Refusal(401, shown === undefined ? 'a bearer token is needed' : 'not the right token');
+}
+
+/** In a time that tells nothing of where they differ. */
+function isSame(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
 }
 
 function* array(views: readonly RegistrationView[]): Generator<string> {

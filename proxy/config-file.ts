@@ -78,6 +78,10 @@ export interface ProxyConfigFile {
      * 0 to 65535; 0: a free one.
      */
     readonly port: number;
+    /**
+     * Directory with a file `token`: whoever asks for more than probes and metrics must show it. Absent: nobody has to.
+     */
+    readonly token?: string;
   };
   /**
    * How it finds out by OPTIONS which SIP Servers are in service.

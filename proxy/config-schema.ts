@@ -147,6 +147,12 @@ export const configSchema = {
       description: 'HTTP for probes, metrics and status, on the address bound.',
       properties: {
         port: { type: 'integer', minimum: 0, maximum: 65535, default: 9060, description: '0 to 65535; 0: a free one.' },
+        token: {
+          type: 'string',
+          minLength: 1,
+          description:
+            'Directory with a file `token`: whoever asks for more than probes and metrics must show it. Absent: nobody has to.',
+        },
       },
     },
     oosCheck: {

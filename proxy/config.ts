@@ -23,7 +23,11 @@ export interface ProxyConfig {
   readonly fqdn: FqdnConfig;
   readonly recordRoute: 'Srv' | 'Address';
   readonly listeners: readonly ListenerConfig[];
-  readonly admin: { readonly port: number };
+  readonly admin: {
+    readonly port: number;
+    /** Directory with the file `token`. */
+    readonly token?: string;
+  };
   readonly oosCheck: OosCheckConfig;
   readonly overload: OverloadConfig;
   readonly registration: RegistrationConfig;

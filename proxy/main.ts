@@ -230,6 +230,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const admin = await startAdmin({
     address: config.place.address,
     port: config.admin.port,
+    token: config.admin.token,
     log,
     status: () => report.status(),
     registrations: (aor) => report.registrations(aor),

@@ -17,6 +17,11 @@ export function storeName(cluster: string, geoLocation: string): string {
   return safe([cluster, 'etcd', geoLocation], false);
 }
 
+/** The name of the Secret with the token for its proxies' admin ports: `<cluster>-admin`. */
+export function adminSecretName(cluster: string): string {
+  return safe([cluster, 'admin'], false);
+}
+
 function safe(parts: readonly string[], ambiguous: boolean): string {
   const plain = parts.join('-');
   const name = dashed(plain);

@@ -1,6 +1,7 @@
 import type { ListenerFile, MemberFile, ProxyConfigFile, ServerFile, StoreFile } from '../../proxy/config-file.ts';
 import type { ClusterDN, ListenerSpec, Member, ProxySet, SipCluster, SipServer } from '../sip-cluster.ts';
 import type { Facts } from './facts.ts';
+import { adminSecretName } from './name.ts';
 import { adminPortBeside, portOf } from './ports.ts';
 import type { StorePlan } from './store.ts';
 
@@ -30,7 +31,11 @@ export function planProxyConfig(
     fqdn: dn.fqdn,
     recordRoute: dn.recordRoute,
     listeners,
-    admin: { port: facts.adminPort ?? adminPortBeside(listeners) },
+    admin: {
+      port: facts.adminPort ?? adminPortBeside(listeners),
+      // On one machine whoever reaches the port could as well read the token.
+      ...(!facts.reachedDirectly && { token: directory(adminSecretName(resource.metadata.name)) }),
+    },
     oosCheck: dn.oosCheck,
     overload: dn.overload,
     registration: dn.registration,

@@ -98,9 +98,10 @@ export function planShard(
 }
 
 /** The Secrets that a configuration's directories stand for, sorted. */
-function secretsOf({ listeners, servers, stores }: ProxyConfigFile): string[] {
+function secretsOf({ admin, listeners, servers, stores }: ProxyConfigFile): string[] {
   const members = servers.flatMap((server) => server.members);
   const directories = [
+    admin.token,
     ...listeners.map((listener) => listener.tls),
     ...members.flatMap((member) => [member.tls?.ca, member.tls?.client]),
     ...stores.flatMap((store) => [store.tls, store.auth]),

@@ -1,4 +1,7 @@
 import { expect } from 'chai';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { startAdmin, type Admin, type AdminOptions } from '../../proxy/admin.ts';
 import type { ProxyStatus, RegistrationView } from '../../proxy/status.ts';
@@ -122,6 +125,31 @@ describe('the admin port', () => {
     expect(await (await get('/registrations')).json()).to.deep.equal(all);
     expect(await (await get('/registrations?aor=user7%40example.com')).json()).to.deep.equal([registration('user7')]);
     expect(await (await get('/registrations?aor=nobody')).json()).to.deep.equal([]);
+  });
+
+  it('gives probes and metrics to anyone, and the rest only for the token, as the file has it now', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sipcluster-token-'));
+    try {
+      writeFileSync(join(directory, 'token'), 'first\n');
+      await start({ token: directory });
+      const answered = async (headers: Record<string, string>) => (await get('/status', { headers })).status;
+      for (const path of ['/livez', '/readyz', '/metrics']) expect((await get(path)).status, path).to.equal(200);
+      const refused = await get('/registrations');
+      expect([refused.status, refused.headers.get('www-authenticate')]).to.deep.equal([401, 'Bearer']);
+      expect(await answered({ authorization: 'Bearer fist' })).to.equal(401);
+      expect(await answered({ authorization: 'Basic first' })).to.equal(401);
+      expect(await answered({ authorization: 'Bearer first' })).to.equal(200);
+      expect(await answered({ 'sipcluster-token': 'first' })).to.equal(200);
+      writeFileSync(join(directory, 'token'), 'second');
+      expect(await answered({ authorization: 'Bearer first' })).to.equal(401);
+      expect(await answered({ authorization: 'Bearer second' })).to.equal(200);
+      rmSync(join(directory, 'token'));
+      expect(await answered({ authorization: 'Bearer second' })).to.equal(503);
+      writeFileSync(join(directory, 'token'), '');
+      expect(await answered({ authorization: 'Bearer ' })).to.equal(401);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('cuts links only where it was started for testing', async () => {

@@ -1,9 +1,11 @@
 import type { Logger as Log } from 'pino';
+import { adminSecret } from './admin-secret.ts';
 import { isOurs } from './apply-kubernetes.ts';
 import type { KubernetesApi } from './kubernetes/api.ts';
 import type { KubernetesObject } from './kubernetes/object.ts';
 import { resources } from './kubernetes/resources.ts';
 import { manager } from './render/kubernetes/metadata.ts';
+import { adminSecretName } from './plan/name.ts';
 import type { Place } from './render/kubernetes/place.ts';
 import type { SipCluster } from './sip-cluster.ts';
 import { authoritySecret, authoritySecretName, isDue, ownStores, storeSecret } from './store-certificates.ts';
@@ -12,8 +14,8 @@ import type { Clock } from './watch.ts';
 /** ms for which a Secret that was read is believed. */
 const believed = 60_000;
 
-/** The Secrets of etcds: the only ones that the operator reads, by name, and makes where the manifest names none. */
-export class EtcdSecrets {
+/** The Secrets of etcds and of admin ports: the only ones that the operator reads, by name, and makes where there is none. */
+export class Secrets {
   readonly #api: KubernetesApi;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -38,6 +40,14 @@ export class EtcdSecrets {
       () => this.#known.delete(key),
     );
     return read;
+  }
+
+  /** The token of the proxies' admin ports: made once. Who deletes it gets another. */
+  async makeAdmin(place: Place): Promise<void> {
+    const name = adminSecretName(place.owner.name);
+    if ((await this.read(place.namespace, name)) !== undefined) return;
+    await this.#api.create(adminSecret(place));
+    this.#log.info({ secret: name }, 'made the token of the admin ports');
   }
 
   /**
