@@ -28,7 +28,7 @@ describe('certificates of a managed etcd', () => {
     expect(ownStores(resource('design'), undefined)).to.deep.equal([]);
     expect(ownStores(minimal, ['elsewhere'])).to.deep.equal([]);
     const [shard] = plan(withOwnSecrets(minimal, undefined)).shards;
-    expect(shard?.secrets).to.deep.equal([own.secret]);
+    expect(shard?.secrets).to.deep.equal(['minimal-admin', own.secret]);
   });
 
   it('hold for the Service, each member and clients, and are signed by an authority whose key is not among them', async () => {
