@@ -6,6 +6,7 @@ export interface Problem {
   /** From a closed list: programs go by it. */
   readonly reason:
     | 'EtcdNotReachableFromOtherClusters'
+    | 'GeoLocationConflict'
     | 'SecretMissing'
     | 'SecretIncomplete'
     | 'SecretUnreadable'

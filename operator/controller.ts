@@ -12,7 +12,7 @@ import type { KubernetesApi } from './kubernetes/api.ts';
 import { differences } from './kubernetes/managed-fields.ts';
 import { keyOf, type KubernetesObject } from './kubernetes/object.ts';
 import { resourceOf, resources, type Resource } from './kubernetes/resources.ts';
-import { loadBalancers, pendingAddresses, unreachableStores } from './facts.ts';
+import { claimedByOthers, loadBalancers, pendingAddresses, unreachableStores } from './facts.ts';
 import { Observer } from './observe.ts';
 import { groupOf, Owned } from './owned.ts';
 import type { Facts } from './plan/facts.ts';
@@ -37,6 +37,8 @@ export interface ControllerOptions {
   /** ms since the epoch, for what people read. */
   readonly wall: () => number;
   readonly log: Log;
+  /** Of the Kubernetes cluster. */
+  readonly uid: string;
   /** Which operator this is, for Events. */
   readonly instance: string;
   /** The data centres to cover, and the namespaces; absent: all. */
@@ -80,7 +82,7 @@ export class Controller {
   readonly #rendered = new Map<string, { from: string; plan: Plan; objects: KubernetesObject[] }>();
 
   constructor(options: ControllerOptions) {
-    const { api, clock, log, reconciled: worked } = options;
+    const { api, clock, log, uid, reconciled: worked } = options;
     this.#options = options;
     this.#workers = new Workers({
       clock,
@@ -89,7 +91,7 @@ export class Controller {
       work: (key) => this.#reconcile(key),
       ...(worked && { worked }),
     });
-    this.#observer = new Observer({ log, changed: (key) => this.#workers.add(key, gather.observed) });
+    this.#observer = new Observer({ log, clock, uid, changed: (key) => this.#workers.add(key, gather.observed) });
     this.#events = new Events((event) => api.create(event), options.instance, log);
     this.#pods = new PodNotes(api, clock);
     this.#secrets = new Secrets(api, clock, log);
@@ -138,7 +140,10 @@ export class Controller {
     const facts = this.#facts(group);
 
     // What should be.
-    const problems: Problem[] = unreachableStores(cluster, facts);
+    const problems: Problem[] = [
+      ...unreachableStores(cluster, facts),
+      ...claimedByOthers(cluster, this.#observer.views(key)),
+    ];
     const mayChange = !cluster.spec.paused && problems.length === 0;
     const failures: ApiError[] = [];
     if (mayChange) {
@@ -159,7 +164,8 @@ export class Controller {
       this.#changingShards(group, objects),
     );
 
-    // From the one to the other.
+    // From the one to the other, once nobody else is known to run it.
+    if (views.some(({ claim }) => claim === 'Unknown')) return this.#workers.add(key, again.unjudged);
     if (mayChange) {
       const held = new Set([...waiting, ...addressPending]);
       const wanted = objects.filter(({ kind, metadata }) => kind !== 'Deployment' || !held.has(metadata.name));

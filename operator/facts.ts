@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Problem } from './conditions.ts';
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
+import type { StoreView } from './observe.ts';
 import type { Facts } from './plan/facts.ts';
 import type { Plan } from './plan/plan.ts';
 import { label } from './render/kubernetes/metadata.ts';
@@ -27,6 +28,16 @@ export function pendingAddresses({ shards }: Plan): string[] {
   return shards
     .filter(({ exposure, config }) => exposure.type === 'LoadBalancer' && config.place.advertise === '${ADVERTISE}')
     .map(({ name }) => name);
+}
+
+/** Data centres that another Kubernetes cluster runs already, by what its operator says in their etcd. */
+export function claimedByOthers({ spec }: SipCluster, views: readonly StoreView[]): Problem[] {
+  return spec.geoLocations.flatMap(({ name }): Problem[] => {
+    const claim = views.find((view) => view.geoLocation === name && typeof view.claim === 'object')?.claim;
+    if (typeof claim !== 'object') return [];
+    const message = `spec.geoLocations[${name}]: the Kubernetes cluster ${claim.other} runs it already, as its etcd says; give this operator its own --geo-location, or delete the SipCluster there`;
+    return [{ type: 'ConfigurationValid', reason: 'GeoLocationConflict', message }];
+  });
 }
 
 /** An operator that covers only some data centres leaves the others' etcd to others, whose names must be known. */

@@ -5,6 +5,8 @@ import { etcdClient, type EtcdClientOptions } from '../proxy/store/etcd-client.t
 import { parseKey } from '../proxy/store/keys.ts';
 import type { HealthRecord, ProxyRecord } from '../proxy/store/records.ts';
 import { Watch } from '../proxy/store/watch.ts';
+import { Ownership, type Claim } from './ownership.ts';
+import type { Clock } from './watch.ts';
 
 /** One shard's range in one data centre's etcd. */
 export interface ObserveTarget {
@@ -14,6 +16,8 @@ export interface ObserveTarget {
   /** The key range. */
   readonly prefix: string;
   readonly access: EtcdClientOptions;
+  /** This operator runs that data centre, and says so there. */
+  readonly own: boolean;
 }
 
 /** What the proxies of a data centre publish in its etcd. */
@@ -28,15 +32,23 @@ export interface StoreView {
   readonly reason: string;
   readonly proxies: readonly ProxyRecord[];
   readonly health: readonly HealthRecord[];
+  /** Whether this Kubernetes cluster may run it; absent: it is another's. */
+  readonly claim?: Claim;
 }
 
 export interface ObserverOptions {
+  /** Of the Kubernetes cluster: what is claimed, is claimed for it. */
+  readonly uid: string;
+  readonly clock: Clock;
   readonly log: Log;
   /** Something of that SipCluster changed. */
   readonly changed: (cluster: string) => void;
 }
 
-/** Reads what proxies publish, for the status of each SipCluster. It writes nothing there, and reads no registrations. */
+/**
+ * Reads what proxies publish, for the status of each SipCluster. It writes nothing there but who runs the data centre, and
+ * reads no registrations.
+ */
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #clusters = new Map<string, Map<string, Followed>>();
@@ -53,9 +65,9 @@ export class Observer {
       const id = idOf(target);
       const known = now.get(id);
       now.delete(id);
-      next.set(id, known ?? new Followed(target, this.#options.log, () => this.#options.changed(cluster)));
+      next.set(id, known ?? new Followed(target, this.#options, () => this.#options.changed(cluster)));
     }
-    for (const followed of now.values()) followed.close();
+    for (const followed of now.values()) followed.close(true);
     this.#clusters.set(cluster, next);
   }
 
@@ -64,12 +76,14 @@ export class Observer {
   }
 
   forget(cluster: string): void {
-    for (const followed of this.#clusters.get(cluster)?.values() ?? []) followed.close();
+    for (const followed of this.#clusters.get(cluster)?.values() ?? []) followed.close(true);
     this.#clusters.delete(cluster);
   }
 
+  /** What is claimed stays so until another operator of this Kubernetes cluster leads. */
   close(): void {
-    for (const cluster of [...this.#clusters.keys()]) this.forget(cluster);
+    for (const followed of [...this.#clusters.values()].flatMap((each) => [...each.values()])) followed.close(false);
+    this.#clusters.clear();
   }
 }
 
@@ -83,6 +97,7 @@ class Followed {
   readonly #target: ObserveTarget;
   readonly #client: Etcd3;
   readonly #watches: readonly Watch[];
+  readonly #ownership: Ownership | undefined;
   readonly #proxies = new Map<string, ProxyRecord>();
   readonly #health = new Map<string, HealthRecord>();
   readonly #log: Log;
@@ -91,12 +106,16 @@ class Followed {
   #reason = 'NotYetReached';
   #closed = false;
 
-  constructor(target: ObserveTarget, log: Log, changed: () => void) {
+  constructor(target: ObserveTarget, { log, clock, uid }: ObserverOptions, changed: () => void) {
     this.#target = target;
     this.#log = log.child({ store: target.geoLocation, switch: target.switch, dn: target.dn });
     this.#client = etcdClient(target.access);
     this.#watches = ['proxy/', 'health/'].map((kind) => this.#watch(kind, changed));
     for (const watch of this.#watches) watch.start();
+    const { prefix, geoLocation } = target;
+    if (target.own)
+      this.#ownership = new Ownership({ client: this.#client, prefix, geoLocation, uid, clock, log, changed });
+    this.#ownership?.start();
   }
 
   view(): StoreView {
@@ -111,12 +130,14 @@ class Followed {
       proxies: [...this.#proxies.values()],
       // An observer whose lease is gone is left out: its last word is not what it sees.
       health: [...this.#health.values()].filter(({ proxy }) => this.#proxies.has(proxy)),
+      ...(this.#ownership && { claim: this.#ownership.claim }),
     };
   }
 
-  close(): void {
+  /** @param giveUp nothing is run there any more: another Kubernetes cluster may */
+  close(giveUp: boolean): void {
     this.#closed = true;
-    Promise.all(this.#watches.map((watch) => watch.close()))
+    Promise.all([...this.#watches.map((watch) => watch.close()), this.#ownership?.close(giveUp)])
       .catch((error: unknown) => this.#log.debug({ err: error }, 'a watch did not end in order'))
       .finally(() => this.#client.close());
   }

@@ -32,6 +32,7 @@ export async function storeAccess(
         geoLocation: store.geoLocation,
         prefix: range,
         access: reached,
+        own: plan.shards.some((shard) => shard.geoLocation === store.geoLocation),
       });
     }
   }

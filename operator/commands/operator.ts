@@ -70,8 +70,11 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
     limit: new RateLimit(realClock, { perSecond: 50, burst: 100 }),
     answered: (...answer) => metrics.answered(...answer),
   });
+  await checkCrd(api);
+  const uid = await clusterUid(api);
   const controller = new Controller({
     api,
+    uid,
     clock: realClock,
     wall: Date.now,
     log,
@@ -83,7 +86,6 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
     etcdImage: args.etcdImage,
   });
 
-  await checkCrd(api);
   // One that waits for the lease is as ready as can be.
   const admin = await startOperatorAdmin(args.adminPort, metrics, () => !leader.leading || controller.synced);
   log.info(
@@ -104,6 +106,14 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
   process.off('SIGTERM', stop).off('SIGINT', stop);
   log.info(inOrder ? 'the operator ended' : 'the operator ends, to be started again: another may lead now');
   return inOrder ? 0 : 1;
+}
+
+/** By which this Kubernetes cluster is told from others: that of a namespace that lasts as long as it does. */
+async function clusterUid(api: KubernetesApi): Promise<string> {
+  const name = 'kube-system';
+  const uid = (await api.read(resources.Namespace, undefined, name))?.metadata.uid;
+  if (uid === undefined) throw new UserError(`the cluster has no namespace ${name}, by whose uid it is known`);
+  return uid;
 }
 
 /** An operator with an older CRD would have its fields dropped without a word. */

@@ -23,6 +23,7 @@ export const resources = {
   StatefulSet: resource('apps/v1', 'StatefulSet', 'statefulsets'),
   Pod: resource('v1', 'Pod', 'pods'),
   Secret: resource('v1', 'Secret', 'secrets'),
+  Namespace: resource('v1', 'Namespace', 'namespaces', false),
   Node: resource('v1', 'Node', 'nodes', false),
   Event: resource('events.k8s.io/v1', 'Event', 'events'),
   Lease: resource('coordination.k8s.io/v1', 'Lease', 'leases'),

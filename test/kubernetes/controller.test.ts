@@ -7,7 +7,7 @@ import type { KubernetesObject } from '../../operator/kubernetes/object.ts';
 import { resources, type Resource } from '../../operator/kubernetes/resources.ts';
 import { realClock } from '../../operator/real-clock.ts';
 import type { SipCluster, SipClusterStatus } from '../../operator/sip-cluster.ts';
-import { healthKey, prefix, proxyKey } from '../../proxy/store/keys.ts';
+import { healthKey, ownerKey, prefix, proxyKey } from '../../proxy/store/keys.ts';
 import { encodeHealth, encodeProxy } from '../../proxy/store/codec.ts';
 import { Etcd } from '../peers/etcd.ts';
 import { ApiServer } from './api-server.ts';
@@ -74,6 +74,7 @@ describe('the controller on a real API server', function () {
       api,
       clock: realClock,
       wall: Date.now,
+      uid: 'cluster-1',
       log: pino({ level: process.env['LOG'] ?? 'silent' }),
       instance: 'test',
       namespaces: [namespace],
@@ -293,6 +294,23 @@ describe('the controller on a real API server', function () {
     );
     expect(event['note']).to.contain('ss1');
     client.close();
+  });
+
+  it('changes nothing where another Kubernetes cluster runs a data centre, and says so', async () => {
+    const client = new Etcd3({ hosts: [etcd.endpoint] });
+    const key = prefix(namespace, 'cc', 'sw', 'dn1') + ownerKey('dc1');
+    await client.put(key).value('{"v":1,"uid":"cluster-2"}');
+    await apply(cluster());
+    const conflict = await eventually(async () => {
+      const found = await condition('ConfigurationValid');
+      return found?.status === 'False' && found;
+    });
+    expect(conflict.reason).to.equal('GeoLocationConflict');
+    expect(conflict.message).to.contain('spec.geoLocations[dc1]').and.to.contain('cluster-2');
+    expect((await names()).filter((name) => name.startsWith('Deployment'))).to.deep.equal([]);
+    await client.delete().key(key);
+    client.close();
+    await deployed();
   });
 
   it('goes on where it was after the API server was gone', async () => {

@@ -84,6 +84,7 @@ describe('the rights that the chart gives to the operator', function () {
       api,
       clock: realClock,
       wall: Date.now,
+      uid: 'cluster-1',
       log: pino({ level: 'silent' }),
       instance: 'test',
       namespaces: [namespace],

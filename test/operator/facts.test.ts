@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { missingFields } from '../../operator/crd-check.ts';
-import { loadBalancers, pendingAddresses, unreachableStores } from '../../operator/facts.ts';
+import { claimedByOthers, loadBalancers, pendingAddresses, unreachableStores } from '../../operator/facts.ts';
 import type { KubernetesObject } from '../../operator/kubernetes/object.ts';
+import type { StoreView } from '../../operator/observe.ts';
 import { plan } from '../../operator/plan/plan.ts';
 import { storeAccess } from '../../operator/store-access.ts';
 import { resource } from './resources.ts';
@@ -46,6 +47,27 @@ describe('unreachableStores', () => {
     expect(unreachableStores(nameless, { geoLocations: ['dc1'] }).map(({ reason }) => reason)).to.deep.equal([
       'EtcdNotReachableFromOtherClusters',
     ]);
+  });
+});
+
+describe('claimedByOthers', () => {
+  it('are data centres whose etcd names another Kubernetes cluster', () => {
+    const view = (geoLocation: string, claim: StoreView['claim']): StoreView => ({
+      switch: 's',
+      dn: 'd',
+      geoLocation,
+      judged: true,
+      available: true,
+      reason: '',
+      proxies: [],
+      health: [],
+      ...(claim && { claim }),
+    });
+    const views = [view('dc1', 'Held'), view('dc2', 'Unreachable')];
+    expect(claimedByOthers(resource('design'), views)).to.deep.equal([]);
+    const [problem, ...more] = claimedByOthers(resource('design'), [...views, view('dc1', { other: 'uid-b' })]);
+    expect([problem?.reason, more.length]).to.deep.equal(['GeoLocationConflict', 0]);
+    expect(problem?.message).to.match(/^spec\.geoLocations\[dc1\]: the Kubernetes cluster uid-b runs it already/);
   });
 });
 
