@@ -113,7 +113,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   );
   const [own, ...others] = stores;
   if (own === undefined) throw new Error('the configuration names no store for this geo-location');
-  const replica = new Replica({ proxy: config.place.name, own, others, now: wall, log });
+  const replica = new Replica({ proxy: config.place.name, boot, own, others, now: wall, log });
 
   const resolver = new Resolver({
     now,

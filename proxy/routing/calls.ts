@@ -1,3 +1,6 @@
+import { Header } from '../sip/header.ts';
+import type { Message } from '../sip/message.ts';
+import { Timer } from '../transaction/timers.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
 import type { Received } from './received.ts';
@@ -6,13 +9,19 @@ import type { Decision } from './route.ts';
 
 /** How long a call is remembered at the most, ms. */
 const LIMIT = 4 * 3600_000;
+/** How long calls wait to be written together, ms. */
+const GATHER = 100;
+/** How long past the end of its session a BYE may come, ms: a BYE is sent before that (RFC 4028 10). */
+const SESSION_GRACE = 32_000;
 
 /** Call data: which pair holds a Call-ID, from its INVITE to its BYE, and at debug a line in the log for either. */
 export class Calls {
   readonly #core: Core;
+  readonly #flush: Flush;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#flush = new Flush(core);
   }
 
   began({ message, member, sender }: Received, decision: Decision | undefined): void {
@@ -32,14 +41,16 @@ export class Calls {
       since: now,
       expires: now + LIMIT,
     });
+    this.#flush.soon();
   }
 
   /** A request has had its final answer. */
-  ended(context: ResponseContext, status: number, pair: Pair | undefined): void {
-    const { counts, log, replica } = this.#core;
+  ended(context: ResponseContext, status: number, pair: Pair | undefined, answer: Message | undefined): void {
+    const { counts, log } = this.#core;
     const { message, sender } = context.received;
+    if (answer !== undefined) this.#keep(message, answer);
     if (message.method === 'BYE') {
-      replica.endCall(message.callId);
+      this.#end(message.callId);
       counts.callsEnded++;
       if (log.isLevelEnabled('debug')) log.debug({ call: message.callId, status }, 'call ended');
       return;
@@ -49,12 +60,42 @@ export class Calls {
     if (answered) counts.callsAnswered++;
     else counts.callsFailed++;
     // a challenged INVITE comes back under the same Call-ID
-    if (!answered && status !== 401 && status !== 407) replica.endCall(message.callId);
+    if (!answered && status !== 401 && status !== 407) this.#end(message.callId);
     if (!log.isLevelEnabled('debug')) return;
     const ms = this.#core.now() - context.startedAt;
     log.debug(
       { call: message.callId, status, row: context.row, pair: pair?.name, ms },
       answered ? 'call answered' : 'call failed',
     );
+  }
+
+  #end(callId: string): void {
+    this.#core.replica.endCall(callId);
+    this.#flush.soon();
+  }
+
+  /** RFC 4028 8.2: a session that nobody refreshes is over, whether a BYE comes or not. */
+  #keep({ method, callId }: Message, answer: Message): void {
+    if (method !== 'INVITE' && method !== 'UPDATE') return;
+    const seconds = Number.parseInt(answer.value(Header.SessionExpires) ?? '', 10);
+    if (seconds > 0) this.#core.replica.keepCall(callId, this.#core.wall() + seconds * 1000 + SESSION_GRACE);
+  }
+}
+
+/** Calls are written many at a time: soon after the first of them. */
+class Flush extends Timer {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    super();
+    this.#core = core;
+  }
+
+  soon(): void {
+    if (this.at === Infinity) this.#core.timers.schedule(this, this.#core.now() + GATHER);
+  }
+
+  override expire(): void {
+    this.#core.replica.flushCalls();
   }
 }

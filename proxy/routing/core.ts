@@ -3,6 +3,7 @@ import type { ProxyConfig } from '../config.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { TimerWheel } from '../transaction/timers.ts';
 import type { ProxyRecord } from '../store/records.ts';
+import type { Message } from '../sip/message.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Connection, Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
@@ -207,13 +208,13 @@ export class Core {
     this.#unanswered++;
   }
 
-  /** A request that was forwarded has had its final answer. */
-  ended(context: ResponseContext, status: number, pair: Pair | undefined): void {
+  /** A request that was forwarded has had its final answer, which is `answer` if that is a 2xx. */
+  ended(context: ResponseContext, status: number, pair: Pair | undefined, answer: Message | undefined): void {
     this.#unanswered--;
     if (context.registration !== undefined) {
       context.registration.pair.registers.leave();
       this.incoming.registerAnswered(context.received.from, status);
     }
-    this.#calls.ended(context, status, pair);
+    this.#calls.ended(context, status, pair, answer);
   }
 }

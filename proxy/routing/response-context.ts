@@ -109,7 +109,7 @@ export class ResponseContext {
     if (first) this.#cancelOthers(copy, message.status, 'Call completed elsewhere');
     if (this.registration === undefined) this.#respond(forwardResponse(message), message.status);
     else this.registration.granted(message);
-    if (first) this.#ended(message.status, copy);
+    if (first) this.#ended(message.status, copy, message);
   }
 
   /** A copy failed: by a response, or without one (`message` undefined) by a status of ours. */
@@ -153,8 +153,8 @@ export class ResponseContext {
     this.server.respond(text, status);
   }
 
-  #ended(status: number, copy: Copying): void {
-    this.core.ended(this, status, copy.target.pair);
+  #ended(status: number, copy: Copying, answer?: Message): void {
+    this.core.ended(this, status, copy.target.pair, answer);
     this.server.letGo();
   }
 

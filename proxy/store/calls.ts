@@ -1,84 +1,239 @@
 import type { CallRecord } from './records.ts';
 
-interface Entry {
-  record: CallRecord;
+/** A key that names calls: a segment of many or, in layout 1, one call. Its content is what it was when it was written. */
+export class Segment {
+  readonly key: string;
   /** Index of the store that holds it; 0 is our own data centre's. */
-  origin: number;
-  /** That store is known to hold it. */
+  readonly origin: number;
+  /** The process that wrote it: its proxy's name and boot id ('' where the key doesn't tell). */
+  readonly proxy: string;
+  readonly boot: string;
+  /** Layout 1: one call by itself, which its writer alone changes. */
+  readonly single: boolean;
+  /** Writing its calls anew loses nothing. */
+  readonly whole: boolean;
+  /** When it became known here, ms since the epoch. */
+  readonly at: number;
+  /** Those that began, then from `begun` on those that ended, and since when each was on its pair. */
+  readonly ids: string[] = [];
+  readonly sinces: number[] = [];
+  begun = 0;
+  /** Its store is known to hold it, and ever was. */
   held: boolean;
+  wasHeld: boolean;
+  /** Its calls are written anew, or none needs it: it is on its way out. */
+  leaving = false;
+
+  constructor(part: {
+    key: string;
+    origin: number;
+    proxy: string;
+    boot: string;
+    single: boolean;
+    whole: boolean;
+    at: number;
+    held: boolean;
+  }) {
+    this.key = part.key;
+    this.origin = part.origin;
+    this.proxy = part.proxy;
+    this.boot = part.boot;
+    this.single = part.single;
+    this.whole = part.whole;
+    this.at = part.at;
+    this.held = part.held;
+    this.wasHeld = part.held;
+  }
+}
+
+/** A call as all segments together know it. */
+interface Call {
+  pair: string;
+  proxy: string;
+  since: number;
+  /** How long it is remembered at most, ms from `since`. */
+  lasts: number;
+  ended: boolean;
+  /** 0, or when its session ends unless it is refreshed (RFC 4028): known to the proxy that keeps it alone. */
+  session: number;
+  /** The segment that stands for it; undefined: not looked for yet. */
+  home: Segment | undefined;
+  /** How many segments say that it began, and that it ended. */
+  mentions: number;
+  marks: number;
 }
 
 /** How many calls one call of expire() looks at: all are looked at within a minute, and none is served once it ended. */
 const EXPIRE_AT_ONCE = 10_000;
+/** How long a segment is kept that a restored store lacks: by then a live proxy has written its calls again, ms. */
+const REWRITE_TIME = 120_000;
 
-/** Which pair holds which call: one record a Call-ID, the later one where two proxies routed it. */
+/** Which pair holds which call: one version a Call-ID, the later one where two proxies routed it. */
 export class CallTable {
-  readonly #calls = new Map<string, Entry>();
+  /** Stands for the segment that is not written yet. */
+  readonly unwritten: Segment;
+  readonly #calls = new Map<string, Call>();
+  /** By store and key. */
+  readonly #segments: Map<string, Segment>[] = [];
   readonly #limit: number;
-  #scan: Iterator<[string, Entry]> | undefined;
-  /** Marks of ended calls among them. */
-  #ended = 0;
+  #scan: Iterator<[string, Call]> | undefined;
+  /** Those that a restored store did not name, and until when they are kept. */
+  #unlisted: { readonly segments: readonly Segment[]; readonly until: number }[] = [];
+  /** Calls in progress. */
+  size = 0;
   /** Dropped before their end because there were too many. */
   evicted = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
+    const part = { key: '', origin: 0, proxy: '', boot: '', single: false, whole: true, at: 0, held: false };
+    this.unwritten = new Segment(part);
+    this.unwritten.leaving = true;
   }
 
-  /** Calls in progress. */
-  get size(): number {
-    return this.#calls.size - this.#ended;
+  /** Also those that ended and are still named by a segment. */
+  get total(): number {
+    return this.#calls.size;
   }
 
   get(callId: string): CallRecord | undefined {
-    const record = this.#calls.get(callId)?.record;
-    return record === undefined || record.ended === true ? undefined : record;
+    const call = this.#calls.get(callId);
+    return call === undefined || call.ended ? undefined : recordOf(callId, call);
   }
 
-  originOf(callId: string): number | undefined {
-    return this.#calls.get(callId)?.origin;
+  /** As get(), also of one that ended. */
+  state(callId: string): CallRecord | undefined {
+    const call = this.#calls.get(callId);
+    return call && recordOf(callId, call);
   }
 
-  /** Whether the store of its origin is known to hold it. */
-  isHeld(callId: string): boolean {
-    return this.#calls.get(callId)?.held === true;
+  /** The segment that stands for a call. */
+  homeOf(callId: string): Segment | undefined {
+    return this.#calls.get(callId)?.home;
   }
 
-  /** False if what is known is newer. */
-  take(record: CallRecord, origin: number, held: boolean): boolean {
-    const known = this.#calls.get(record.callId);
-    if (known === undefined) {
-      if (this.#calls.size >= this.#limit) this.#evict();
-      this.#calls.set(record.callId, { record, origin, held });
-      if (record.ended === true) this.#ended++;
-      return true;
+  /** Calls in progress with the index of the store that holds each. */
+  *all(): IterableIterator<readonly [CallRecord, number]> {
+    for (const [callId, call] of this.#calls)
+      if (!call.ended) yield [recordOf(callId, call), call.home?.origin ?? 0] as const;
+  }
+
+  /** It began, or was moved, and no segment says so yet. */
+  isUnwritten(callId: string): boolean {
+    return this.#calls.get(callId)?.home === this.unwritten;
+  }
+
+  /** A segment says that it began. */
+  isMentioned(callId: string): boolean {
+    return (this.#calls.get(callId)?.mentions ?? 0) > 0;
+  }
+
+  segment(origin: number, key: string): Segment | undefined {
+    return this.#segments[origin]?.get(key);
+  }
+
+  segments(origin: number): IterableIterator<Segment> {
+    return this.#of(origin).values();
+  }
+
+  /** A call that no segment names yet. False if what is known is newer. */
+  begin(record: CallRecord): boolean {
+    return this.#begin(record, this.unwritten);
+  }
+
+  /** Marks a call as ended; false if it is forgotten at once, because no segment names it. */
+  end(callId: string): boolean {
+    const call = this.#calls.get(callId);
+    if (call === undefined) return false;
+    if (call.mentions === 0 && call.marks === 0) {
+      this.#delete(callId, call);
+      return false;
     }
-    const order = compareCalls(record, known.record);
-    if (order < 0) return false;
-    if (order === 0 && origin !== known.origin) return false;
-    this.#ended += Number(record.ended === true) - Number(known.record.ended === true);
-    known.record = record;
-    known.origin = origin;
-    known.held = held;
+    this.#end(call);
     return true;
   }
 
-  drop(callId: string): void {
-    if (this.#calls.get(callId)?.record.ended === true) this.#ended--;
-    this.#calls.delete(callId);
+  /** Its session goes on until then unless it is refreshed, ms since the epoch. */
+  keep(callId: string, session: number): void {
+    const call = this.#calls.get(callId);
+    if (call !== undefined) call.session = session;
+  }
+
+  sessionOf(callId: string): number {
+    return this.#calls.get(callId)?.session ?? 0;
+  }
+
+  /** Takes in a segment whose calls are `records`, those that began first. One that is known already is not read again. */
+  take(segment: Segment, records: readonly CallRecord[]): void {
+    this.drop(segment.origin, segment.key);
+    this.#of(segment.origin).set(segment.key, segment);
+    for (const record of records) {
+      segment.ids.push(record.callId);
+      segment.sinces.push(record.since);
+      if (record.ended === true) {
+        this.#takeEnd(record, segment);
+      } else {
+        segment.begun++;
+        this.#begin(record, segment);
+        const call = this.#calls.get(record.callId);
+        if (call !== undefined) call.mentions++;
+      }
+    }
+  }
+
+  /** The store holds the segment no more. */
+  drop(origin: number, key: string): void {
+    const segment = this.segment(origin, key);
+    if (segment === undefined) return;
+    this.#of(origin).delete(key);
+    segment.ids.forEach((callId, i) => {
+      const call = this.#calls.get(callId);
+      if (call === undefined) return;
+      if (i < segment.begun) call.mentions = Math.max(0, call.mentions - 1);
+      else call.marks = Math.max(0, call.marks - 1);
+      if (call.home === segment) call.home = undefined;
+      if (call.mentions === 0 && call.marks === 0 && call.home === undefined) this.#delete(callId, call);
+    });
+  }
+
+  /** Whether what a segment says of its `i`-th call would be missed if it were removed. */
+  needs(segment: Segment, i: number): boolean {
+    const call = this.#calls.get(segment.ids[i] ?? '');
+    if (call === undefined) return false;
+    // that it ended must be known as long as anything says that it began
+    if (i >= segment.begun) return call.mentions > 0;
+    if (call.ended || call.since !== segment.sinces[i]) return false;
+    call.home ??= segment;
+    return call.home === segment || !call.home.held;
+  }
+
+  /** The `i`-th call of a segment is to be written again. */
+  unwrite(segment: Segment, i: number): void {
+    const call = this.#calls.get(segment.ids[i] ?? '');
+    if (call !== undefined && i < segment.begun) call.home = this.unwritten;
   }
 
   /** A list of the store begins: nothing of it is held until it is named there. */
   listing(origin: number): void {
-    for (const entry of this.#calls.values()) if (entry.origin === origin) entry.held = false;
+    for (const segment of this.segments(origin)) segment.held = false;
   }
 
-  /** Those that the store of `origin` should hold and does not. */
-  *lacking(origin: number): IterableIterator<CallRecord> {
-    for (const entry of this.#calls.values()) if (entry.origin === origin && !entry.held) yield entry.record;
+  /** The list is whole. `restored`: what it did not name was lost, not removed. */
+  loaded(origin: number, restored: boolean, now: number): void {
+    const unlisted = [...this.segments(origin)].filter(({ held, wasHeld }) => wasHeld && !held);
+    if (restored) this.#unlisted.push({ segments: unlisted, until: now + REWRITE_TIME });
+    else for (const { key } of unlisted) this.drop(origin, key);
   }
 
+  /** Forgets what is over. Call it every second or so. */
   expire(now: number): void {
+    for (const { segments, until } of this.#unlisted) {
+      if (until > now) continue;
+      for (const segment of segments)
+        if (!segment.held && this.segment(segment.origin, segment.key) === segment)
+          this.drop(segment.origin, segment.key);
+    }
+    this.#unlisted = this.#unlisted.filter(({ until }) => until > now);
     this.#scan ??= this.#calls.entries();
     for (let i = 0; i < EXPIRE_AT_ONCE; i++) {
       const { done, value } = this.#scan.next();
@@ -86,24 +241,87 @@ export class CallTable {
         this.#scan = undefined;
         return;
       }
-      if (value[1].record.expires <= now) this.drop(value[0]);
+      const [callId, call] = value;
+      if (call.since + call.lasts <= now) this.#delete(callId, call);
     }
+  }
+
+  #begin(record: CallRecord, segment: Segment): boolean {
+    const { callId, pair, proxy, since, expires } = record;
+    const lasts = expires - since;
+    const call = this.#calls.get(callId);
+    if (call === undefined) {
+      if (this.#calls.size >= this.#limit) this.#evict();
+      const ended = false;
+      this.#calls.set(callId, {
+        ...{ pair, proxy, since, lasts, ended, session: 0, home: segment, mentions: 0, marks: 0 },
+      });
+      this.size++;
+      return true;
+    }
+    const order = since - call.since || compareTexts(record, recordOf(callId, call));
+    if (order < 0) return false;
+    if (order === 0) {
+      // one version in two segments: whoever sees both takes the same one for its home
+      const { home } = call;
+      const isBetter = home === undefined || home.leaving || (!segment.leaving && segment.key > home.key);
+      if (isBetter) call.home = segment;
+      return isBetter;
+    }
+    if (since > call.since && call.ended) {
+      call.ended = false;
+      this.size++;
+    }
+    call.pair = pair;
+    call.proxy = proxy;
+    call.since = since;
+    call.lasts = lasts;
+    call.home = segment;
+    return true;
+  }
+
+  #takeEnd(record: CallRecord, segment: Segment): void {
+    let call = this.#calls.get(record.callId);
+    if (call === undefined) {
+      this.#begin(record, segment);
+      call = this.#calls.get(record.callId);
+    }
+    if (call === undefined) return;
+    call.marks++;
+    if (record.since >= call.since) this.#end(call);
+  }
+
+  #end(call: Call): void {
+    if (!call.ended) this.size--;
+    call.ended = true;
+  }
+
+  #delete(callId: string, call: Call): void {
+    if (!call.ended) this.size--;
+    this.#calls.delete(callId);
   }
 
   /** The oldest goes: a map keeps the order in which calls came. */
   #evict(): void {
-    for (const callId of this.#calls.keys()) {
-      this.drop(callId);
+    for (const [callId, call] of this.#calls) {
+      this.#delete(callId, call);
       this.evicted++;
       return;
     }
   }
+
+  #of(origin: number): Map<string, Segment> {
+    return (this.#segments[origin] ??= new Map());
+  }
 }
 
-/** The pair chosen later holds the call (it was dialled again after a failure); its end is later than all of it. */
-function compareCalls(a: CallRecord, b: CallRecord): number {
-  if (a.since !== b.since) return a.since - b.since;
-  if (a.ended !== b.ended) return a.ended === true ? 1 : -1;
+function recordOf(callId: string, { pair, proxy, since, lasts, ended }: Call): CallRecord {
+  const record = { callId, pair, proxy, since, expires: since + lasts };
+  return ended ? { ...record, ended } : record;
+}
+
+/** Two proxies routed a call in one millisecond: any order will do, as long as all have the same. */
+function compareTexts(a: CallRecord, b: CallRecord): number {
   const textA = `${a.proxy} ${a.pair} ${a.expires}`;
   const textB = `${b.proxy} ${b.pair} ${b.expires}`;
   return textA === textB ? 0 : textA > textB ? 1 : -1;

@@ -56,6 +56,12 @@ export class Fields {
     return Array.isArray(value) && value.every((one) => typeof one === 'number') ? value : this.#bad([]);
   }
 
+  /** An array of texts and numbers, to be told apart by who reads them. */
+  mixed(name: string): readonly unknown[] {
+    const value = this.#object[name];
+    return Array.isArray(value) ? value : this.#bad([]);
+  }
+
   fields(name: string): Fields {
     const value = this.#object[name];
     return new Fields(isObject(value) ? value : this.#bad({}), this.#verdict);

@@ -5,6 +5,7 @@
 export type Key =
   | { readonly kind: 'binding'; readonly aor: string; readonly id: string }
   | { readonly kind: 'call'; readonly callId: string }
+  | { readonly kind: 'calls'; readonly proxy: string; readonly boot: string; readonly number: number }
   | { readonly kind: 'key'; readonly geoLocation: string; readonly id: number }
   | { readonly kind: 'owner'; readonly geoLocation: string }
   | { readonly kind: 'proxy'; readonly name: string }
@@ -19,8 +20,14 @@ export function bindingKey(binding: { readonly aor: string; readonly id: string 
   return `binding/${escape(binding.aor)}/${escape(binding.id)}`;
 }
 
+/** One call by itself, as layout 1 has them. */
 export function callKey(callId: string): string {
   return `call/${escape(callId)}`;
+}
+
+/** A segment of calls: the proxy that wrote it, the boot id of its process, and the how manieth of that process. */
+export function callsKey(proxy: string, boot: string, number: number): string {
+  return `call/${escape(proxy)}/${escape(boot)}.${number}`;
 }
 
 /** A token key is named by the data centre that made it; its copies in other stores have the same name. */
@@ -57,7 +64,7 @@ export function parseKey(key: string): Key | undefined {
       return { kind: 'key', geoLocation, id: Number(id) };
     }
     case 'call':
-      return rest.includes('/') ? undefined : { kind: 'call', callId: unescape(rest) };
+      return rest.includes('/') ? parseCallsKey(rest) : { kind: 'call', callId: unescape(rest) };
     case 'owner':
       return rest.includes('/') ? undefined : { kind: 'owner', geoLocation: unescape(rest) };
     case 'proxy':
@@ -67,6 +74,16 @@ export function parseKey(key: string): Key | undefined {
     default:
       return undefined;
   }
+}
+
+function parseCallsKey(rest: string): Key | undefined {
+  const [proxy, name] = twoParts(rest);
+  const dot = name?.lastIndexOf('.') ?? -1;
+  if (proxy === undefined || name === undefined || dot <= 0) return undefined;
+  const number = name.slice(dot + 1);
+  return /^\d{1,15}$/.test(number)
+    ? { kind: 'calls', proxy, boot: name.slice(0, dot), number: Number(number) }
+    : undefined;
 }
 
 function twoParts(text: string): [string | undefined, string | undefined] {

@@ -44,7 +44,7 @@ export interface Binding {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** Which pair holds a call (Call-ID). */
+/** Which pair holds a call (Call-ID), or that the call ended. */
 export interface CallRecord {
   readonly callId: string;
   /** The pair's name. */
@@ -54,7 +54,6 @@ export interface CallRecord {
   /** ms since the epoch: when it was routed, and when it is forgotten at the latest. */
   readonly since: number;
   readonly expires: number;
-  /** It ended in another data centre than the one whose store holds it: that one's proxies remove it there. */
   readonly ended?: true;
 }
 
@@ -84,6 +83,8 @@ export interface ProxyRecord {
   readonly counts: { readonly registrations: number; readonly calls: number };
   /** Ids of the token keys it can verify. */
   readonly keys: readonly number[];
+  /** The newest layout of the store's keys that it reads; absent: 1. */
+  readonly layout?: number;
 }
 
 export type MemberRole = 'primary' | 'backup';

@@ -1,22 +1,24 @@
 import type { Logger as Log } from 'pino';
 import { BindingTable } from './bindings.ts';
+import { CallLog } from './call-log.ts';
 import { CallTable } from './calls.ts';
 import { HybridClock, nextStamp } from './clock.ts';
+import { Colleagues } from './colleagues.ts';
 import { decodeBinding, encodeBinding, encodeHealth, encodeProxy } from './codec.ts';
 import { KeyRing } from './key-ring.ts';
 import { healthKey, proxyKey } from './keys.ts';
 import { compareVersions, isLive, normal } from './merge.ts';
 import { Presence } from './presence.ts';
 import type { Binding, CallRecord, HealthRecord, ProxyRecord, Stamp } from './records.ts';
-import { ownText } from '../sip/own-text.ts';
 import { Source, type Known } from './source.ts';
 import type { Store } from './store.ts';
 import { OWN, Upkeep } from './upkeep.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface ReplicaOptions {
-  /** This proxy's name. */
+  /** This proxy's name, and the boot id of its process. */
   readonly proxy: string;
+  readonly boot: string;
   readonly own: Store;
   readonly others: readonly Store[];
   readonly now: () => number;
@@ -25,13 +27,13 @@ export interface ReplicaOptions {
 }
 
 const LIMITS = { bindings: 2_000_000, calls: 500_000 };
+/** The newest layout of the keys that this release reads: since 2, calls come in segments. */
+const LAYOUT = 2;
 const PROXIES = 10_000;
 /** Writes that wait for the store. What finds no room is found lacking when it is back. */
 const WRITES = 100_000;
 /** How long close() waits for writes that are not on their way yet, ms. */
 const DRAIN = 1000;
-/** How long the mark of a call that ended elsewhere is kept: until that data centre's proxies have seen it, ms. */
-const ENDED = 120_000;
 
 /** What a store is like, as /status shows it. */
 interface StoreState {
@@ -58,6 +60,8 @@ export class Replica {
   readonly #clock = new HybridClock();
   readonly #bindings: BindingTable;
   readonly #calls: CallTable;
+  readonly #callLog: CallLog;
+  readonly #colleagues: Colleagues;
   readonly #proxies: Presence<ProxyRecord>;
   readonly #health: Presence<HealthRecord>;
   readonly #published = new Map<string, string>();
@@ -67,7 +71,7 @@ export class Replica {
   #ready = false;
 
   constructor(options: ReplicaOptions) {
-    const { proxy, own, others, log } = options;
+    const { proxy, boot, own, others, log } = options;
     this.#now = options.now;
     this.#log = log;
     this.#writes = new WriteBehind({ store: own, limit: WRITES, log });
@@ -75,7 +79,10 @@ export class Replica {
     const limits = options.limits ?? LIMITS;
     this.#bindings = new BindingTable(limits.bindings);
     this.#calls = new CallTable(limits.calls);
-    this.#upkeep = new Upkeep({ proxy, writes: this.#writes, bindings: this.#bindings, calls: this.#calls });
+    const [table, writes, colleagues] = [this.#calls, this.#writes, new Colleagues(proxy)];
+    this.#colleagues = colleagues;
+    this.#upkeep = new Upkeep({ writes, bindings: this.#bindings, colleagues });
+    this.#callLog = new CallLog({ proxy, boot, table, writes, colleagues, now: options.now });
     this.#proxies = new Presence({ own: proxy, limit: PROXIES, changed: () => this.#proxiesChanged() });
     this.#health = new Presence({
       own: proxy,
@@ -87,6 +94,7 @@ export class Replica {
     const known: Known = {
       bindings: this.#bindings,
       calls: this.#calls,
+      callLog: this.#callLog,
       keys: this.keys,
       proxies: this.#proxies,
       health: this.#health,
@@ -97,7 +105,10 @@ export class Replica {
     this.#geoLocation = own.geoLocation;
     this.#own = new Source(own, OWN, known, options);
     this.#sources = [this.#own, ...others.map((store, i) => new Source(store, OWN + 1 + i, known, options))];
-    this.#own.onAvailable = () => this.#writes.retry();
+    this.#own.onAvailable = () => {
+      this.#writes.retry();
+      this.flushCalls();
+    };
     // never rejects
     this.#own.onLoaded = () => void this.keys.tend(this.#now()).then(() => this.#becomeReady());
   }
@@ -110,6 +121,7 @@ export class Replica {
   async close(): Promise<void> {
     if (this.#own.isAvailable) {
       this.#writes.retry();
+      this.flushCalls();
       await this.#writes.drained(DRAIN);
     }
     const closed = await Promise.allSettled(this.#sources.map(({ store }) => store.close()));
@@ -194,21 +206,29 @@ export class Replica {
     return this.#calls.get(callId);
   }
 
+  /** Calls in progress, each with the data centre whose store holds it. */
+  *allCalls(): IterableIterator<CallRecord & { geoLocation: string }> {
+    for (const [call, origin] of this.#calls.all())
+      yield { ...call, geoLocation: this.#sources[origin]?.store.geoLocation ?? '' };
+  }
+
+  /** Known here at once, and by the others some time after flushCalls(). */
   saveCall(record: CallRecord): void {
-    const saved = { ...record, callId: ownText(record.callId) };
-    if (this.#calls.take(saved, OWN, false)) this.#upkeep.writeCall(saved);
+    this.#callLog.save(record);
   }
 
   endCall(callId: string): void {
-    const record = this.#calls.get(callId);
-    if (record === undefined) return;
-    if (this.#calls.originOf(callId) === OWN) {
-      this.#calls.drop(callId);
-      this.#upkeep.removeCall(callId);
-    } else {
-      // only the proxies of that data centre write to its store: they see the mark in ours
-      this.saveCall({ ...record, ended: true, expires: this.#now() + ENDED });
-    }
+    this.#callLog.end(callId);
+  }
+
+  /** The call's session was agreed or refreshed: it is over at `until` unless it is again (RFC 4028), ms since the epoch. */
+  keepCall(callId: string, until: number): void {
+    this.#callLog.keep(callId, until);
+  }
+
+  /** Writes which calls began and ended since the last time. While the store is away they wait: most will be over. */
+  flushCalls(): void {
+    if (this.#own.isAvailable) this.#callLog.flush();
   }
 
   /** Live proxies by name, this one too. */
@@ -229,8 +249,8 @@ export class Replica {
   }
 
   publishProxy(record: ProxyRecord): void {
-    const text = encodeProxy(record);
-    this.#proxies.put(record.name, record, text, OWN);
+    const text = encodeProxy({ ...record, layout: LAYOUT });
+    this.#proxies.put(record.name, { ...record, layout: LAYOUT }, text, OWN);
     this.#publish(proxyKey(record.name), text);
   }
 
@@ -251,11 +271,14 @@ export class Replica {
       ...this.#counters,
       ...this.#writes.counters,
       ...this.#upkeep.counters,
+      ...this.#callLog.counters,
       stampsClamped: this.#clock.clamped,
       bindingsRefused: this.#bindings.refused,
       tombstonesEvicted: this.#bindings.evicted,
       callsEvicted: this.#calls.evicted,
       writesWaiting: this.#writes.size,
+      callsWaiting: this.#callLog.waiting,
+      callsKnown: this.#calls.total,
     };
   }
 
@@ -266,8 +289,10 @@ export class Replica {
     this.#proxies.expire(now);
     this.#health.expire(now);
     this.#writes.retry();
+    this.flushCalls();
     if (!this.#own.isAvailable || !this.#own.isLoaded) return;
     this.#upkeep.tend(now);
+    this.#callLog.tend();
     void this.keys.tend(now); // never rejects
   }
 
@@ -284,8 +309,10 @@ export class Replica {
   }
 
   #proxiesChanged(): void {
-    const here = [...this.#proxies.records.values()].filter(({ geoLocation }) => geoLocation === this.#geoLocation);
-    this.#upkeep.colleagues(here.map(({ name }) => name));
+    const all = [...this.#proxies.records.values()];
+    const here = all.filter(({ geoLocation }) => geoLocation === this.#geoLocation);
+    this.#colleagues.set(new Map(here.map(({ name, boot }) => [name, boot])));
+    this.#callLog.singly = all.some(({ layout }) => layout === undefined);
     for (const callback of this.#onProxies) callback();
   }
 }

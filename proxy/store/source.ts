@@ -1,12 +1,13 @@
 import type { Logger as Log } from 'pino';
 import type { BindingTable } from './bindings.ts';
+import type { CallLog } from './call-log.ts';
 import type { CallTable } from './calls.ts';
 import type { HybridClock } from './clock.ts';
-import { decodeBinding, decodeCall, decodeHealth, decodeProxy, decodeTokenKey } from './codec.ts';
+import { decodeBinding, decodeHealth, decodeProxy, decodeTokenKey } from './codec.ts';
 import type { KeyRing } from './key-ring.ts';
 import { parseKey, type Key } from './keys.ts';
 import type { Presence } from './presence.ts';
-import type { Binding, CallRecord, HealthRecord, ProxyRecord } from './records.ts';
+import type { Binding, HealthRecord, ProxyRecord } from './records.ts';
 import type { Store, StoreFollower } from './store.ts';
 import { OWN, type Upkeep } from './upkeep.ts';
 
@@ -14,6 +15,7 @@ import { OWN, type Upkeep } from './upkeep.ts';
 export interface Known {
   readonly bindings: BindingTable;
   readonly calls: CallTable;
+  readonly callLog: CallLog;
   readonly keys: KeyRing;
   readonly proxies: Presence<ProxyRecord>;
   readonly health: Presence<HealthRecord>;
@@ -70,8 +72,8 @@ export class Source implements StoreFollower {
     this.isLoaded = true;
     proxies.loaded(this.#origin, this.#restored, now);
     health.loaded(this.#origin, this.#restored, now);
-    if (this.#origin === OWN) upkeep.loaded(this.#restored, now);
-    else if (!this.#restored) for (const { callId } of calls.lacking(this.#origin)) calls.drop(callId);
+    calls.loaded(this.#origin, this.#restored, now);
+    if (this.#origin === OWN) upkeep.loaded(now);
     this.onLoaded?.();
   }
 
@@ -93,7 +95,8 @@ export class Source implements StoreFollower {
         return;
       }
       case 'call':
-        if (calls.originOf(parsed.callId) === this.#origin && calls.isHeld(parsed.callId)) calls.drop(parsed.callId);
+      case 'calls':
+        calls.drop(this.#origin, key);
         return;
       case 'key':
         if (this.#origin === OWN) keys.removed(key);
@@ -110,18 +113,16 @@ export class Source implements StoreFollower {
 
   /** False if the value can't be read. */
   #take(parsed: Key, key: string, value: string): boolean {
-    const { keys, proxies, health } = this.#known;
+    const { callLog, keys, proxies, health } = this.#known;
     switch (parsed.kind) {
       case 'binding': {
         const seen = decodeBinding(parsed, value);
         if (seen !== undefined) this.#takeBinding(key, value, seen);
         return seen !== undefined;
       }
-      case 'call': {
-        const call = decodeCall(parsed, value);
-        if (call !== undefined) this.#takeCall(call);
-        return call !== undefined;
-      }
+      case 'call':
+      case 'calls':
+        return callLog.seen(parsed, key, value, this.#origin);
       case 'key': {
         const tokenKey = decodeTokenKey(parsed, value);
         if (tokenKey !== undefined) keys.put(tokenKey, this.#origin === OWN);
@@ -153,12 +154,5 @@ export class Source implements StoreFollower {
     if (entry === undefined) return;
     if (this.#origin === OWN) upkeep.seenHere(key, value, seen, entry);
     else upkeep.seenElsewhere(key, seen, entry, before, wasHeld);
-  }
-
-  #takeCall(call: CallRecord): void {
-    const { calls, upkeep } = this.#known;
-    const wasHeld = calls.originOf(call.callId) === OWN && calls.isHeld(call.callId);
-    if (!calls.take(call, this.#origin, true)) return;
-    if (wasHeld && this.#origin !== OWN && call.ended === true) upkeep.endedElsewhere(call.callId);
   }
 }

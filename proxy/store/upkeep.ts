@@ -1,10 +1,9 @@
-import { fnv1a } from '../hash.ts';
 import type { BindingTable, Entry } from './bindings.ts';
-import type { CallTable } from './calls.ts';
-import { encodeBinding, encodeCall } from './codec.ts';
-import { bindingKey, callKey } from './keys.ts';
+import { encodeBinding } from './codec.ts';
+import type { Colleagues } from './colleagues.ts';
+import { bindingKey } from './keys.ts';
 import { compareVersions, keptUntil, storedUntil } from './merge.ts';
-import type { Binding, CallRecord } from './records.ts';
+import type { Binding } from './records.ts';
 import type { WriteBehind } from './write-behind.ts';
 
 /** Index of our own data centre's store, the only one that is written to. */
@@ -16,50 +15,29 @@ const SECOND_SWEEP = 5000;
 
 /**
  * Keeps our own data centre's store at what its proxies know: the newest version is in it, what another data centre
- * superseded is not, and what it lost is written again. All proxies of the data centre see the same, so each key has
- * one of them that acts at once; the others check later.
+ * superseded is not, and what it lost is written again. Of all proxies of the data centre one acts at once; the others
+ * check later.
  */
 export class Upkeep {
-  readonly #proxy: string;
   readonly #writes: WriteBehind;
   readonly #bindings: BindingTable;
-  readonly #calls: CallTable;
-  #colleagues: readonly string[] = [];
+  readonly #colleagues: Colleagues;
   #sweep: Iterator<Entry> | undefined;
   #sweepsAll = false;
   #sweepAt = Infinity;
   /** Records of ours that the store lacked, and copies in it that were out of date. */
   readonly counters = { storeRepaired: 0, storeSuperseded: 0 };
 
-  constructor(options: { proxy: string; writes: WriteBehind; bindings: BindingTable; calls: CallTable }) {
-    this.#proxy = options.proxy;
+  constructor(options: { writes: WriteBehind; bindings: BindingTable; colleagues: Colleagues }) {
     this.#writes = options.writes;
     this.#bindings = options.bindings;
-    this.#calls = options.calls;
-  }
-
-  /** The live proxies of this data centre. */
-  colleagues(names: readonly string[]): void {
-    this.#colleagues = names.toSorted();
+    this.#colleagues = options.colleagues;
   }
 
   /** Resolves when the store has it. */
   write(entry: Entry): Promise<void> {
     const { binding } = entry;
     return this.#writes.put(bindingKey(binding), encodeBinding(binding), { expires: storedUntil(binding) });
-  }
-
-  writeCall(record: CallRecord): void {
-    void this.#writes.put(callKey(record.callId), encodeCall(record), { expires: record.expires }); // never rejects
-  }
-
-  removeCall(callId: string): void {
-    this.#writes.remove(callKey(callId));
-  }
-
-  /** A call of ours has ended at a proxy of another data centre. */
-  endedElsewhere(callId: string): void {
-    if (this.#isMine(callKey(callId))) this.removeCall(callId);
   }
 
   /** Our store holds `seen` as `text`; `entry` is what it was merged into. */
@@ -72,7 +50,7 @@ export class Upkeep {
       // two proxies wrote, and the older version came last
       entry.held = false;
       this.#repair(key, entry);
-    } else if (this.#isMine(key)) {
+    } else if (this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, text);
     }
@@ -83,7 +61,7 @@ export class Upkeep {
     if (before === undefined) return;
     const isNews = compareVersions(seen, before) > 0;
     if (isNews) this.#writes.cancel(key);
-    if (isNews && wasHeld && this.#isMine(key)) {
+    if (isNews && wasHeld && this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, encodeBinding(before));
     }
@@ -91,14 +69,8 @@ export class Upkeep {
     if (!isNews && entry.origin === OWN && keptUntil(entry.binding) > keptUntil(before)) this.#repair(key, entry);
   }
 
-  /** Our store has named all it holds. `restored`: what it lacks was lost, not removed. */
-  loaded(restored: boolean, now: number): void {
-    for (const record of this.#calls.lacking(OWN)) {
-      const key = callKey(record.callId);
-      if (this.#writes.has(key)) continue;
-      if (record.proxy === this.#proxy || (restored && this.#isMine(key))) this.#repairCall(record);
-      else if (!restored) this.#calls.drop(record.callId);
-    }
+  /** Our store has named all it holds: what it lacks is written again. */
+  loaded(now: number): void {
     this.#startSweep(false);
     this.#sweepAt = now + SECOND_SWEEP;
     this.tend(now);
@@ -129,27 +101,15 @@ export class Upkeep {
   #check(entry: Entry, now: number): void {
     if (entry.held || entry.origin !== OWN || keptUntil(entry.binding) <= now) return;
     const key = bindingKey(entry.binding);
-    if (this.#writes.has(key) || !(this.#sweepsAll || this.#isMine(key))) return;
+    if (this.#writes.has(key) || !(this.#sweepsAll || this.#colleagues.isMine(key))) return;
     this.counters.storeRepaired++;
     void this.write(entry); // never rejects
   }
 
   #repair(key: string, entry: Entry): void {
     // a write of ours that is on its way may say less than is known by now
-    if (!this.#writes.has(key) && !this.#isMine(key)) return;
+    if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return;
     this.counters.storeRepaired++;
     void this.write(entry); // never rejects
-  }
-
-  #repairCall(record: CallRecord): void {
-    this.counters.storeRepaired++;
-    this.writeCall(record);
-  }
-
-  /** Whether this proxy is the one of its data centre to act on `key`. */
-  #isMine(key: string): boolean {
-    const { length } = this.#colleagues;
-    if (!this.#colleagues.includes(this.#proxy)) return true;
-    return this.#colleagues[fnv1a(key) % length] === this.#proxy;
   }
 }

@@ -59,7 +59,7 @@ describe('a proxy that is told to end', () => {
     };
     proxy = await startProxy(withUdp, { log: LOG, hash: 'h', stores: (name) => cluster.store(name) });
     await eventually(5000, 'the proxy is ready', () => proxy.status().ready.ok);
-    observer = new Replica({ proxy: 'p2', own: cluster.store('dc1'), others: [], now: Date.now, log: LOG });
+    observer = new Replica({ proxy: 'p2', boot: 'b1', own: cluster.store('dc1'), others: [], now: Date.now, log: LOG });
     observer.start();
     await eventually(1000, 'it is seen', () => record()?.state === 'Ready');
   }

@@ -67,7 +67,7 @@ export class ProxyProcess {
     this.stores = config.stores.map(({ geoLocation }) => new EtcdClientModel(world.etcd(geoLocation), host, now));
     const [own, ...others] = this.stores;
     if (own === undefined) throw new Error('a proxy needs a store');
-    this.replica = new Replica({ proxy: place.name, own, others, now, log });
+    this.replica = new Replica({ proxy: place.name, boot, own, others, now, log });
     this.#pinger = new PingerModel(host, world.network, boot, (member, result) => {
       this.upstreams.pinged(member, result);
       this.wake();

@@ -113,6 +113,7 @@ export class Scene {
     this.cluster = cluster ?? new MemoryCluster({ now });
     this.replica = new Replica({
       proxy: place.name,
+      boot: 'boot1',
       own: this.cluster.store(geoLocation),
       others: ['dc1', 'dc2'].filter((other) => other !== geoLocation).map((other) => this.cluster.store(other)),
       now,
@@ -313,6 +314,7 @@ export class Scene {
     };
     const other = new Replica({
       proxy: name,
+      boot: 'b1',
       own: this.cluster.store(geoLocation),
       others: [],
       now: () => this.time,

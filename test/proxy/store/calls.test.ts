@@ -1,25 +1,25 @@
 import { expect } from 'chai';
-import { CallTable } from '../../../proxy/store/calls.ts';
+import { CallTable, Segment } from '../../../proxy/store/calls.ts';
 import type { CallRecord } from '../../../proxy/store/records.ts';
-import { HOUR, NOW } from './records.ts';
+import { HOUR, MINUTE, NOW } from './records.ts';
 
 describe('call table', () => {
   const call = (callId: string, part: Partial<CallRecord> = {}): CallRecord => ({
-    callId,
-    pair: 'ss1',
-    proxy: 'p1',
-    since: NOW,
-    expires: NOW + HOUR,
+    ...{ callId, pair: 'ss1', proxy: 'p1', since: NOW, expires: NOW + HOUR },
     ...part,
   });
+  const ended = (callId: string, part: Partial<CallRecord> = {}): CallRecord =>
+    call(callId, { pair: '', proxy: '', ended: true, ...part });
+  const segment = (key: string, origin = 0): Segment =>
+    new Segment({ key, origin, proxy: 'p1', boot: 'b1', single: false, whole: true, at: NOW, held: true });
 
   it('knows which pair holds a call, the one chosen last', () => {
     const calls = new CallTable(10);
-    calls.take(call('a'), 0, false);
-    calls.take(call('a', { pair: 'ss2', since: NOW + 1 }), 1, true);
-    expect(calls.take(call('a'), 0, true)).to.equal(false);
+    calls.take(segment('1'), [call('a')]);
+    calls.take(segment('2', 1), [call('a', { pair: 'ss2', since: NOW + 1 })]);
+    expect(calls.begin(call('a'))).to.equal(false);
     expect(calls.get('a')?.pair).to.equal('ss2');
-    expect(calls.originOf('a')).to.equal(1);
+    expect(calls.homeOf('a')?.origin).to.equal(1);
     expect(calls.size).to.equal(1);
   });
 
@@ -27,35 +27,80 @@ describe('call table', () => {
     const versions = [call('a', { proxy: 'p1', pair: 'ss1' }), call('a', { proxy: 'p2', pair: 'ss2' })];
     const pairs = [versions, versions.toReversed()].map((order) => {
       const calls = new CallTable(10);
-      for (const version of order) calls.take(version, 0, true);
+      order.forEach((version, i) => calls.take(segment(`${i}`), [version]));
       return calls.get('a')?.pair;
     });
     expect(pairs[0]).to.equal(pairs[1]);
   });
 
-  it('shows no call that ended elsewhere, also when news of it comes late', () => {
+  it('shows no call that ended, whichever news of it comes first, and shows it when it is dialled again', () => {
+    for (const order of [
+      [call('a'), ended('a')],
+      [ended('a'), call('a')],
+    ]) {
+      const calls = new CallTable(10);
+      order.forEach((record, i) => calls.take(segment(`${i}`, i), [record]));
+      expect(calls.get('a')).to.equal(undefined);
+      expect(calls.size).to.equal(0);
+      calls.take(segment('3'), [call('a', { since: NOW + 1 })]);
+      expect(calls.size).to.equal(1);
+    }
+  });
+
+  it('forgets at once a call that ends before anybody was told of it', () => {
     const calls = new CallTable(10);
-    calls.take(call('a', { ended: true }), 1, true);
-    calls.take(call('a'), 0, true);
-    expect(calls.get('a')).to.equal(undefined);
-    expect(calls.size).to.equal(0);
+    calls.begin(call('a'));
+    expect(calls.end('a')).to.equal(false);
+    expect([calls.size, calls.total]).to.deep.equal([0, 0]);
+  });
+
+  it('remembers that a call ended as long as any segment says that it began', () => {
+    const calls = new CallTable(10);
+    const [began, over] = [segment('1'), segment('2')];
+    calls.take(began, [call('a')]);
+    calls.take(over, [ended('a')]);
+    expect([calls.needs(began, 0), calls.needs(over, 0)]).to.deep.equal([false, true]);
+    calls.drop(0, '1');
+    expect(calls.needs(over, 0)).to.equal(false);
+    calls.drop(0, '2');
+    expect(calls.total).to.equal(0);
+  });
+
+  it('needs a segment until another that says the same is in the store', () => {
+    const calls = new CallTable(10);
+    const [first, second] = [segment('1'), segment('2')];
+    second.held = false;
+    calls.take(first, [call('a')]);
+    first.leaving = true;
+    calls.take(second, [call('a')]);
+    expect([calls.needs(first, 0), calls.needs(second, 0)]).to.deep.equal([true, true]);
+    second.held = true;
+    expect([calls.needs(first, 0), calls.needs(second, 0)]).to.deep.equal([false, true]);
+    calls.drop(0, '2');
+    expect([calls.get('a')?.pair, calls.needs(first, 0)]).to.deep.equal(['ss1', true]);
   });
 
   it('forgets calls at their end, and the oldest when there are too many', () => {
     const calls = new CallTable(2);
-    for (const id of ['a', 'b', 'c']) calls.take(call(id), 0, true);
+    calls.take(
+      segment('1'),
+      ['a', 'b', 'c'].map((id) => call(id)),
+    );
     expect(calls.get('a')).to.equal(undefined);
     expect([calls.size, calls.evicted]).to.deep.equal([2, 1]);
     calls.expire(NOW + HOUR);
     expect(calls.size).to.equal(0);
   });
 
-  it('knows what a store should hold and did not name', () => {
-    const calls = new CallTable(10);
-    for (const id of ['a', 'b']) calls.take(call(id), 0, true);
-    calls.take(call('c'), 1, true);
-    calls.listing(0);
-    calls.take(call('b'), 0, true);
-    expect([...calls.lacking(0)].map(({ callId }) => callId)).to.deep.equal(['a']);
+  it('drops what a list of the store no longer names, and keeps what a restored store lost for others to write', () => {
+    for (const restored of [false, true]) {
+      const calls = new CallTable(10);
+      calls.take(segment('1', 1), [call('a')]);
+      calls.listing(1);
+      calls.loaded(1, restored, NOW);
+      expect(calls.get('a') !== undefined).to.equal(restored);
+      calls.expire(NOW + 3 * MINUTE);
+      expect(calls.get('a')).to.equal(undefined);
+    }
   });
 });

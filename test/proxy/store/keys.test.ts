@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   bindingKey,
   callKey,
+  callsKey,
   healthKey,
   ownerKey,
   parseKey,
@@ -24,6 +25,7 @@ describe('keys', () => {
       'binding/alice@example.com/sip:alice@10.0.0.1:5060',
     );
     expect(callKey('a/b@host')).to.equal('call/a%2Fb@host');
+    expect(callsKey('proxy-abc', 'Xy_1', 7)).to.equal('call/proxy-abc/Xy_1.7');
     expect(tokenKeyKey({ geoLocation: 'dc1', id: 513 })).to.equal('key/dc1/513');
   });
 
@@ -32,6 +34,7 @@ describe('keys', () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
         expect(parseKey(bindingKey({ aor: a, id: b }))).to.deep.equal({ kind: 'binding', aor: a, id: b });
+        expect(parseKey(callsKey(a, b, 12))).to.deep.equal({ kind: 'calls', proxy: a, boot: b, number: 12 });
         expect(parseKey(callKey(a))).to.deep.equal({ kind: 'call', callId: a });
         expect(parseKey(proxyKey(a))).to.deep.equal({ kind: 'proxy', name: a });
         expect(parseKey(healthKey(a))).to.deep.equal({ kind: 'health', name: a });

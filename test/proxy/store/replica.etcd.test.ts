@@ -41,7 +41,7 @@ describe('replica of two data centres with real etcd', function () {
       store('dc2', geoLocation === 'dc1' ? link.port : etcdOf('dc2').port),
     ];
     const [own, other] = geoLocation === 'dc1' ? [dc1, dc2] : [dc2, dc1];
-    const replica = new Replica({ proxy: name, own, others: [other], now: Date.now, log: silent });
+    const replica = new Replica({ proxy: name, boot: 'b1', own, others: [other], now: Date.now, log: silent });
     replicas.push(replica);
     replica.start();
     return replica;

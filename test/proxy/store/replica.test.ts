@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { encodeBinding } from '../../../proxy/store/codec.ts';
-import { bindingKey, callKey } from '../../../proxy/store/keys.ts';
+import { bindingKey } from '../../../proxy/store/keys.ts';
 import { MemoryCluster, type MemoryStore } from '../../../proxy/store/memory.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
@@ -40,6 +40,7 @@ describe('replica', () => {
     if (own === undefined) throw new Error('no store');
     const replica = new Replica({
       proxy: name,
+      boot: 'b1',
       own,
       others,
       now: () => now + skew,
@@ -225,16 +226,15 @@ describe('replica', () => {
     const ids = Array.from({ length: 20 }, (_, i) => `sip:alice@10.0.1.${i}`);
     await Promise.all(ids.map((id, i) => register(i % 2 === 0 ? a : a2, { id, contact: id })));
     await register(b, { id: 'sip:alice@10.0.2.1', contact: 'sip:alice@10.0.2.1' });
-    a.replica.saveCall({ callId: 'c1', pair: 'ss1', proxy: '0', since: now, expires: now + HOUR });
-    await until(() => [a, a2, b].every((p) => contacts(p).length === 21 && p.replica.call('c1') !== undefined));
+    await until(() => [a, a2, b].every((p) => contacts(p).length === 21));
     const before = stored('dc1').toSorted();
     cluster.lose('dc1');
-    await until(() => stored('dc1').length === 20 && cluster.entries('dc1').has(callKey('c1')));
+    await until(() => stored('dc1').length === 20);
     await settle();
     expect(stored('dc1').toSorted()).to.deep.equal(before);
     expect(stored('dc2')).to.have.length(1);
     const repaired = [a, a2].map(({ replica }) => replica.counters['storeRepaired'] ?? 0);
-    expect((repaired[0] ?? 0) + (repaired[1] ?? 0), 'each once').to.equal(21);
+    expect((repaired[0] ?? 0) + (repaired[1] ?? 0), 'each once').to.equal(20);
     expect(
       repaired.every((n) => n > 0),
       'shared',
@@ -323,22 +323,6 @@ describe('replica', () => {
     b.links.get('dc1')?.setCut(false);
     await settle();
     expect(b.replica.stores[1]).to.include({ geoLocation: 'dc1', available: true });
-  });
-
-  it('knows a call everywhere until it ends, whichever data centre ends it', async () => {
-    const [a, b, c] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b'), proxyOf('dc3', 'c')];
-    await ready(a, b, c);
-    const all = [a, b, c];
-    const known = (callId: string): number => all.filter(({ replica }) => replica.call(callId)?.pair === 'ss1').length;
-    for (const callId of ['c1', 'c2'])
-      a.replica.saveCall({ callId, pair: 'ss1', proxy: 'a', since: now, expires: now + HOUR });
-    await until(() => known('c1') === 3 && known('c2') === 3);
-    expect(c.replica.counts(now).calls).to.equal(2);
-    a.replica.endCall('c1');
-    b.replica.endCall('c2');
-    await until(() => known('c1') === 0 && known('c2') === 0);
-    await until(() => !cluster.entries('dc1').has(callKey('c1')) && !cluster.entries('dc1').has(callKey('c2')));
-    for (const { replica } of all) expect(replica.counts(now).calls).to.equal(0);
   });
 
   it('counts what it can not read and goes on', async () => {
