@@ -1,4 +1,4 @@
-import type { ProxyStatus, RegistrationView } from '../proxy/status.ts';
+import type { CallView, ProxyStatus, RegistrationView } from '../proxy/status.ts';
 
 /** How long a proxy may take to answer, ms. A list of a million registrations takes longer than a status. */
 const PROBE = 1000;
@@ -30,6 +30,16 @@ export async function fetchRegistrations(admin: string, aor: string | undefined)
   try {
     const query = aor === undefined ? '' : `?aor=${encodeURIComponent(aor)}`;
     return (await fetchJson(`${admin}/registrations${query}`, LIST)) as RegistrationView[];
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** The calls that the proxy knows to be in progress, or why they can't be read. */
+export async function fetchCalls(admin: string, callId: string | undefined): Promise<CallView[] | string> {
+  try {
+    const query = callId === undefined ? '' : `?call-id=${encodeURIComponent(callId)}`;
+    return (await fetchJson(`${admin}/calls${query}`, LIST)) as CallView[];
   } catch (error) {
     return reason(error);
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { UserError } from './user-error.ts';
 
-const COMMANDS = ['up', 'proxy', 'operator', 'status', 'registrations', 'validate'] as const;
+const COMMANDS = ['up', 'proxy', 'operator', 'status', 'registrations', 'calls', 'validate'] as const;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const FORMATS = ['table', 'json', 'yaml'] as const;
 const DATA_DIR = {
@@ -174,6 +174,26 @@ export async function main(argv: readonly string[]): Promise<void> {
       async (args) => {
         const { showRegistrations } = await import('./commands/registrations.ts');
         await showRegistrations(args);
+      },
+    )
+    .command(
+      'calls [call-id]',
+      'Show which pair of SIP Servers holds which call',
+      (command) =>
+        command
+          .positional('call-id', { type: 'string', describe: 'Only the call with this Call-ID' })
+          .option('proxy', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'As this proxy knows them; default: as all do together',
+          })
+          .option('data-dir', DATA_DIR)
+          .option('output', OUTPUT)
+          .example('$0 calls', 'All in progress')
+          .example('$0 calls a84b4c76e66710@192.0.2.1', 'One'),
+      async (args) => {
+        const { showCalls } = await import('./commands/calls.ts');
+        await showCalls(args);
       },
     )
     .command(

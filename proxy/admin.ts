@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Logger as Log } from 'pino';
 import { Metrics } from './metrics.ts';
-import type { ProxyStatus, RegistrationView } from './status.ts';
+import type { CallView, ProxyStatus, RegistrationView } from './status.ts';
 
 export interface AdminOptions {
   /** Numeric address to bind: the proxy's own. */
@@ -19,6 +19,7 @@ export interface AdminOptions {
   readonly log: Log;
   readonly status: () => ProxyStatus;
   readonly registrations: (aor: string | undefined) => readonly RegistrationView[];
+  readonly calls: (callId: string | undefined) => readonly CallView[];
   /** Opens POST /block, which cuts links for tests and the demo. */
   readonly block?: (addresses: ReadonlySet<string>) => void;
 }
@@ -34,7 +35,7 @@ const OPEN: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 /** The API server takes Authorization off what it passes on to a pod: there a token comes by this. */
 const TOKEN_HEADER = 'sipcluster-token';
 const BODY_LIMIT = 65_536;
-/** Registrations a piece of the answer: a million of them would not fit into one string. */
+/** Registrations or calls a piece of the answer: a million of them would not fit into one string. */
 const PIECE = 1000;
 
 class Refusal extends Error {
@@ -48,7 +49,8 @@ class Refusal extends Error {
 /**
  * The proxy's HTTP port for probes, metrics and the command line.
  * GET /livez (depends on nothing outside the process), /readyz (503 with the reason), /metrics, /status (ProxyStatus),
- * /registrations[?aor=user@host] (an array of RegistrationView). With a token, only the first three are open.
+ * /registrations[?aor=user@host] (an array of RegistrationView), /calls[?call-id=…] (an array of CallView). With a
+ * token, only the first three are open.
  * Rejects if the port can't be bound.
  */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
@@ -118,8 +120,11 @@ async function answer(
     case '/registrations':
       response.writeHead(200, { 'content-type': 'application/json' });
       return pipeline(Readable.from(array(options.registrations(url.searchParams.get('aor') ?? undefined))), response);
+    case '/calls':
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return pipeline(Readable.from(array(options.calls(url.searchParams.get('call-id') ?? undefined))), response);
     default:
-      throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status and /registrations');
+      throw new Refusal(404, 'here are /livez, /readyz, /metrics, /status, /registrations and /calls');
   }
 }
 
@@ -143,7 +148,7 @@ function isSame(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-function* array(views: readonly RegistrationView[]): Generator<string> {
+function* array(views: readonly (RegistrationView | CallView)[]): Generator<string> {
   for (let from = 0; from < views.length; from += PIECE) {
     const piece = views.slice(from, from + PIECE).map((view) => JSON.stringify(view));
     yield `${from === 0 ? '[' : ',\n'}${piece.join(',\n')}`;

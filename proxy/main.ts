@@ -234,6 +234,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     log,
     status: () => report.status(),
     registrations: (aor) => report.registrations(aor),
+    calls: (callId) => report.calls(callId),
     ...(options.testing === true ? { block } : {}),
   });
 

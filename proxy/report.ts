@@ -1,5 +1,5 @@
 import type { ProxyConfig } from './config.ts';
-import type { ProxyStatus, RegistrationView } from './status.ts';
+import type { CallView, ProxyStatus, RegistrationView } from './status.ts';
 import type { PairHealth, ProxyAddress, ProxyRecord } from './store/records.ts';
 import type { Replica } from './store/replica.ts';
 import type { TransactionLayer } from './transaction/layer.ts';
@@ -105,6 +105,17 @@ export class Report {
         ...(binding.owner === undefined ? {} : { owner: binding.owner }),
         ...(binding.instance === undefined ? {} : { instance: binding.instance }),
       });
+    }
+    return views;
+  }
+
+  /** One call in progress, or all. */
+  calls(callId: string | undefined): CallView[] {
+    const views: CallView[] = [];
+    for (const call of this.#of.replica.allCalls()) {
+      if (callId !== undefined && call.callId !== callId) continue;
+      const { since, expires, ...rest } = call;
+      views.push({ ...rest, since: new Date(since).toISOString(), expires: new Date(expires).toISOString() });
     }
     return views;
   }

@@ -24,6 +24,19 @@ export interface ProxyStatus {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** One line of /calls: a call in progress. */
+export interface CallView {
+  readonly callId: string;
+  /** The pair that holds it, and the proxy that routed it there. */
+  readonly pair: string;
+  readonly proxy: string;
+  /** ISO 8601: when it was routed, and when it is forgotten at the latest. */
+  readonly since: string;
+  readonly expires: string;
+  /** The data centre whose store holds this. */
+  readonly geoLocation: string;
+}
+
 /** One line of /registrations. */
 export interface RegistrationView {
   readonly aor: string;

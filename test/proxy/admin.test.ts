@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { startAdmin, type Admin, type AdminOptions } from '../../proxy/admin.ts';
-import type { ProxyStatus, RegistrationView } from '../../proxy/status.ts';
+import type { CallView, ProxyStatus, RegistrationView } from '../../proxy/status.ts';
 import { ownAddress } from '../peers/loopback.ts';
 
 const address = ownAddress();
@@ -67,6 +67,7 @@ describe('the admin port', () => {
       log: pino({ level: 'silent' }),
       status,
       registrations: () => [],
+      calls: () => [],
       ...options,
     });
   }
@@ -117,6 +118,18 @@ describe('the admin port', () => {
     expect(await (await get('/metrics')).text()).to.include('sipcluster_requests_received_total 7');
     counters.requestsReceived = 9;
     expect(await (await get('/metrics')).text()).to.include('sipcluster_requests_received_total 9');
+  });
+
+  it('lists calls in progress, all or the one with a Call-ID', async () => {
+    const call = (callId: string): CallView => ({
+      ...{ callId, pair: 'ss1', proxy: 'p0', geoLocation: 'dc1' },
+      ...{ since: '2026-01-01T00:00:00.000Z', expires: '2026-01-01T04:00:00.000Z' },
+    });
+    const all = ['a@h', 'b&c=d@h'].map(call);
+    await start({ calls: (callId) => (callId === undefined ? all : all.filter((view) => view.callId === callId)) });
+    expect(await (await get('/calls')).json()).to.deep.equal(all);
+    expect(await (await get(`/calls?call-id=${encodeURIComponent('b&c=d@h')}`)).json()).to.deep.equal([all[1]]);
+    expect(await (await get('/calls?call-id=other')).json()).to.deep.equal([]);
   });
 
   it('lists registrations, all or of one address of record', async () => {
@@ -197,6 +210,7 @@ describe('the admin port', () => {
       log: pino({ level: 'silent' }),
       status,
       registrations: () => [],
+      calls: () => [],
     }).catch((reason: unknown) => reason);
     expect(String(error)).to.include(
       `can't listen on ${address}:${port} for the admin port: another process uses this port`,
