@@ -1,36 +1,32 @@
 import { fnv1a } from '../hash.ts';
 import { readUri, uriEquals, uriKey, type SipUri } from '../sip/uri.ts';
-import { compareVersions, isLive, keptUntil, merge } from './merge.ts';
+import { BindingRows, NONE } from './binding-rows.ts';
+import { compareVersions, keptUntil, merge, rememberedUntil } from './merge.ts';
 import type { Binding } from './records.ts';
+import { RowIndex } from './row-index.ts';
 
-/** One binding as all data centres' stores together know it. Chained rather than in lists: there are a million of them. */
-export interface Entry {
-  binding: Binding;
-  /** Index of the store that holds this version; 0 is our own data centre's. */
-  origin: number;
-  /** Our own data centre's store is known to hold this version. */
-  held: boolean;
-  /** Counted as live: it has not been looked at since it expired. */
-  live: boolean;
-  /** The second in which it is looked at next: it expires, or need no longer be remembered. 0: it was dropped. */
-  due: number;
-  /** The next binding of the same AOR. */
-  next: Entry | undefined;
-  /** The next binding whose contact has the same hash. */
-  peer: Entry | undefined;
+/** What became of a binding that was taken in. */
+export interface Taken {
+  readonly row: number;
+  /** As all stores together know it now, and as they did before. */
+  readonly binding: Binding;
+  readonly before: Binding | undefined;
+  /** Our own data centre's store was known to hold what was known before. */
+  readonly wasHeld: boolean;
 }
 
-/** How many entries one call of expire() looks at: a data centre's phones may all expire in one second. */
+/** How many rows one call of expire() looks at: a data centre's phones may all expire in one second. */
 const EXPIRE_AT_ONCE = 20_000;
 /** How much room is made at once where there are too many, so that not each new one has to look for it. */
 const EVICT_SHARE = 100;
 
 /** Every binding of the shard with its tombstones, by AOR and by contact; each leaves when it need not be remembered. */
 export class BindingTable {
-  readonly #byAor = new Map<string, Entry>();
-  readonly #byContact = new Map<number, Entry>();
-  /** Entries by the second in which they are due. A refreshed one stays where it is until then. */
-  readonly #due = new Map<number, Entry[]>();
+  readonly rows = new BindingRows();
+  readonly #byAor: RowIndex;
+  readonly #byContact: RowIndex;
+  /** Rows by the second in which they are due. A refreshed one stays where it is until then. */
+  readonly #due = new Map<number, number[]>();
   readonly #limit: number;
   #fullUntil = 0;
   size = 0;
@@ -40,185 +36,195 @@ export class BindingTable {
   evicted = 0;
 
   constructor(limit: number) {
+    const { rows } = this;
     this.#limit = limit;
+    this.#byAor = new RowIndex({
+      next: (row) => rows.next(row),
+      setNext: (row, next) => rows.setNext(row, next),
+      hash: (row) => rows.aorHash(row),
+    });
+    this.#byContact = new RowIndex({
+      next: (row) => rows.peer(row),
+      setNext: (row, next) => rows.setPeer(row, next),
+      hash: (row) => rows.contactHash(row),
+    });
   }
 
-  get(aor: string, id: string): Entry | undefined {
-    for (let entry = this.#byAor.get(aor); entry !== undefined; entry = entry.next) {
-      if (entry.binding.id === id) return entry;
+  /** NONE if it is not known. */
+  find(aor: string, id: string): number {
+    const hash = hashOf(aor);
+    for (let row = this.#byAor.first(hash); row !== NONE; row = this.rows.next(row)) {
+      if (this.rows.aorHash(row) === hash && this.rows.is(row, aor, id)) return row;
     }
-    return undefined;
+    return NONE;
+  }
+
+  get(aor: string, id: string): Binding | undefined {
+    const row = this.find(aor, id);
+    return row === NONE ? undefined : this.rows.get(row);
   }
 
   /** The AOR's bindings that are live, greatest stamp first. */
   ofAor(aor: string, now: number): readonly Binding[] {
-    const first = this.#byAor.get(aor);
-    if (first === undefined) return NONE;
-    if (first.next === undefined) return isLive(first.binding, now) ? [first.binding] : NONE;
     const bindings: Binding[] = [];
-    for (let entry: Entry | undefined = first; entry !== undefined; entry = entry.next) {
-      if (isLive(entry.binding, now)) bindings.push(entry.binding);
-    }
-    return bindings.sort((a, b) => compareVersions(b, a));
-  }
-
-  /** Live bindings whose contact equals `uri` (RFC 3261 19.1.4), greatest stamp first. */
-  ofContact(uri: string, now: number): readonly Binding[] {
-    let entry = this.#byContact.get(contactHash(uri));
-    if (entry === undefined) return NONE;
-    const sought = readUri(uri);
-    const bindings: Binding[] = [];
-    for (; entry !== undefined; entry = entry.peer) {
-      const { binding } = entry;
-      if (!isLive(binding, now)) continue;
-      if (binding.contact === uri || areEqual(sought, readUri(binding.contact))) bindings.push(binding);
+    const hash = hashOf(aor);
+    for (let row = this.#byAor.first(hash); row !== NONE; row = this.rows.next(row)) {
+      if (this.rows.aorHash(row) === hash && this.isLiveAt(row, now) && this.rows.is(row, aor, undefined))
+        bindings.push(this.rows.get(row));
     }
     return bindings.length < 2 ? bindings : bindings.sort((a, b) => compareVersions(b, a));
   }
 
-  *entries(): IterableIterator<Entry> {
-    for (const first of this.#byAor.values()) {
-      for (let entry: Entry | undefined = first; entry !== undefined; entry = entry.next) yield entry;
+  /** Live bindings whose contact equals `uri` (RFC 3261 19.1.4), greatest stamp first. */
+  ofContact(uri: string, now: number): readonly Binding[] {
+    const bindings: Binding[] = [];
+    const hash = contactHash(uri);
+    let sought: SipUri | undefined;
+    for (let row = this.#byContact.first(hash); row !== NONE; row = this.rows.peer(row)) {
+      if (this.rows.contactHash(row) !== hash || !this.isLiveAt(row, now)) continue;
+      const binding = this.rows.get(row);
+      if (binding.contact === uri || areEqual((sought ??= readUri(uri)), readUri(binding.contact)))
+        bindings.push(binding);
     }
+    return bindings.length < 2 ? bindings : bindings.sort((a, b) => compareVersions(b, a));
+  }
+
+  /** Rows in use. It bears changes meanwhile. */
+  *used(): IterableIterator<number> {
+    for (let row = 0; row < this.rows.end; row++) if (this.rows.isUsed(row)) yield row;
+  }
+
+  isLiveAt(row: number, now: number): boolean {
+    return !this.rows.isRemoved(row) && this.rows.expires(row) > now;
+  }
+
+  /** As keptUntil() of its binding. */
+  keptUntil(row: number): number {
+    return rememberedUntil(this.rows.isRemoved(row), this.rows.expires(row), this.rows.until(row));
   }
 
   /** Merges `binding`, seen in the store `origin`. Undefined if there is no room for a new one. */
-  take(binding: Binding, origin: number, now: number): Entry | undefined {
-    const known = this.get(binding.aor, binding.id);
-    if (known === undefined) return this.#add(binding, origin, now);
-    const merged = merge(known.binding, binding);
-    if (merged === known.binding) return known;
-    if (compareVersions(binding, known.binding) > 0) {
-      known.origin = origin;
-      known.held = false;
+  take(binding: Binding, origin: number, now: number): Taken | undefined {
+    const { rows } = this;
+    const row = this.find(binding.aor, binding.id);
+    if (row === NONE) return this.#add(binding, origin, now);
+    const before = rows.get(row);
+    const wasHeld = rows.isHeld(row);
+    const merged = merge(before, binding);
+    if (merged === before) return { row, binding: before, before, wasHeld };
+    if (compareVersions(binding, before) > 0) {
+      rows.setOrigin(row, origin);
+      rows.setHeld(row, false);
     }
-    const moved = merged.contact !== known.binding.contact;
-    if (moved) this.#unlinkContact(known);
-    known.binding = merged;
-    if (moved) this.#linkContact(known);
-    this.#countLive(known, now);
-    this.#schedule(known);
-    return known;
+    const moved = merged.contact !== before.contact;
+    if (moved && before.contact !== '') this.#byContact.remove(row);
+    rows.set(row, merged);
+    if (moved) this.#linkContact(row, merged.contact);
+    this.#countLive(row, now);
+    this.#schedule(row);
+    return { row, binding: merged, before, wasHeld };
   }
 
   /** Drops what need not be remembered any more, and counts as live no longer what expired. */
   expire(now: number): void {
     let room = EXPIRE_AT_ONCE;
     const second = Math.floor(now / 1000);
-    for (const [due, entries] of this.#due) {
+    for (const [due, waiting] of this.#due) {
       if (due > second) continue;
-      while (entries.length > 0 && room-- > 0) {
-        const entry = entries.pop();
-        if (entry === undefined || entry.due !== due) continue;
-        this.#countLive(entry, now);
-        entry.due = NEVER;
-        if (keptUntil(entry.binding) <= now) this.#drop(entry);
-        else this.#schedule(entry);
+      while (waiting.length > 0 && room-- > 0) {
+        const row = waiting.pop();
+        if (row === undefined || this.rows.due(row) !== due) continue;
+        this.#countLive(row, now);
+        this.rows.setDue(row, NEVER);
+        if (this.keptUntil(row) <= now) this.#drop(row);
+        else this.#schedule(row);
       }
-      if (entries.length > 0) return;
+      if (waiting.length > 0) return;
       this.#due.delete(due);
     }
   }
 
-  #add(binding: Binding, origin: number, now: number): Entry | undefined {
+  #add(binding: Binding, origin: number, now: number): Taken | undefined {
     if (keptUntil(binding) <= now) return undefined;
     if (this.size >= this.#limit && !this.#makeRoom(now)) {
       this.refused++;
       return undefined;
     }
-    const first = this.#byAor.get(binding.aor);
-    const entry: Entry = { binding, origin, held: false, live: false, due: NEVER, next: first?.next, peer: undefined };
-    if (first === undefined) this.#byAor.set(binding.aor, entry);
-    else first.next = entry;
-    this.#linkContact(entry);
+    const { rows } = this;
+    const row = rows.add(binding);
+    rows.setAorHash(row, hashOf(binding.aor));
+    rows.setOrigin(row, origin);
+    rows.setHeld(row, false);
+    rows.setLive(row, false);
+    rows.setDue(row, NEVER);
+    this.#byAor.add(row);
+    this.#linkContact(row, binding.contact);
     this.size++;
-    this.#countLive(entry, now);
-    this.#schedule(entry);
-    return entry;
+    this.#countLive(row, now);
+    this.#schedule(row);
+    return { row, binding, before: undefined, wasHeld: false };
   }
 
-  #drop(entry: Entry): void {
-    const { aor } = entry.binding;
-    const first = this.#byAor.get(aor);
-    if (first === entry) {
-      if (entry.next === undefined) this.#byAor.delete(aor);
-      else this.#byAor.set(aor, entry.next);
-    } else {
-      let before = first;
-      while (before !== undefined && before.next !== entry) before = before.next;
-      if (before !== undefined) before.next = entry.next;
-    }
-    this.#unlinkContact(entry);
-    if (entry.live) this.live--;
-    entry.live = false;
-    entry.due = 0;
+  #drop(row: number): void {
+    const { rows } = this;
+    this.#byAor.remove(row);
+    // a tombstone has no contact
+    if (!rows.isRemoved(row)) this.#byContact.remove(row);
+    if (rows.isLive(row)) this.live--;
+    rows.setLive(row, false);
+    rows.setDue(row, 0);
+    rows.drop(row);
     this.size--;
   }
 
-  #linkContact(entry: Entry): void {
-    const { contact } = entry.binding;
+  #linkContact(row: number, contact: string): void {
     if (contact === '') return;
-    const hash = contactHash(contact);
-    entry.peer = this.#byContact.get(hash);
-    this.#byContact.set(hash, entry);
+    this.rows.setContactHash(row, contactHash(contact));
+    this.#byContact.add(row);
   }
 
-  #unlinkContact(entry: Entry): void {
-    const { contact } = entry.binding;
-    if (contact === '') return;
-    const hash = contactHash(contact);
-    const first = this.#byContact.get(hash);
-    if (first === entry) {
-      if (entry.peer === undefined) this.#byContact.delete(hash);
-      else this.#byContact.set(hash, entry.peer);
-    } else {
-      let before = first;
-      while (before !== undefined && before.peer !== entry) before = before.peer;
-      if (before !== undefined) before.peer = entry.peer;
-    }
-    entry.peer = undefined;
+  #countLive(row: number, now: number): void {
+    const live = this.isLiveAt(row, now);
+    if (live !== this.rows.isLive(row)) this.live += live ? 1 : -1;
+    this.rows.setLive(row, live);
   }
 
-  #countLive(entry: Entry, now: number): void {
-    const live = isLive(entry.binding, now);
-    if (live !== entry.live) this.live += live ? 1 : -1;
-    entry.live = live;
-  }
-
-  #schedule(entry: Entry): void {
-    const due = Math.ceil((entry.live ? entry.binding.expires : keptUntil(entry.binding)) / 1000);
+  #schedule(row: number): void {
+    const end = this.rows.isLive(row) ? this.rows.expires(row) : this.keptUntil(row);
+    // what lasts beyond what a column holds ends sooner than it must: it is looked at again then
+    const due = Math.min(Math.ceil(end / 1000), NEVER - 1);
     // a refresh, which is due later, waits in the place of what it refreshed
-    if (entry.due <= due) return;
-    entry.due = due;
-    const entries = this.#due.get(due);
-    if (entries === undefined) this.#due.set(due, [entry]);
-    else entries.push(entry);
+    if (this.rows.due(row) <= due) return;
+    this.rows.setDue(row, due);
+    const waiting = this.#due.get(due);
+    if (waiting === undefined) this.#due.set(due, [row]);
+    else waiting.push(row);
   }
 
   /** Drops the tombstones that would go first. False if there are none. */
   #makeRoom(now: number): boolean {
     if (now < this.#fullUntil) return false;
-    const removed: Entry[] = [];
-    for (const entry of this.entries()) if (!isLive(entry.binding, now)) removed.push(entry);
-    removed.sort((a, b) => keptUntil(a.binding) - keptUntil(b.binding));
+    const removed = [...this.used()].filter((row) => !this.isLiveAt(row, now));
+    removed.sort((a, b) => this.keptUntil(a) - this.keptUntil(b));
     removed.length = Math.min(removed.length, Math.ceil(this.#limit / EVICT_SHARE));
-    for (const entry of removed) this.#drop(entry);
+    for (const row of removed) this.#drop(row);
     this.evicted += removed.length;
     if (removed.length === 0) this.#fullUntil = now + 1000;
     return removed.length > 0;
   }
 }
 
-/** Small enough to be held as a bare number. */
 const NEVER = 0x7fffffff;
-
-const NONE: readonly Binding[] = [];
 
 function areEqual(a: SipUri | undefined, b: SipUri | undefined): boolean {
   return a !== undefined && b !== undefined && uriEquals(a, b);
 }
 
-/** Positive and small enough that the map keeps it as a bare number. */
+/** As a column holds it. */
+function hashOf(text: string): number {
+  return fnv1a(text) | 0;
+}
+
 function contactHash(uri: string): number {
-  return fnv1a(uriKey(uri)) & 0x3fffffff;
+  return hashOf(uriKey(uri));
 }

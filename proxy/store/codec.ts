@@ -1,7 +1,5 @@
 import type { Key } from './keys.ts';
 import { Fields } from './fields.ts';
-import { ownText } from '../sip/own-text.ts';
-import { SharedText } from './shared-text.ts';
 import type { Transport } from '../transport/hop.ts';
 import type {
   Binding,
@@ -21,8 +19,7 @@ import type {
  */
 const VERSION = 1;
 
-/** Names and boot ids of proxies: each is in thousands of bindings. */
-const names = new SharedText(1000);
+const UINT32 = 0xffff_ffff;
 
 const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
 
@@ -57,12 +54,11 @@ const BINDING_FIELDS = new Set('v c q in rg p t a ap o b fl e u x f ci cs k'.spl
 export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: string): Binding | undefined {
   const fields = Fields.parse(value, VERSION);
   if (fields === undefined) return undefined;
-  const aor = ownText(key.aor);
-  const id = ownText(key.id);
+  const { aor, id } = key;
   const stamp = {
     first: fields.number('f'),
     callId: fields.text('ci'),
-    cseq: fields.number('cs'),
+    cseq: fields.whole('cs', UINT32),
     commit: fields.number('k'),
   };
   const expires = fields.number('e');
@@ -70,33 +66,27 @@ export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: str
     const bare = { contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 } as const;
     return fields.good ? { aor, id, ...bare, expires, stamp, removed: true } : undefined;
   }
-  // a million of these are held: a literal of just the fields that all have is the smallest object
   const binding: Mutable<Binding> = {
     aor,
     id,
     contact: fields.has('c') ? fields.text('c') : id,
-    q: fields.has('q') ? fields.number('q') : 1000,
+    q: fields.has('q') ? fields.whole('q', 1000) : 1000,
     transport: fields.oneOf('t', TRANSPORTS),
     sourceAddress: fields.text('a'),
-    sourcePort: fields.number('ap'),
+    sourcePort: fields.whole('ap', 65_535),
     expires,
     stamp,
   };
-  if (fields.has('in')) binding.instance = withinId(id, fields.text('in'));
+  if (fields.has('in')) binding.instance = fields.text('in');
   if (fields.has('rg')) binding.regId = fields.number('rg');
   if (fields.has('p')) binding.path = fields.texts('p');
-  if (fields.has('o')) binding.owner = names.shared(fields.text('o'));
-  if (fields.has('b')) binding.boot = names.shared(fields.text('b'));
-  if (fields.has('fl')) binding.flow = fields.number('fl');
+  if (fields.has('o')) binding.owner = fields.text('o');
+  if (fields.has('b')) binding.boot = fields.text('b');
+  if (fields.has('fl')) binding.flow = fields.whole('fl', Number.MAX_SAFE_INTEGER);
   if (fields.has('u')) binding.until = fields.number('u');
   const more = fields.others(BINDING_FIELDS);
   if (more !== undefined) binding.more = more;
-  return fields.good ? binding : undefined;
-}
-
-/** The instance as the part of the id that it mostly is, which takes no memory of its own. */
-function withinId(id: string, instance: string): string {
-  return id.startsWith(instance) ? id.slice(0, instance.length) : instance;
+  return fields.good && binding.contact !== '' ? binding : undefined;
 }
 
 /** v, p(air), x (the proxy), s(ince), e(xpires), d (ended). */

@@ -14,6 +14,7 @@ import {
   GRPCUnauthenticatedError,
   type IOptions,
 } from 'etcd3';
+import { readHere } from './etcd-wire.ts';
 import { StoreError } from './store.ts';
 
 export interface EtcdClientOptions {
@@ -61,6 +62,7 @@ export function etcdClient(options: EtcdClientOptions): Etcd3 {
       'grpc.max_reconnect_backoff_ms': 1000,
       // etcd itself bounds what it sends: a page, or a fragment of 2 MiB and an event
       'grpc.max_receive_message_length': 64 << 20,
+      callInvocationTransformer: readHere,
     },
     // gRPC compares deadlines with the real clock
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + CALL_DEADLINE }),

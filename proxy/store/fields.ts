@@ -38,6 +38,12 @@ export class Fields {
     return typeof value === 'number' && Number.isFinite(value) ? value : this.#bad(0);
   }
 
+  /** A whole number from 0 to `most`. */
+  whole(name: string, most: number): number {
+    const value = this.number(name);
+    return Number.isInteger(value) && value >= 0 && value <= most ? value : this.#bad(0);
+  }
+
   /** One of `allowed`, which holds at least one. */
   oneOf<T extends string>(name: string, allowed: readonly T[]): T {
     const value = this.#object[name];

@@ -14,8 +14,12 @@ export function isLive(binding: Binding, now: number): boolean {
  * anywhere. Past its expiry a binding is its own tombstone. ms since the epoch.
  */
 export function keptUntil(binding: Binding): number {
-  if (binding.removed === true) return binding.expires;
-  return Math.max(binding.expires + GRACE, binding.until ?? 0);
+  return rememberedUntil(binding.removed === true, binding.expires, binding.until ?? 0);
+}
+
+/** As keptUntil(), of a binding's parts; `until` is 0 where it has none. */
+export function rememberedUntil(removed: boolean, expires: number, until: number): number {
+  return removed ? expires : Math.max(expires + GRACE, until);
 }
 
 /** The tombstone of `binding`: nothing but what it takes to outdo every version that it replaces. */

@@ -7,7 +7,7 @@ import { Colleagues } from './colleagues.ts';
 import { decodeBinding, encodeBinding, encodeHealth, encodeProxy } from './codec.ts';
 import { KeyRing } from './key-ring.ts';
 import { healthKey, proxyKey } from './keys.ts';
-import { compareVersions, isLive, normal } from './merge.ts';
+import { compareVersions, normal } from './merge.ts';
 import { Presence } from './presence.ts';
 import type { Binding, CallRecord, HealthRecord, ProxyRecord, Stamp } from './records.ts';
 import { Source, type Known } from './source.ts';
@@ -169,20 +169,21 @@ export class Replica {
 
   /** Live, expired or a tombstone. */
   binding(aor: string, id: string): Binding | undefined {
-    return this.#bindings.get(aor, id)?.binding;
+    return this.#bindings.get(aor, id);
   }
 
   /** Live ones, each with the data centre whose store holds it. */
   *allBindings(now: number): IterableIterator<Binding & { geoLocation: string }> {
-    for (const { binding, origin } of this.#bindings.entries()) {
-      const geoLocation = this.#sources[origin]?.store.geoLocation ?? '';
-      if (isLive(binding, now)) yield { ...binding, geoLocation };
+    const { rows } = this.#bindings;
+    for (const row of this.#bindings.used()) {
+      const geoLocation = this.#sources[rows.origin(row)]?.store.geoLocation ?? '';
+      if (this.#bindings.isLiveAt(row, now)) yield { ...rows.get(row), geoLocation };
     }
   }
 
   /** The stamp of a change that a REGISTER makes which arrived at `arrived`. */
   stamp(aor: string, id: string, callId: string, cseq: number, arrived: number): Stamp {
-    return nextStamp(this.#bindings.get(aor, id)?.binding.stamp, callId, cseq, arrived, this.#clock, this.#now());
+    return nextStamp(this.#bindings.get(aor, id)?.stamp, callId, cseq, arrived, this.#clock, this.#now());
   }
 
   /** Merged here at once. Resolves when the store has it, or when a greater version makes it void; never rejects. */
@@ -195,9 +196,9 @@ export class Replica {
       this.#log.error({ aor, id }, 'a binding that can not be stored: a time or number in it is none');
       return Promise.resolve();
     }
-    const entry = this.#bindings.take(saved, OWN, this.#now());
-    if (entry === undefined) return Promise.resolve();
-    if (compareVersions(saved, entry.binding) === 0) return this.#upkeep.write(entry);
+    const taken = this.#bindings.take(saved, OWN, this.#now());
+    if (taken === undefined) return Promise.resolve();
+    if (compareVersions(saved, taken.binding) === 0) return this.#upkeep.write(taken.binding);
     this.#counters.storeOutdated++;
     return Promise.resolve();
   }

@@ -1,4 +1,5 @@
 import type { Logger as Log } from 'pino';
+import { NONE } from './binding-rows.ts';
 import type { BindingTable } from './bindings.ts';
 import type { CallLog } from './call-log.ts';
 import type { CallTable } from './calls.ts';
@@ -63,7 +64,7 @@ export class Source implements StoreFollower {
     health.listing(this.#origin);
     if (this.#origin !== OWN) return;
     keys.listing();
-    for (const entry of bindings.entries()) if (entry.origin === OWN) entry.held = false;
+    for (const row of bindings.used()) if (bindings.rows.origin(row) === OWN) bindings.rows.setHeld(row, false);
   }
 
   loaded(): void {
@@ -90,8 +91,9 @@ export class Source implements StoreFollower {
     switch (parsed?.kind) {
       case 'binding': {
         // means nothing: removal is a tombstone, and the expiry is in the value
-        const entry = bindings.get(parsed.aor, parsed.id);
-        if (entry !== undefined && this.#origin === OWN) entry.held = false;
+        if (this.#origin !== OWN) return;
+        const row = bindings.find(parsed.aor, parsed.id);
+        if (row !== NONE) bindings.rows.setHeld(row, false);
         return;
       }
       case 'call':
@@ -147,12 +149,9 @@ export class Source implements StoreFollower {
     const { bindings, clock, upkeep } = this.#known;
     const now = this.#now();
     clock.observe(seen.stamp.commit, now);
-    const known = bindings.get(seen.aor, seen.id);
-    const before = known?.binding;
-    const wasHeld = known !== undefined && known.origin === OWN && known.held;
-    const entry = bindings.take(seen, this.#origin, now);
-    if (entry === undefined) return;
-    if (this.#origin === OWN) upkeep.seenHere(key, value, seen, entry);
-    else upkeep.seenElsewhere(key, seen, entry, before, wasHeld);
+    const taken = bindings.take(seen, this.#origin, now);
+    if (taken === undefined) return;
+    if (this.#origin === OWN) upkeep.seenHere(key, value, seen, taken);
+    else upkeep.seenElsewhere(key, seen, taken);
   }
 }

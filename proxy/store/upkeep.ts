@@ -1,4 +1,4 @@
-import type { BindingTable, Entry } from './bindings.ts';
+import type { BindingTable, Taken } from './bindings.ts';
 import { encodeBinding } from './codec.ts';
 import type { Colleagues } from './colleagues.ts';
 import { bindingKey } from './keys.ts';
@@ -22,7 +22,7 @@ export class Upkeep {
   readonly #writes: WriteBehind;
   readonly #bindings: BindingTable;
   readonly #colleagues: Colleagues;
-  #sweep: Iterator<Entry> | undefined;
+  #sweep: Iterator<number> | undefined;
   #sweepsAll = false;
   #sweepAt = Infinity;
   /** Records of ours that the store lacked, and copies in it that were out of date. */
@@ -35,29 +35,29 @@ export class Upkeep {
   }
 
   /** Resolves when the store has it. */
-  write(entry: Entry): Promise<void> {
-    const { binding } = entry;
+  write(binding: Binding): Promise<void> {
     return this.#writes.put(bindingKey(binding), encodeBinding(binding), { expires: storedUntil(binding) });
   }
 
-  /** Our store holds `seen` as `text`; `entry` is what it was merged into. */
-  seenHere(key: string, text: string, seen: Binding, entry: Entry): void {
-    if (compareVersions(seen, entry.binding) === 0) {
-      entry.origin = OWN;
-      entry.held = true;
-      if (keptUntil(seen) < keptUntil(entry.binding)) this.#repair(key, entry);
-    } else if (entry.origin === OWN) {
+  /** Our store holds `seen` as `text`. */
+  seenHere(key: string, text: string, seen: Binding, { row, binding }: Taken): void {
+    const { rows } = this.#bindings;
+    if (binding === seen || compareVersions(seen, binding) === 0) {
+      rows.setOrigin(row, OWN);
+      rows.setHeld(row, true);
+      if (keptUntil(seen) < keptUntil(binding)) this.#repair(key, binding);
+    } else if (rows.origin(row) === OWN) {
       // two proxies wrote, and the older version came last
-      entry.held = false;
-      this.#repair(key, entry);
+      rows.setHeld(row, false);
+      this.#repair(key, binding);
     } else if (this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, text);
     }
   }
 
-  /** Another data centre's store holds `seen`; `before` is what we knew, `wasHeld`: and our own store held. */
-  seenElsewhere(key: string, seen: Binding, entry: Entry, before: Binding | undefined, wasHeld: boolean): void {
+  /** Another data centre's store holds `seen`. */
+  seenElsewhere(key: string, seen: Binding, { row, binding, before, wasHeld }: Taken): void {
     if (before === undefined) return;
     const isNews = compareVersions(seen, before) > 0;
     if (isNews) this.#writes.cancel(key);
@@ -66,7 +66,8 @@ export class Upkeep {
       this.#writes.remove(key, encodeBinding(before));
     }
     // what ours replaced lasts longer than ours: it must be remembered as long
-    if (!isNews && entry.origin === OWN && keptUntil(entry.binding) > keptUntil(before)) this.#repair(key, entry);
+    const isOwn = this.#bindings.rows.origin(row) === OWN;
+    if (!isNews && isOwn && keptUntil(binding) > keptUntil(before)) this.#repair(key, binding);
   }
 
   /** Our store has named all it holds: what it lacks is written again. */
@@ -94,22 +95,24 @@ export class Upkeep {
   }
 
   #startSweep(all: boolean): void {
-    this.#sweep = this.#bindings.entries();
+    this.#sweep = this.#bindings.used();
     this.#sweepsAll = all;
   }
 
-  #check(entry: Entry, now: number): void {
-    if (entry.held || entry.origin !== OWN || keptUntil(entry.binding) <= now) return;
-    const key = bindingKey(entry.binding);
+  #check(row: number, now: number): void {
+    const { rows } = this.#bindings;
+    if (rows.isHeld(row) || rows.origin(row) !== OWN || this.#bindings.keptUntil(row) <= now) return;
+    const binding = rows.get(row);
+    const key = bindingKey(binding);
     if (this.#writes.has(key) || !(this.#sweepsAll || this.#colleagues.isMine(key))) return;
     this.counters.storeRepaired++;
-    void this.write(entry); // never rejects
+    void this.write(binding); // never rejects
   }
 
-  #repair(key: string, entry: Entry): void {
+  #repair(key: string, binding: Binding): void {
     // a write of ours that is on its way may say less than is known by now
     if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return;
     this.counters.storeRepaired++;
-    void this.write(entry); // never rejects
+    void this.write(binding); // never rejects
   }
 }

@@ -3,6 +3,7 @@ import type { Etcd3, IDuplexStream, IRangeResponse, IWatchRequest, IWatchRespons
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { rangeOf, storeError } from './etcd-client.ts';
+import { PAGE, Pages } from './pages.ts';
 import { StoreError, type StoreFollower } from './store.ts';
 
 export interface WatchTimes {
@@ -22,8 +23,6 @@ export interface WatchOptions {
 }
 
 const TIMES: WatchTimes = { ask: 5000, giveUp: 10_000 };
-/** Keys a page of a list: larger ones hold up the event loop for longer than a call may wait. */
-const PAGE = 1000;
 /** etcd reports progress of all watches of a stream under this id, and of one under its own. */
 const WHOLE_STREAM = '-1';
 
@@ -118,17 +117,21 @@ export class Watch {
   }
 
   async #list(): Promise<void> {
-    const first = await this.#client.kv.range({ ...this.#range, limit: PAGE });
-    this.#observe(first);
-    const { revision, cluster_id: clusterId } = first.header;
+    const pages = new Pages(this.#range.key, this.#range.range_end);
+    let page = await this.#client.kv.range({ ...this.#range, limit: PAGE });
+    this.#observe(page);
+    const { revision, cluster_id: clusterId } = page.header;
     this.#follower.listing(this.#restored);
-    let page = first;
     for (;;) {
+      pages.read(page);
+      const range = pages.next();
+      // etcd looks for the next page while this one is taken in
+      const next = range && this.#client.kv.range({ ...range, limit: PAGE, revision });
+      // it is awaited below: until then its failure is no one's
+      next?.catch(() => undefined);
       for (const { key, value } of page.kvs) this.#put(key, value);
-      const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) break;
-      const after = Buffer.concat([last.key, Buffer.of(0)]);
-      page = await this.#client.kv.range({ key: after, range_end: this.#range.range_end, limit: PAGE, revision });
+      if (next === undefined) break;
+      page = await next;
       if (this.#closed) throw new StoreError('Closed', 'closed while listing');
     }
     this.#clusterId = clusterId;

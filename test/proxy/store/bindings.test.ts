@@ -8,6 +8,7 @@ import { binding, HOUR, MINUTE, NOW, removed, stamp, versions } from './records.
 
 describe('binding table', () => {
   const table = (limit = 1000): BindingTable => new BindingTable(limit);
+  const contents = (t: BindingTable): Binding[] => [...t.used()].map((row) => t.rows.get(row));
   const phone = (n: number, part: Partial<Binding> = {}): Binding => {
     const contact = `sip:alice@10.0.0.${n}:5060`;
     return binding({ id: contact, contact, stamp: stamp({ first: NOW + n }), ...part });
@@ -41,14 +42,15 @@ describe('binding table', () => {
 
   it('knows which store the winning version is in, and not yet whether ours holds it', () => {
     const bindings = table();
-    const entry = bindings.take(phone(1), 0, NOW) ?? expect.fail();
-    entry.held = true;
+    const { row } = bindings.take(phone(1), 0, NOW) ?? expect.fail();
+    const state = (): [number, boolean] => [bindings.rows.origin(row), bindings.rows.isHeld(row)];
+    bindings.rows.setHeld(row, true);
     bindings.take(phone(1, { stamp: stamp({ first: NOW }) }), 2, NOW);
-    expect([entry.origin, entry.held], 'an older one').to.deep.equal([0, true]);
+    expect(state(), 'an older one').to.deep.equal([0, true]);
     bindings.take(phone(1, { stamp: stamp({ first: NOW + 2 }) }), 0, NOW);
-    expect([entry.origin, entry.held], 'a newer one').to.deep.equal([0, false]);
+    expect(state(), 'a newer one').to.deep.equal([0, false]);
     bindings.take(phone(1, { stamp: stamp({ first: NOW + 3 }) }), 2, NOW);
-    expect([entry.origin, entry.held], "another data centre's").to.deep.equal([2, false]);
+    expect(state(), "another data centre's").to.deep.equal([2, false]);
   });
 
   it('shows neither tombstones nor what expired', () => {
@@ -74,7 +76,7 @@ describe('binding table', () => {
     expect([bindings.live, bindings.size]).to.deep.equal([0, 1]);
     bindings.expire(NOW + 9000 + MINUTE);
     expect(bindings.size).to.equal(0);
-    expect([...bindings.entries()]).to.deep.equal([]);
+    expect([...bindings.used()]).to.deep.equal([]);
   });
 
   it('does not stay long over one call when very many expire at once', () => {
@@ -97,7 +99,7 @@ describe('binding table', () => {
     bindings.take(removed({ id: 'soon', expires: NOW + HOUR }), 0, NOW);
     bindings.take(phone(1), 0, NOW);
     expect(bindings.take(phone(2), 0, NOW)).to.not.equal(undefined);
-    expect([...bindings.entries()].map((e) => e.binding.id))
+    expect([...bindings.used()].map((row) => bindings.rows.get(row).id))
       .to.include('late')
       .and.not.include('soon');
     expect(bindings.take(phone(3), 0, NOW)).to.not.equal(undefined);
@@ -121,17 +123,17 @@ describe('binding table', () => {
             return bindings;
           });
           const [one, other] = tables.map((t) =>
-            [...t.entries()].map((e) => `${e.binding.id} ${encodeBinding(e.binding)}`).toSorted(),
+            contents(t)
+              .map((known) => `${known.id} ${encodeBinding(known)}`)
+              .toSorted(),
           );
           expect(one).to.deep.equal(other);
           for (const t of tables) {
-            const entries = [...t.entries()];
-            expect(t.live).to.equal(entries.filter((e) => e.binding.removed !== true).length);
-            expect(t.size).to.equal(entries.length);
+            const known = contents(t);
+            expect(t.live).to.equal(known.filter((e) => e.removed !== true).length);
+            expect(t.size).to.equal(known.length);
             for (const contact of ['sip:alice@10.0.0.1:5060', 'sip:alice@10.0.0.2:5060']) {
-              expect(t.ofContact(contact, NOW).length).to.equal(
-                entries.filter((e) => e.binding.contact === contact).length,
-              );
+              expect(t.ofContact(contact, NOW).length).to.equal(known.filter((e) => e.contact === contact).length);
             }
             t.expire(NOW + 4 * HOUR);
             t.expire(NOW + 4 * HOUR);

@@ -363,7 +363,8 @@ describe('replica', () => {
     }
   });
 
-  it('ends equal in all replicas after any partition, order and clock skew', async () => {
+  it('ends equal in all replicas after any partition, order and clock skew', async function () {
+    this.timeout(60_000);
     const action = fc.record({
       kind: fc.constantFrom('register', 'register', 'remove', 'cut', 'mend', 'outage', 'return', 'lose'),
       proxy: fc.nat(3),

@@ -7,7 +7,7 @@ import { Recorder } from './recorder.ts';
 import { HOUR, silent } from './records.ts';
 
 describe('watch of etcd behind a bad link', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let etcd: Etcd;
   let relay: Relay;
   /** Watches through the relay. */
