@@ -87,7 +87,9 @@ export function decide(received: Received, view: View): Decision {
   if (received.handover !== undefined) return answer(6, 430, 'Flow Failed');
 
   // an Endpoint could use us to reach a server's other services
-  if (sender === 'Endpoint' && received.route !== undefined) return answer(0, 403, 'Route Past This Proxy Not Allowed');
+  if (sender === 'Endpoint' && received.route !== undefined && !keepsToServers(received, view)) {
+    return answer(0, 403, 'Route Past This Proxy Not Allowed');
+  }
 
   const newInvite = method === 'INVITE' && message.toTag === '';
   if (newInvite && !view.admitInvite()) return answer(4, 503, 'Too Many New Calls');
@@ -126,6 +128,22 @@ export function decide(received: Received, view: View): Decision {
   const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
   if (pair === undefined) return noServer(12, message);
   return { do: 'pair', row: 12, pair, pinned: false, remember: method === 'INVITE' };
+}
+
+/**
+ * In a dialog that we are on: every Route left is a pair member's, or ours again behind it, as where a server stays on
+ * the route by Record-Route of its own.
+ */
+function keepsToServers(received: Received, view: View): boolean {
+  const { message, ownRoutes, strict, token } = received;
+  if (token === undefined) return false;
+  const routes = message.values(Header.Route);
+  return routes.slice(ownRoutes, strict ? -1 : routes.length).every((route) => {
+    const uri = parseUri(parseNameAddr(route).uri);
+    return (
+      view.identity.isOurs(uri) || view.upstreams.memberAt(uri.host, uri.port === 0 ? 5060 : uri.port) !== undefined
+    );
+  });
 }
 
 function fromServer(received: Received, view: View): Decision {

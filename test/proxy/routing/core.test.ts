@@ -437,6 +437,23 @@ describe('the core', () => {
       expect(statuses(await scene.receives(text, AT.alice))).to.deep.equal([403]);
     });
 
+    it('lets a phone go by the Record-Route of a server that stays on the route, and by none else', async () => {
+      const asked = requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice));
+      const [ours = ''] = asked.message.values(Header.RecordRoute);
+      const dialog = { callId: asked.message.callId, fromTag: asked.message.fromTag, sentBy: `${AT.alice}:5060` };
+      const server = `<sip:${asked.hop.address};lr>`;
+      const route = [ours, server, '<sip:proxies.example.com;lr>'];
+      const sent = requestIn(await scene.receives(bye({ ...dialog, route }), AT.alice));
+      expect([sent.hop.address, sent.message.values(Header.Route)]).to.deep.equal([asked.hop.address, route.slice(1)]);
+
+      const past = [ours, server, '<sip:10.1.1.9;lr>'];
+      expect(statuses(await scene.receives(bye({ ...dialog, cseq: 3, route: past }), AT.alice))).to.deep.equal([403]);
+      const without = ['<sip:proxies.example.com;lr>', server];
+      expect(statuses(await scene.receives(bye({ ...dialog, cseq: 4, route: without }), AT.alice))).to.deep.equal([
+        403,
+      ]);
+    });
+
     it('takes a Route of ours without a token as any phone with an outbound proxy sends it', async () => {
       const sent = requestIn(
         await scene.receives(invite({ sentBy: `${AT.alice}:5060`, route: ['<sip:proxies.example.com;lr>'] }), AT.alice),
