@@ -143,7 +143,9 @@ export class Copier {
       const host = hop.address.includes(':') ? `[${hop.address}]` : hop.address;
       routes = [`<sip:${core.signer.sign(token, message.callId, now) ?? 'none'}@${host}:${hop.port}${transport};lr>`];
     }
-    const copy = { hop, branch, uri: way?.requestUri, recordRoute, routes, sentBy: way?.as?.sentBy, maxBreadth };
+    const sentBy = way?.as?.sentBy;
+    const byRoute = way?.byRoute;
+    const copy = { hop, branch, uri: way?.requestUri, recordRoute, routes, sentBy, byRoute, maxBreadth };
     return forwardRequest(received, copy, this.#names);
   }
 }

@@ -419,7 +419,7 @@ class FurtherSuccess implements ClientOwner {
     this.#server = server;
   }
   response(_transaction: ClientTransaction, message: Message): void {
-    this.#server.respond(forwardResponse(message), message.status);
+    this.#server.respond(forwardResponse(message, this.#server.hop), message.status);
   }
   timeout(): void {}
   unreachable(): void {}

@@ -1,5 +1,6 @@
 import type { Logger as Log } from 'pino';
 import type { ProxyConfig } from '../config.ts';
+import type { Defect } from '../sip/defects.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { TimerWheel } from '../transaction/timers.ts';
 import type { ProxyRecord } from '../store/records.ts';
@@ -12,7 +13,7 @@ import { Calls } from './calls.ts';
 import type { Trust } from './classify.ts';
 import { Copier } from './copier.ts';
 import type { Target } from './copying.ts';
-import { newCounts, type Counts } from './counts.ts';
+import { newCounts, newDefectCounts, type Counts } from './counts.ts';
 import { FlowHolds } from './flow-holds.ts';
 import type { Identity } from './identity.ts';
 import { Incoming } from './incoming.ts';
@@ -58,6 +59,8 @@ export interface CoreOptions {
  */
 export class Core {
   readonly counts: Counts = newCounts();
+  /** How many messages were refused, by what was wrong with them. */
+  readonly defects: Record<Defect, number> = newDefectCounts();
   readonly timers: TimerWheel;
   readonly now: () => number;
   readonly wall: () => number;

@@ -1,3 +1,5 @@
+import { DEFECTS, type Defect } from '../sip/defects.ts';
+
 /** What the proxy counts: plain numbers, read by /metrics and /status. */
 export function newCounts() {
   return {
@@ -48,6 +50,11 @@ export function newCounts() {
     notReady: 0,
     pairSwitches: 0,
   };
+}
+
+/** A series for every defect, from the start. */
+export function newDefectCounts(): Record<Defect, number> {
+  return Object.fromEntries(Object.keys(DEFECTS).map((name) => [name, 0])) as Record<Defect, number>;
 }
 
 export type Counts = ReturnType<typeof newCounts>;

@@ -16,6 +16,8 @@ export interface Copy {
   readonly routes?: readonly string[] | undefined;
   /** The Via's, where another proxy's Via is written; undefined: our own. */
   readonly sentBy?: string | undefined;
+  /** The topmost Route that is not ours led to the hop. */
+  readonly byRoute?: boolean | undefined;
   /** This copy's part of the request's Max-Breadth (RFC 5393 5.3.3). */
   readonly maxBreadth: number;
 }
@@ -52,7 +54,7 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   } else for (let i = 0; i < received.ownRoutes; i++) edit.dropFirstValue(Header.Route);
   if (copy.routes !== undefined) {
     for (const route of copy.routes) edit.before(Header.Route, `Route: ${route}`);
-  } else if (received.route !== undefined && received.sender !== 'Endpoint' && !isLoose(received.route)) {
+  } else if (copy.byRoute === true && received.route !== undefined && !isLoose(received.route)) {
     // 16.6 step 6: a strict router next takes its own URI from the Request-URI and the rest from the Route set
     const next = received.route;
     edit.dropFirstValue(Header.Route).append(`Route: <${uri ?? message.uri}>`);
@@ -61,22 +63,33 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   if (uri !== undefined && uri !== message.uri) edit.requestUri(uri);
 
   if (copy.recordRoute !== undefined) {
-    for (const line of recordRoutes(copy.recordRoute, received.from, copy.hop, names))
+    const secure = (uri ?? message.uri).startsWith('sips:');
+    for (const line of recordRoutes(copy.recordRoute, received.from, copy.hop, names, secure))
       edit.before(Header.RecordRoute, line);
   }
   removeAll(edit, message, Header.XGenesysRoute);
-  // 16.6 step 10: datagrams and WebSockets bring messages without one, and a stream can't be cut without
-  if ((copy.hop.transport === 'TCP' || copy.hop.transport === 'TLS') && !message.has(Header.ContentLength)) {
-    edit.append(`Content-Length: ${message.body.length}`);
-  }
+  addLength(edit, message, copy.hop);
   // RFC 3325: asserted identities count only between those who trust one another
   if (received.sender === 'Endpoint') removeAll(edit, message, Header.PAssertedIdentity);
   return edit.render();
 }
 
-/** A response on its way back: without our Via (RFC 3261 16.7 step 3), else as it came. */
-export function forwardResponse(response: Message): string {
-  return new Edit(response).dropFirstValue(Header.Via).render();
+/** A response on its way back to `to`: without our Via (RFC 3261 16.7 step 3), else as it came. */
+export function forwardResponse(response: Message, to: Pick<Hop, 'transport'>): string {
+  return returning(response, to).render();
+}
+
+/** The same, for who has more to change in it. */
+export function returning(response: Message, to: Pick<Hop, 'transport'>): Edit {
+  const edit = new Edit(response).dropFirstValue(Header.Via);
+  addLength(edit, response, to);
+  return edit;
+}
+
+/** 16.6 step 10: datagrams and WebSockets bring messages without one, and a stream can't be cut without (18.3). */
+function addLength(edit: Edit, message: Message, { transport }: Pick<Hop, 'transport'>): void {
+  if ((transport === 'TCP' || transport === 'TLS') && !message.has(Header.ContentLength))
+    edit.append(`Content-Length: ${message.body.length}`);
 }
 
 function via({ listener, transport, connection }: Hop, branch: string, sentBy: string | undefined): string {
@@ -95,19 +108,21 @@ export function sentByOf({ advertisedAddress, advertisedPort }: Listener): strin
 }
 
 /** In the order in which they are put on top: towards the sender first, so that the next hop sees its own side's first. */
-function recordRoutes(token: string, from: Hop, to: Hop, names: Names): readonly string[] {
+function recordRoutes(token: string, from: Hop, to: Hop, names: Names, secure: boolean): readonly string[] {
   const sameSide = from.transport === to.transport && from.address.includes(':') === to.address.includes(':');
-  if (sameSide) return [recordRoute(token, to.listener, names)];
+  if (sameSide) return [recordRoute(token, to.listener, names, secure)];
   // RFC 5658: two, where transport or address family changes, so that either side comes back the way it can
-  return [recordRoute(token, from.listener, names), recordRoute(token, to.listener, names)];
+  return [recordRoute(token, from.listener, names, secure), recordRoute(token, to.listener, names, secure)];
 }
 
-function recordRoute(token: string, listener: Listener, names: Names): string {
+function recordRoute(token: string, listener: Listener, names: Names, secure: boolean): string {
   let host = names.recordRouteHost;
   if (host === undefined) {
     const address = listener.advertisedAddress;
     host = `${address.includes(':') ? `[${address}]` : address}:${listener.advertisedPort}`;
   }
+  // 16.6 step 4: who asked for sips must not be led back over anything else
+  if (secure && listener.transport === 'TLS') return `Record-Route: <sips:${token}@${host};lr>`;
   // RFC 7118 5.2.2 knows ws alone, for WebSocket with TLS and without
   const name = listener.transport === 'WSS' ? 'ws' : listener.transport.toLowerCase();
   const transport = name === 'udp' ? '' : `;transport=${name}`;

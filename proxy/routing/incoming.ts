@@ -1,6 +1,8 @@
+import { defect, isDefect } from '../sip/defects.ts';
 import { Header } from '../sip/header.ts';
 import { parseMessage, type Message } from '../sip/message.ts';
 import { reasonPhrase, response } from '../sip/response.ts';
+import { NO_VIA } from '../sip/nouns.ts';
 import { SipError } from '../sip/sip-error.ts';
 import type { ClientTransaction, TransactionUser } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
@@ -19,6 +21,11 @@ import { Strays } from './strays.ts';
 import { Targets } from './targets.ts';
 import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
 import { TokenBucket } from './token-bucket.ts';
+
+/** Schemes of a Request-URI that a SIP Server can route: with tel numbers (RFC 3966) and services (RFC 5031). */
+const ROUTABLE: ReadonlySet<string> = new Set(['sip', 'sips', 'tel', 'urn']);
+
+const NONE: readonly string[] = [];
 
 /** What comes in: it is read, judged and given to the transaction layer, and what is new is routed. */
 export class Incoming implements TransactionUser {
@@ -64,16 +71,15 @@ export class Incoming implements TransactionUser {
     let back = from;
     try {
       message = parseMessage(text);
-      if (message.isRequest) {
-        back = this.#senders.answersGo(message, from);
-        message = withTrueSource(message, from, from.transport === 'UDP' && back === from);
-      }
     } catch (error) {
       this.malformed(error, from);
       return;
     }
-    if (message.isRequest) this.#core.counts.requests++;
-    else this.#core.counts.responses++;
+    if (message.isRequest) {
+      this.#core.counts.requests++;
+      back = this.#senders.answersGo(message, from);
+      message = withTrueSource(message, from, from.transport === 'UDP' && back === from);
+    } else this.#core.counts.responses++;
     if (!this.#core.replica.ready) {
       this.#notReady(message, from);
       return;
@@ -104,14 +110,21 @@ export class Incoming implements TransactionUser {
   malformed(error: unknown, from: Hop): void {
     if (!(error instanceof SipError)) throw error;
     this.#core.counts.unparseable++;
-    const request = error.answerable;
+    this.#countDefect(error.reason);
+    const faulty = error.answerable;
     this.#core.log.debug(
       { from: from.address, port: from.port, status: error.status, reason: error.reason },
       'message refused',
     );
-    if (!this.#senders.mayComplain(from)) return;
-    if (request === undefined || !request.isRequest || request.method === 'ACK') return;
-    this.#core.outside.send(response(request, error.status, error.reason, error.headers, this.#core.tag()), from);
+    if (!this.#senders.mayComplain(from) || faulty === undefined || !faulty.answerable) return;
+    const readable = faulty.via !== NO_VIA;
+    const back = readable ? this.#senders.answersGo(faulty, from) : from;
+    const request = readable ? withTrueSource(faulty, from, from.transport === 'UDP' && back === from) : faulty;
+    this.#core.outside.send(response(request, error.status, error.reason, error.headers, this.#core.tag()), back);
+  }
+
+  #countDefect(reason: string): void {
+    if (isDefect(reason)) this.#core.defects[reason]++;
   }
 
   request(server: ServerTransaction, message: Message, from: Hop): void {
@@ -170,7 +183,7 @@ export class Incoming implements TransactionUser {
   ack(message: Message, from: Hop): void {
     try {
       const received = this.#read(message, from);
-      if (received.maxForwards <= 0 || this.#core.copier.hasLooped(received)) {
+      if (this.#validate(received) !== undefined) {
         this.#core.counts.strayAcks++;
         return;
       }
@@ -234,8 +247,7 @@ export class Incoming implements TransactionUser {
     }
     const sequential = this.#core.config.registration.forking !== 'Parallel';
     if ((sequential ? 1 : targets.length) > received.maxBreadth) {
-      this.#answer(server, message, 440, reasonPhrase(440), undefined);
-      return;
+      throw defect('Max-Breadth Exceeded');
     }
     const context = new ResponseContext(this.#core, server, received, decision.row, callerEnd, targets);
     server.context = context;
@@ -281,13 +293,15 @@ export class Incoming implements TransactionUser {
   /** RFC 3261 16.3, beyond what parsing has checked. */
   #validate(received: Received): SipError | undefined {
     const { message } = received;
-    if (received.maxForwards <= 0 && message.method !== 'OPTIONS') return new SipError(483, 'Too Many Hops');
-    if (this.#core.copier.hasLooped(received)) return new SipError(482, 'Loop Detected');
-    if (message.has(Header.ProxyRequire)) {
-      const lines = [`Unsupported: ${message.values(Header.ProxyRequire).join(', ')}`];
-      return new SipError(420, 'Bad Extension', { headers: lines });
-    }
-    return undefined;
+    // what a server names by its Route is for that hop to understand
+    if (!ROUTABLE.has(received.target.scheme) && (received.sender !== 'Server' || received.route === undefined))
+      return defect('Unsupported URI Scheme');
+    if (received.maxForwards <= 0 && message.method !== 'OPTIONS') return defect('Too Many Hops');
+    if (this.#core.copier.hasLooped(received)) return defect('Loop Detected');
+    const required = message.has(Header.ProxyRequire) ? message.values(Header.ProxyRequire) : NONE;
+    // 20.29: in an ACK it has nothing to say, since there would be nobody to answer
+    if (required.length === 0 || message.method === 'ACK') return undefined;
+    return defect('Bad Extension', { headers: [`Unsupported: ${required.join(', ')}`] });
   }
 
   #view(): View {
@@ -334,6 +348,7 @@ export class Incoming implements TransactionUser {
 
   /** What is its sender's fault: answered, or beyond what is borne of one Endpoint forgotten, state and all. */
   #refuse(server: ServerTransaction, message: Message, from: Hop, { status, reason, headers }: SipError): void {
+    this.#countDefect(reason);
     if (this.#senders.mayComplain(from)) this.#answer(server, message, status, reason, headers);
     else server.drop();
   }

@@ -1,9 +1,9 @@
+import { defect } from '../sip/defects.ts';
 import { decimal } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
-import { param, parseNameAddr } from '../sip/name-addr.ts';
-import { SipError } from '../sip/sip-error.ts';
-import { parseUri, type SipUri } from '../sip/uri.ts';
+import { param, parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
+import { parseUri, readUri, type SipUri } from '../sip/uri.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member } from '../upstream/pair.ts';
 import type { Identity } from './identity.ts';
@@ -70,13 +70,13 @@ export function readRoutes(
     // the hop before us was a strict router: it put our Record-Route into the Request-URI and the target last
     take(target.user);
     last--;
-    uri = parseNameAddr(routes[last] ?? '').uri;
+    uri = uriOfRoute(routes[last] ?? '');
     target = parseUri(uri);
     strict = true;
   }
   let own = 0;
   while (own < last) {
-    const route = parseUri(parseNameAddr(routes[own] ?? '').uri);
+    const route = parseUri(uriOfRoute(routes[own] ?? ''));
     if (!identity.isOurs(route)) break;
     take(route.user);
     own++;
@@ -86,6 +86,22 @@ export function readRoutes(
 
 const NONE: readonly string[] = [];
 
+/** Throws SipError 400. */
+function uriOfRoute(value: string): string {
+  const { uri } = parseRoute(value);
+  if (readUri(uri) === undefined) throw defect('Bad Route');
+  return uri;
+}
+
+/** Throws SipError 400. */
+function parseRoute(value: string): NameAddr {
+  try {
+    return parseNameAddr(value);
+  } catch {
+    throw defect('Bad Route');
+  }
+}
+
 /** RFC 5393 5.3.3: what a request may have, and has if it says nothing. */
 const MAX_BREADTH = 60;
 
@@ -94,14 +110,13 @@ export function readMaxBreadth(message: Message): number {
   const value = message.value(Header.MaxBreadth);
   if (value === undefined) return MAX_BREADTH;
   const breadth = decimal(value, 0, value.length);
-  if (breadth < 0) throw new SipError(400, 'Bad Max-Breadth');
+  if (breadth < 0) throw defect('Bad Max-Breadth');
   return Math.min(breadth, MAX_BREADTH);
 }
 
 /** Whether a Route value names a loose router (RFC 3261 16.6 step 6). */
 export function isLoose(route: string): boolean {
-  const address = parseNameAddr(route);
-  return param(parseUri(address.uri).params, 'lr') !== undefined;
+  return param(parseUri(uriOfRoute(route)).params, 'lr') !== undefined;
 }
 
 /** How often other proxies have handed this request over. */

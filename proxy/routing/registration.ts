@@ -1,5 +1,5 @@
 import { Header } from '../sip/header.ts';
-import { Edit } from '../sip/edit.ts';
+import type { Edit } from '../sip/edit.ts';
 import type { Message } from '../sip/message.ts';
 import { ownText } from '../sip/own-text.ts';
 import type { SipError } from '../sip/sip-error.ts';
@@ -10,6 +10,7 @@ import type { Pair } from '../upstream/pair.ts';
 import type { Binding, Stamp } from '../store/records.ts';
 import { Timer } from '../transaction/timers.ts';
 import type { Core } from './core.ts';
+import { returning } from './forward.ts';
 import type { ResponseContext } from './response-context.ts';
 
 /** How long a 200 waits for its bindings to be committed, ms. */
@@ -67,7 +68,7 @@ export class Registration {
       core.counts.contactsEvicted++;
       saves.push(this.#remove(binding));
     }
-    const edit = new Edit(message).dropFirstValue(Header.Via);
+    const edit = returning(message, this.#context.server.hop);
     for (const { index, value } of granted.replace) edit.replace(index, value);
     for (const line of granted.append) edit.append(line);
     this.#copyPath(edit, message);

@@ -1,10 +1,9 @@
-import { Edit } from '../sip/edit.ts';
 import { Header, type HeaderId } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { response, reasonPhrase } from '../sip/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { Copying, type Target } from './copying.ts';
-import { forwardResponse } from './forward.ts';
+import { forwardResponse, returning } from './forward.ts';
 import type { Received } from './received.ts';
 import type { Core } from './core.ts';
 import type { Registration } from './registration.ts';
@@ -99,7 +98,7 @@ export class ResponseContext {
 
   provisional(message: Message): void {
     if (this.status >= 200) return;
-    this.#respond(forwardResponse(message), message.status);
+    this.#respond(forwardResponse(message, this.server.hop), message.status);
   }
 
   /** RFC 3261 16.7 step 5: every 2xx to INVITE is passed on at once, whatever was sent before it. */
@@ -107,7 +106,7 @@ export class ResponseContext {
     const first = this.status < 200;
     if (!first && this.received.message.method !== 'INVITE') return;
     if (first) this.#cancelOthers(copy, message.status, 'Call completed elsewhere');
-    if (this.registration === undefined) this.#respond(forwardResponse(message), message.status);
+    if (this.registration === undefined) this.#respond(forwardResponse(message, this.server.hop), message.status);
     else this.registration.granted(message);
     if (first) this.#ended(message.status, copy, message);
   }
@@ -141,9 +140,10 @@ export class ResponseContext {
       else this.#respond(response(request, status, reasonPhrase(status), undefined, this.core.tag()), status);
     } else if (status === 503 && this.received.sender !== 'Proxy') {
       // 16.7 step 6: the next hop upstream would take a 503 for ours
-      this.#respond(new Edit(best).status(500, 'Server Out Of Service').dropFirstValue(Header.Via).render(), 500);
+      this.#respond(returning(best, this.server.hop).status(500, 'Server Out Of Service').render(), 500);
     } else {
-      this.#respond(isChallenge(status) ? this.#withChallenges(best) : forwardResponse(best), status);
+      const text = isChallenge(status) ? this.#withChallenges(best) : forwardResponse(best, this.server.hop);
+      this.#respond(text, status);
     }
     this.#ended(this.status, copy);
   }
@@ -160,7 +160,7 @@ export class ResponseContext {
 
   /** 16.7 step 7: a 401 or 407 carries the challenges of all branches that asked, as they came. */
   #withChallenges(best: Message): string {
-    const edit = new Edit(best).dropFirstValue(Header.Via);
+    const edit = returning(best, this.server.hop);
     for (const other of this.#challenging ?? []) {
       if (other === best) continue;
       for (const id of CHALLENGES) for (const line of linesOf(other, id)) edit.append(line);

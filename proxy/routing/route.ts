@@ -65,7 +65,7 @@ export type Decision =
       readonly end: End | undefined;
     }
   /** By RFC 3263 to `uri`: a Route's, the Request-URI, or what X-Genesys-Route names. */
-  | { readonly do: 'uri'; readonly row: number; readonly uri: string };
+  | { readonly do: 'uri'; readonly row: number; readonly uri: string; readonly byRoute: boolean };
 
 export function decide(received: Received, view: View): Decision {
   const { message, sender } = received;
@@ -154,7 +154,7 @@ function fromServer(received: Received, view: View): Decision {
     const hop = parseUri(uri);
     const member = view.upstreams.memberAt(hop.host, hop.port === 0 ? 5060 : hop.port);
     if (member !== undefined) return { do: 'pair', row: 5, pair: member.pair, pinned: true, remember: false };
-    if (!view.identity.isOurs(hop)) return { do: 'uri', row: 5, uri };
+    if (!view.identity.isOurs(hop)) return { do: 'uri', row: 5, uri, byRoute: false };
   }
 
   if (received.token !== undefined) {
@@ -183,10 +183,10 @@ function fromServer(received: Received, view: View): Decision {
     if (member !== undefined) return { do: 'pair', row: 15, pair: member.pair, pinned: true, remember: false };
   }
 
-  if (received.route === undefined && target.scheme !== 'sip' && target.scheme !== 'sips') {
-    return answer(16, 416, 'Unsupported URI Scheme');
-  }
-  return { do: 'uri', row: 16, uri: received.route === undefined ? received.uri : parseNameAddr(received.route).uri };
+  if (received.route !== undefined)
+    return { do: 'uri', row: 16, uri: parseNameAddr(received.route).uri, byRoute: true };
+  if (target.scheme !== 'sip' && target.scheme !== 'sips') return answer(16, 416, 'Unsupported URI Scheme');
+  return { do: 'uri', row: 16, uri: received.uri, byRoute: false };
 }
 
 /** Row 6: another proxy chose us because we hold the flow, or are in the pair's data centre. Never handed on again. */
@@ -203,6 +203,9 @@ function handedOver(received: Received, view: View): Decision {
 
 /** Row 1: SBCs and other peers balance on this. */
 function options({ message }: Received, view: View): Decision {
+  // RFC 3261 8.2.2.3: here we are the user agent that Require speaks to
+  const required = message.has(Header.Require) ? message.values(Header.Require) : [];
+  if (required.length > 0) return answer(1, 420, 'Bad Extension', [`Unsupported: ${required.join(', ')}`]);
   if (view.draining) return answer(1, 503, 'Draining', retryAfter(message.callId));
   const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
   return pair === undefined ? noServer(1, message) : answer(1, 200, 'OK');

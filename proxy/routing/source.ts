@@ -2,7 +2,7 @@ import { Edit } from '../sip/edit.ts';
 import { EQUAL, QUOTE, SEMICOLON, skipLws, skipQuoted, skipToken } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import { valueEnd } from '../sip/list.ts';
-import { parseMessage, type Message } from '../sip/message.ts';
+import { DEFAULT_LIMITS, Message } from '../sip/message.ts';
 import { skipParamValue } from '../sip/param.ts';
 import { parseVia, type Via } from '../sip/via.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
@@ -10,6 +10,7 @@ import type { Hop, Transport } from '../transport/hop.ts';
 /**
  * RFC 3261 18.2.1 and RFC 3581: the top Via says where the request truly came from, so that copies and answers carry
  * it. A request whose Via is right already stays as it is. What a sender says of its own `received` counts for nothing.
+ * Never throws: what is wrong with it stays wrong.
  * @param forced whether the port is told as well to who did not ask for it: a phone behind NAT is reached at no other
  */
 export function withTrueSource(message: Message, from: Hop, forced: boolean): Message {
@@ -22,7 +23,7 @@ export function withTrueSource(message: Message, from: Hop, forced: boolean): Me
   let first = without(without(value.slice(0, end).trimEnd(), 'received'), 'rport');
   if (told) first += `;rport=${from.port}`;
   if (told || via.host !== from.address) first += `;received=${from.address}`;
-  return parseMessage(new Edit(message).replace(index, first + value.slice(end)).render());
+  return new Message(new Edit(message).replace(index, first + value.slice(end)).render(), DEFAULT_LIMITS);
 }
 
 /** RFC 3261 18.2.2, RFC 3581 4: the port at which the sender of a datagram wants its responses. */

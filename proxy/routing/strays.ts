@@ -82,7 +82,7 @@ export class Strays {
     const hop = reach.hop(next.transport, next.address, next.port);
     if (hop === undefined) return;
     counts.responsesStateless++;
-    outside.send(forwardResponse(message), hop);
+    outside.send(forwardResponse(message, hop), hop);
   }
 
   /** Each hand-over of a response leads nearer to its proxy: never a loop. */

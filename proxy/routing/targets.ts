@@ -24,7 +24,13 @@ export class Targets {
       case 'register':
         return this.#pair(decision.pair, false, received);
       case 'uri':
-        return [{ pair: undefined, pinned: false, ways: [{ hop: undefined, uri: decision.uri, end: OPEN }] }];
+        return [
+          {
+            pair: undefined,
+            pinned: false,
+            ways: [{ hop: undefined, uri: decision.uri, byRoute: decision.byRoute, end: OPEN }],
+          },
+        ];
       case 'bindings':
         return decision.end === undefined
           ? this.#fork(decision.bindings)

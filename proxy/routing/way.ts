@@ -10,6 +10,8 @@ export interface Way {
   /** Known at once; undefined: `uri` is resolved first (RFC 3263). */
   readonly hop: Hop | undefined;
   readonly uri?: string;
+  /** `uri` is that of the topmost Route: a strict router there needs it in the Request-URI (RFC 3261 16.6 step 6). */
+  readonly byRoute?: boolean;
   /** The Request-URI of a copy that goes this way: a binding's contact. Undefined leaves it as it is. */
   readonly requestUri?: string;
   /** What the Record-Route token says of this side. */

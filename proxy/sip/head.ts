@@ -1,3 +1,4 @@
+import type { Defect } from './defects.ts';
 import { COLON, CR, LF, SPACE, TAB, isTokenChar } from './grammar.ts';
 import { headerIdAt } from './header.ts';
 
@@ -10,7 +11,7 @@ export interface Head {
   /** How many numbers were put into `fields`: STRIDE a field. */
   readonly size: number;
   /** The first thing wrong; '' if there is nothing. */
-  readonly fault: string;
+  readonly fault: Defect | '';
 }
 
 /**
@@ -22,7 +23,7 @@ export interface Head {
  */
 export function readHead(text: string, pos: number, maxFields: number, fields: number[]): Head {
   const { length } = text;
-  let fault = '';
+  let fault: Defect | '' = '';
   let size = 0;
   while (pos < length) {
     const start = pos;

@@ -1,10 +1,10 @@
+import { defect, type Defect } from './defects.ts';
 import { CR, LF, trimEnd, unfold } from './grammar.ts';
 import { STRIDE, readHead } from './head.ts';
 import { Header, isList } from './header.ts';
 import type { HeaderId } from './header.ts';
 import { splitList } from './list.ts';
-import { NO_VIA, readNouns } from './nouns.ts';
-import { SipError } from './sip-error.ts';
+import { readNouns } from './nouns.ts';
 import { readStartLine } from './start-line.ts';
 import type { Via } from './via.ts';
 
@@ -13,9 +13,11 @@ export interface ParseLimits {
   readonly maxBytes: number;
   /** Header fields; above, 400. */
   readonly maxFields: number;
+  /** Characters of a Request-URI; above, 414. */
+  readonly maxUri: number;
 }
 
-export const DEFAULT_LIMITS: ParseLimits = { maxBytes: 65536, maxFields: 256 };
+export const DEFAULT_LIMITS: ParseLimits = { maxBytes: 65536, maxFields: 256, maxUri: 4096 };
 
 /**
  * Where the fields of the message now being read are put before they are copied at their exact length: faster and
@@ -51,9 +53,8 @@ export class Message {
   readonly toTag: string;
   /** 0 to 255, higher ones lowered to it; -1 if there is no Max-Forwards. */
   readonly maxForwards: number;
-  /** The first thing wrong with it, as the status and phrase of the answer; 0 and '' in what parseMessage returns. */
-  readonly faultStatus: number;
-  readonly fault: string;
+  /** The first thing wrong with it; '' in what parseMessage returns. */
+  readonly fault: Defect | '';
   private readonly fields: number[];
 
   /** Reads as much as can be read, notes the first fault and never throws. */
@@ -65,34 +66,22 @@ export class Message {
     if (pos > 0) text = text.slice(pos);
 
     const lineEnd = text.indexOf('\r\n');
-    const line = readStartLine(text, lineEnd < 0 ? text.length : lineEnd);
-    let faultStatus = line.faultStatus;
-    let fault = line.fault;
-    if (text.length > limits.maxBytes) {
-      faultStatus = 513;
-      fault = 'Message Too Large';
-    }
+    const line = readStartLine(text, lineEnd < 0 ? text.length : lineEnd, limits.maxUri);
+    let fault = text.length > limits.maxBytes ? 'Message Too Large' : line.fault;
 
     const head = readHead(text, lineEnd < 0 ? text.length : lineEnd + 2, limits.maxFields, scratch);
     const fields = scratch.slice(0, head.size);
-    if (faultStatus === 0 && head.fault !== '') {
-      faultStatus = 400;
-      fault = head.fault;
-    }
+    fault ||= head.fault;
 
     const nouns = readNouns(text, fields, line.method);
-    if (faultStatus === 0 && nouns.fault !== '') {
-      faultStatus = 400;
-      fault = nouns.fault;
-    }
+    fault ||= nouns.fault;
 
     const bodyLength = nouns.contentLength;
     if (bodyLength >= 0 && head.bodyStart + bodyLength < text.length) {
       text = text.slice(0, head.bodyStart + bodyLength);
-    } else if (faultStatus === 0 && bodyLength > text.length - head.bodyStart) {
+    } else if (bodyLength > text.length - head.bodyStart) {
       // RFC 3261 18.3: a datagram that ends before its body does
-      faultStatus = 400;
-      fault = 'Bad Content-Length';
+      fault ||= 'Bad Content-Length';
     }
 
     this.text = text;
@@ -109,14 +98,16 @@ export class Message {
     this.fromTag = nouns.fromTag;
     this.toTag = nouns.toTag;
     this.maxForwards = nouns.maxForwards;
-    this.faultStatus = faultStatus;
     this.fault = fault;
     this.fields = fields;
   }
 
-  /** Enough could be read to answer it: a request, no ACK, with a topmost Via. */
+  /**
+   * Enough could be read to answer it at its source: a request, no ACK, with a Via. One that can't be read goes back as
+   * it came: whoever wrote it may know it again.
+   */
   get answerable(): boolean {
-    return this.isRequest && this.method !== 'ACK' && this.via !== NO_VIA;
+    return this.isRequest && this.method !== 'ACK' && this.has(Header.Via);
   }
 
   get body(): string {
@@ -189,12 +180,12 @@ export class Message {
 
 /**
  * A SIP message from its text. Throws SipError: 400 with the fault as its phrase (what is mandatory is checked: Via,
- * From, To, Call-ID, CSeq and its method), 505, or 513. Its `answerable` is the request if it can be answered.
+ * From, To, Call-ID, CSeq and its method), 414, 505, or 513. Its `answerable` is the request if it can be answered.
  */
 export function parseMessage(text: string, limits: ParseLimits = DEFAULT_LIMITS): Message {
   const message = new Message(text, limits);
-  if (message.faultStatus !== 0) {
-    throw new SipError(message.faultStatus, message.fault, { answerable: message.answerable ? message : undefined });
+  if (message.fault !== '') {
+    throw defect(message.fault, { answerable: message.answerable ? message : undefined });
   }
   return message;
 }

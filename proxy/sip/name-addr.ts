@@ -1,3 +1,4 @@
+import { defect } from './defects.ts';
 import {
   COLON,
   COMMA,
@@ -14,7 +15,6 @@ import {
   unquote,
 } from './grammar.ts';
 import { paramAt } from './param.ts';
-import { SipError } from './sip-error.ts';
 
 /** A value of From, To, Contact, Route, Record-Route or Path (RFC 3261 20.10). */
 export interface NameAddr {
@@ -34,7 +34,7 @@ export function parseNameAddr(value: string): NameAddr {
   const start = skipLws(value, 0, end);
   if (value.charCodeAt(start) === 42 && end === start + 1) return { display: '', uri: '', params: '', wildcard: true };
   const after = addressEnd(value, start, end);
-  if (after < 0) throw new SipError(400, 'Bad Address');
+  if (after < 0) throw defect('Bad Address');
   const params = unfold(value, after, end);
   if (value.charCodeAt(after - 1) !== GREATER) {
     return { display: '', uri: value.slice(start, after), params, wildcard: false };
@@ -64,7 +64,9 @@ export function addressEnd(text: string, start: number, end: number): number {
     const c = text.charCodeAt(pos);
     if (c === LESS) {
       const close = text.indexOf('>', pos);
-      if (close < 0 || close >= end || skipLws(text, pos + 1, end) >= close) return -1;
+      if (close < 0 || close >= end || close === pos + 1) return -1;
+      // RFC 4475 3.1.2.14: who takes the spaces for part of the URI and who does not would answer different requests
+      for (let i = pos + 1; i < close; i++) if (isWhitespace(text.charCodeAt(i))) return -1;
       return endsAddress(text, close + 1, end) ? close + 1 : -1;
     }
     if (c === COLON) colon = true;

@@ -1,4 +1,5 @@
 import { cseqAt } from './cseq.ts';
+import { isDefect, type Defect } from './defects.ts';
 import { decimal, isWhitespace, skipLws, trimEnd } from './grammar.ts';
 import { STRIDE } from './head.ts';
 import { Header, headerName } from './header.ts';
@@ -34,7 +35,7 @@ export interface Nouns {
   maxForwards: number;
   /** -1 if there is none or it can't be read. */
   contentLength: number;
-  fault: string;
+  fault: Defect | '';
 }
 
 /** What every transaction looks at, read once; `method` is the start line's, '' for a response. */
@@ -59,13 +60,13 @@ export function readNouns(text: string, fields: readonly number[], method: strin
     seen |= 1 << id;
     if (again) {
       // RFC 4475 3.3.8: which of two From would count is anyone's guess. Only the topmost Via is ours to read.
-      if (id !== Header.Via) nouns.fault ||= `Repeated ${headerName(id)}`;
+      if (id !== Header.Via) nouns.fault ||= named('Repeated', id);
       continue;
     }
     const start = (fields[at + 2] ?? 0) + 1;
-    if (!readNoun(nouns, id, text, start, fields[at + 3] ?? 0, method)) nouns.fault ||= `Bad ${headerName(id)}`;
+    if (!readNoun(nouns, id, text, start, fields[at + 3] ?? 0, method)) nouns.fault ||= named('Bad', id);
   }
-  for (const id of MANDATORY) if ((seen & (1 << id)) === 0) nouns.fault ||= `Missing ${headerName(id)}`;
+  for (const id of MANDATORY) if ((seen & (1 << id)) === 0) nouns.fault ||= named('Missing', id);
   if (method !== '' && nouns.cseqMethod !== method) nouns.fault ||= 'CSeq Method Mismatch';
   return nouns;
 }
@@ -114,6 +115,12 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
     default:
       return true;
   }
+}
+
+function named(what: 'Repeated' | 'Bad' | 'Missing', id: HeaderId): Defect {
+  const name = `${what} ${headerName(id)}`;
+  if (!isDefect(name)) throw new RangeError(`no such defect: ${name}`);
+  return name;
 }
 
 function number(text: string, start: number, end: number): number {

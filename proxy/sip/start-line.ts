@@ -1,3 +1,4 @@
+import type { Defect } from './defects.ts';
 import { CR, LF, SPACE, decimal, isDigit, skipToken } from './grammar.ts';
 import { readUri } from './uri.ts';
 
@@ -11,40 +12,36 @@ export interface StartLine {
   /** 0 for a request. */
   readonly status: number;
   readonly reason: string;
-  /** Status of the answer to give; 0: there is nothing wrong. */
-  readonly faultStatus: number;
-  readonly fault: string;
+  /** '' if there is nothing wrong. */
+  readonly fault: Defect | '';
 }
 
 const VERSION = 'SIP/2.0';
 
-/** The start line text[0, end). Never throws. */
-export function readStartLine(text: string, end: number): StartLine {
+/** The start line text[0, end), whose Request-URI may have `maxUri` characters. Never throws. */
+export function readStartLine(text: string, end: number, maxUri: number): StartLine {
   const methodEnd = skipToken(text, 0, end);
   if (methodEnd > 0 && methodEnd < end && text.charCodeAt(methodEnd) === SPACE)
-    return requestLine(text, methodEnd, end);
+    return requestLine(text, methodEnd, end, maxUri);
   return statusLine(text, end);
 }
 
 // RFC 3261 7.1: single spaces, no LWS anywhere else. RFC 4475 3.1.2.8 to 10 lets an element repair others; we don't,
 // since the line goes on as it came and whoever reads it next may repair it to another URI.
-function requestLine(text: string, methodEnd: number, end: number): StartLine {
+function requestLine(text: string, methodEnd: number, end: number, maxUri: number): StartLine {
   const method = methodText(text, 0, methodEnd);
   const uriEnd = text.lastIndexOf(' ', end - 1);
   const uri = uriEnd > methodEnd ? text.slice(methodEnd + 1, uriEnd) : '';
-  let faultStatus = 0;
-  let fault = '';
-  if (uriEnd <= methodEnd || !isVersion(text, uriEnd + 1, end)) {
-    faultStatus = 400;
-    fault = 'Bad Request-Line';
-  } else if (!isOurVersion(text, uriEnd + 1, end)) {
-    faultStatus = 505;
-    fault = 'Version Not Supported';
-  } else if (readUri(uri) === undefined) {
-    faultStatus = 400;
-    fault = 'Bad Request-URI';
+  let fault: Defect | '' = '';
+  if (uriEnd <= methodEnd || !isVersion(text, uriEnd + 1, end)) fault = 'Bad Request-Line';
+  else if (!isOurVersion(text, uriEnd + 1, end)) fault = 'Version Not Supported';
+  else if (uri.length > maxUri) fault = 'Request-URI Too Long';
+  else {
+    const parsed = readUri(uri);
+    // RFC 3261 19.1.1: header fields have no place here; who forwarded them would let a link write a request
+    if (parsed === undefined || parsed.headers !== '') fault = 'Bad Request-URI';
   }
-  return { isRequest: true, method, uri, status: 0, reason: '', faultStatus, fault };
+  return { isRequest: true, method, uri, status: 0, reason: '', fault };
 }
 
 function statusLine(text: string, end: number): StartLine {
@@ -65,7 +62,6 @@ function statusLine(text: string, end: number): StartLine {
     uri: '',
     status: good ? status : 0,
     reason: good ? text.slice(codeEnd + 1, end) : '',
-    faultStatus: good ? 0 : 400,
     fault: good ? '' : 'Bad Start Line',
   };
 }

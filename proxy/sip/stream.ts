@@ -1,8 +1,9 @@
+import { defect, type Defect } from './defects.ts';
 import { COLON, SPACE, TAB, decimal, skipLws, skipToken, trimEnd } from './grammar.ts';
 import { Header, headerIdAt } from './header.ts';
 import { DEFAULT_LIMITS, Message } from './message.ts';
 import type { ParseLimits } from './message.ts';
-import { SipError } from './sip-error.ts';
+import type { SipError } from './sip-error.ts';
 
 /** What StreamFramer.next() returns for the keep-alive ping of RFC 5626 4.4.1; its answer is one CRLF. */
 export const KEEPALIVE = '\r\n\r\n';
@@ -92,22 +93,22 @@ export class StreamFramer {
       this.searchedLength += piece.length;
       this.tail = window.slice(-3);
     }
-    if (this.length > this.limits.maxBytes) throw this.fail(513, 'Message Too Large', this.joined());
+    if (this.length > this.limits.maxBytes) throw this.fail('Message Too Large', this.joined());
   }
 
   private readHead(headEnd: number): void {
     const text = this.joined();
     const bodyLength = contentLength(text, headEnd);
-    if (headEnd + bodyLength > this.limits.maxBytes) throw this.fail(513, 'Message Too Large', text);
-    if (bodyLength === ABSENT) throw this.fail(400, 'Missing Content-Length', text.slice(0, headEnd));
-    if (bodyLength < 0) throw this.fail(400, 'Bad Content-Length', text.slice(0, headEnd));
+    if (headEnd + bodyLength > this.limits.maxBytes) throw this.fail('Message Too Large', text);
+    if (bodyLength === ABSENT) throw this.fail('Missing Content-Length', text.slice(0, headEnd));
+    if (bodyLength < 0) throw this.fail('Bad Content-Length', text.slice(0, headEnd));
     this.needed = headEnd + bodyLength;
     this.state = 'Body';
   }
 
-  private fail(status: number, reason: string, text: string): SipError {
+  private fail(name: Defect, text: string): SipError {
     const request = new Message(text.slice(0, this.limits.maxBytes), this.limits);
-    this.failure = new SipError(status, reason, { answerable: request.answerable ? request : undefined });
+    this.failure = defect(name, { answerable: request.answerable ? request : undefined });
     this.restart('');
     return this.failure;
   }

@@ -1,6 +1,6 @@
+import { defect } from './defects.ts';
 import { COLON, PERCENT, QUESTION, SEMICOLON, decimal, hostText, skipHost, skipToken } from './grammar.ts';
 import { paramAt } from './param.ts';
-import { SipError } from './sip-error.ts';
 
 /** A SIP or SIPS URI (RFC 3261 19.1), or any other URI with host '' and all that follows the scheme in `user`. */
 export interface SipUri {
@@ -23,7 +23,7 @@ export interface SipUri {
 /** Throws SipError 400. An unknown scheme is no error here: it may be one for whoever must route by it (416). */
 export function parseUri(text: string): SipUri {
   const uri = readUri(text);
-  if (uri === undefined) throw new SipError(400, 'Bad URI');
+  if (uri === undefined) throw defect('Bad URI');
   return uri;
 }
 

@@ -1,3 +1,4 @@
+import { defect } from './defects.ts';
 import {
   COLON,
   COMMA,
@@ -14,7 +15,6 @@ import {
   unquote,
 } from './grammar.ts';
 import { skipParamValue } from './param.ts';
-import { SipError } from './sip-error.ts';
 
 /** One Via value (RFC 3261 20.42, RFC 3581). */
 export interface Via {
@@ -39,7 +39,7 @@ export interface Via {
 /** One Via value. Throws SipError 400. */
 export function parseVia(value: string): Via {
   const via = viaAt(value, 0, value.length);
-  if (via === undefined) throw new SipError(400, 'Bad Via');
+  if (via === undefined) throw defect('Bad Via');
   return via;
 }
 

@@ -97,5 +97,5 @@ export function startWait(transaction: ClientTransaction): void {
 /** What was sent, as a message: no limit but its own size, for it passed the limits before it grew by what we added. */
 export function sentRequest(transaction: ClientTransaction): Message {
   const size = transaction.request.length;
-  return parseMessage(transaction.request, { maxBytes: size, maxFields: size });
+  return parseMessage(transaction.request, { maxBytes: size, maxFields: size, maxUri: size });
 }

@@ -6,7 +6,9 @@ import { parseVia, type Via } from '../sip/via.ts';
 const MAGIC_COOKIE = 'z9hG4bK';
 
 export function hasMagicCookie(request: Message): boolean {
-  return request.via.branch.startsWith(MAGIC_COOKIE);
+  const { branch } = request.via;
+  // RFC 4475 3.2.1: the cookie alone is no unique branch
+  return branch.length > MAGIC_COOKIE.length && branch.startsWith(MAGIC_COOKIE);
 }
 
 /**

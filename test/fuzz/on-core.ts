@@ -149,7 +149,7 @@ export class OnCore {
 
   #judgeRequest({ message, text, hop }: Sent, askedBy: Hop | undefined): void {
     this.#features.add(`${message.method} to ${hop.address}`);
-    if (message.faultStatus !== 0) throw new Violation('what is sent on can be read', `${message.fault}\n${text}`);
+    if (message.fault !== '') throw new Violation('what is sent on can be read', `${message.fault}\n${text}`);
     if (askedBy !== undefined && ENDPOINTS.has(askedBy.address) && !hop.address.startsWith('10.')) {
       throw new Violation(
         'an endpoint reaches SIP Servers only',

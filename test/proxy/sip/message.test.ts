@@ -30,7 +30,7 @@ function but(replaced: Record<string, string>): string {
   );
 }
 
-function errorOf(text: string, limits?: { maxBytes: number; maxFields: number }): SipError {
+function errorOf(text: string, limits?: { maxBytes: number; maxFields: number; maxUri: number }): SipError {
   try {
     parseMessage(text, limits);
   } catch (error) {
@@ -188,11 +188,11 @@ describe('a faulty message', () => {
     it(`is refused: ${expected}, ${JSON.stringify(Object.values(replaced)[0])}`, () => {
       const error = errorOf(but(replaced));
       expect(error.message).to.equal(expected);
-      const hasVia = !/(Missing|Bad) Via/.test(expected);
+      const hasVia = expected !== '400 Missing Via';
       expect(error.answerable !== undefined, 'answerable').to.equal(hasVia);
       if (error.answerable === undefined) return;
       const answer = response(error.answerable, error.status, error.reason, error.headers);
-      expect(answer).to.match(/^SIP\/2\.0 \d+ [^\r]+\r\nVia: SIP\/2\.0\/UDP 127\.0\.0\.1/);
+      expect(answer).to.match(/^SIP\/2\.0 \d+ [^\r]+\r\nVia: ?\S/);
       expect(answer.replaceAll('\r\n', '')).to.not.match(/[\r\n]/);
     });
   }
@@ -240,7 +240,7 @@ describe('a faulty message', () => {
     const error = errorOf(text);
     expect(error.message).to.equal('400 Too Many Header Fields');
     expect(error.answerable?.fieldCount).to.equal(256);
-    expect(parseMessage(text, { maxBytes: 65536, maxFields: 400 }).fieldCount).to.be.greaterThan(300);
+    expect(parseMessage(text, { maxBytes: 65536, maxFields: 400, maxUri: 4096 }).fieldCount).to.be.greaterThan(300);
   });
 
   it('that is too large gets 513', () => {

@@ -6,7 +6,7 @@ import { KEEPALIVE, StreamFramer } from '../../../proxy/sip/stream.ts';
 import { invite, options, respond } from '../../builders.ts';
 import { hostile, wellFormed } from './arbitrary.ts';
 
-const LIMITS = { maxBytes: 2000, maxFields: 256 };
+const LIMITS = { maxBytes: 2000, maxFields: 256, maxUri: 4096 };
 
 /** All that comes out of a stream that arrives in these chunks; a failure as its message, last. */
 function frame(chunks: readonly string[], limits = LIMITS): string[] {
@@ -137,7 +137,7 @@ describe('a stream', () => {
   });
 
   it('that comes a byte at a time costs no more than its length', () => {
-    const limits = { maxBytes: 1_000_000, maxFields: 256 };
+    const limits = { maxBytes: 1_000_000, maxFields: 256, maxUri: 4096 };
     const text = invite({ body: 'x'.repeat(400_000), headers: [`X: ${'y'.repeat(400_000)}`] });
     expect(frame([...text], limits)).to.deep.equal([text]);
   });
