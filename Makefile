@@ -45,9 +45,10 @@ coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; 
 types: $(INSTALLED) ## Generate the TypeScript types from the CRD and the proxy configuration's schema
 	@node test/tools/generate-types.ts
 
-docs: $(INSTALLED) ## Generate docs/manifest.md, docs/proxy-config.md and the drawings of the state machines
+docs: $(INSTALLED) ## Generate docs/manifest.md, docs/proxy-config.md, the drawings of the state machines and the table of defects
 	@node test/tools/generate-docs.ts
 	@node test/tools/draw-machines.ts
+	@node test/tools/list-defects.ts
 	@node test/tools/draw-oos-check.ts
 
 package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sipcluster-VERSION.tgz

@@ -223,6 +223,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       now,
       wall,
       counters: () => ({ ...core.counts, ...transports.counters, ...replica.counters }),
+      defects: core.defects,
     },
     options.hash,
   );

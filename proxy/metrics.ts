@@ -41,6 +41,8 @@ export class Metrics {
       this.#storeLoaded.set({ geo_location: store.geoLocation }, store.loaded ? 1 : 0);
     }
     this.#readPairs(status);
+    this.#defects.reset();
+    for (const [defect, count] of Object.entries(status.defects ?? {})) this.#defects.inc({ defect }, count);
     for (const [name, value] of Object.entries(status.counters)) {
       const counter = this.#counter(name);
       counter.reset();
@@ -63,6 +65,13 @@ export class Metrics {
       }
     }
   }
+
+  readonly #defects = new Counter({
+    name: 'sipcluster_defects_total',
+    help: 'Messages refused, by what was wrong with them: the reason phrase of the answer, where there is one.',
+    labelNames: ['defect'],
+    registers: [this.#registry],
+  });
 
   #counter(name: string): Counter {
     let counter = this.#counters.get(name);

@@ -17,6 +17,7 @@ export interface Reported {
   readonly now: () => number;
   readonly wall: () => number;
   counters(): Readonly<Record<string, number>>;
+  readonly defects: Readonly<Record<string, number>>;
 }
 
 /** What a proxy says of itself: to the store, for the others and the operator, and on its admin port. */
@@ -86,6 +87,7 @@ export class Report {
       proxies: [...replica.proxies.keys()].toSorted(),
       ready: this.#readiness(),
       counters: this.#of.counters(),
+      defects: this.#of.defects,
     };
   }
 

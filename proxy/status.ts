@@ -22,6 +22,8 @@ export interface ProxyStatus {
   readonly proxies: readonly string[];
   readonly ready: { readonly ok: boolean; readonly why?: string };
   readonly counters: Readonly<Record<string, number>>;
+  /** Messages refused since the start, by what was wrong with them. */
+  readonly defects?: Readonly<Record<string, number>>;
 }
 
 /** One line of /calls: a call in progress. */

@@ -132,6 +132,13 @@ describe('the admin port', () => {
     expect(await (await get('/calls?call-id=other')).json()).to.deep.equal([]);
   });
 
+  it('counts refused messages by what was wrong with them', async () => {
+    await start({ status: () => status({ defects: { 'Bad CSeq': 3, 'Loop Detected': 0 } }) });
+    const text = await (await get('/metrics')).text();
+    expect(text).to.include('sipcluster_defects_total{defect="Bad CSeq"} 3');
+    expect(text).to.include('sipcluster_defects_total{defect="Loop Detected"} 0');
+  });
+
   it('lists registrations, all or of one address of record', async () => {
     const all = Array.from({ length: 2500 }, (_, n) => registration(`user${n}`));
     await start({ registrations: (aor) => (aor === undefined ? all : all.filter((view) => view.aor === aor)) });
