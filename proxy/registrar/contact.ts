@@ -26,15 +26,15 @@ export interface Contacts {
   readonly contacts: readonly Contact[];
   /** Contact: * */
   readonly wildcard: boolean;
-  /** Values that are no SIP address: what is wrong with the first one. */
-  readonly fault: string | undefined;
+  /** Of values that can't be read. */
+  readonly fault: 'Bad Contact' | undefined;
 }
 
-/** All Contact values of a message, in order. Never throws: what to do about a bad one is the caller's. */
+/** All Contact values of a message that are SIP addresses, in order. Never throws: what to do about a bad one is the caller's. */
 export function contactsOf(message: Message): Contacts {
   const contacts: Contact[] = [];
   let wildcard = false;
-  let fault: string | undefined;
+  let fault: Contacts['fault'];
   for (let field = message.find(Header.Contact); field >= 0; field = message.find(Header.Contact, field + 1)) {
     const text = message.fieldValue(field);
     for (let start = 0; start < text.length || start === 0;) {
@@ -43,8 +43,8 @@ export function contactsOf(message: Message): Contacts {
       if (value.trim() === '*') wildcard = true;
       else {
         const contact = readContact(value, field, start, end);
-        if (typeof contact === 'string') fault ??= contact;
-        else contacts.push(contact);
+        if (contact === 'Bad Contact') fault ??= contact;
+        else if (contact !== undefined) contacts.push(contact);
       }
       start = end + 1;
     }
@@ -52,11 +52,12 @@ export function contactsOf(message: Message): Contacts {
   return { contacts, wildcard, fault };
 }
 
-function readContact(value: string, field: number, start: number, end: number): Contact | string {
+/** Undefined for one that is no SIP address: RFC 3261 10.2.1 allows it, and a server may keep it, but nobody is reached there. */
+function readContact(value: string, field: number, start: number, end: number): Contact | 'Bad Contact' | undefined {
   try {
     const address = parseNameAddr(value);
     const uri = parseUri(address.uri);
-    if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return 'Contact Is Not a SIP URI';
+    if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return undefined;
     const { params } = address;
     return {
       address,

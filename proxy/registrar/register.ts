@@ -14,7 +14,7 @@ const DEFAULT_EXPIRES = 3600;
 /**
  * Whether a REGISTER may go to a server at all.
  * @param sender who sent it, by transport identity
- * @returns the answer to give instead: 400 for a contact that is no SIP address or a misplaced `*`, 403 for a Path from
+ * @returns the answer to give instead: 400 for a contact that can't be read or a misplaced `*`, 403 for a Path from
  * an Endpoint, 423 with Min-Expires for too brief a time
  */
 export function checkRegister(

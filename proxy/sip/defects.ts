@@ -48,6 +48,7 @@ export const DEFECTS = {
     '4475 3.1.2.2, 3',
   ),
   'Bad Route': row(400, 'has a Route that is no address', '3261 20.34'),
+  'Bad Contact': row(400, 'is a REGISTER with a Contact that is no address', '4475 3.1.2.13'),
   'Repeated From': row(400, 'has From twice', '4475 3.3.8'),
   'Repeated To': row(400, 'has To twice', '4475 3.3.8'),
   'Repeated Call-ID': row(400, 'has Call-ID twice', '4475 3.3.8'),

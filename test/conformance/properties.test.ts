@@ -9,8 +9,8 @@ import { wronglyChanged } from './forwarded.ts';
 
 /** What tells an answer's request, as far as it can be read: its top branch, Call-ID, and CSeq with its method. */
 function transactionOf(text: string): string {
-  const { via, callId, cseq, method } = new Message(text, DEFAULT_LIMITS);
-  return [via.branch, callId, cseq, method].join(' ');
+  const message = new Message(text, DEFAULT_LIMITS);
+  return [message.via.branch, message.callId, message.value(Header.CSeq)].join(' ');
 }
 
 /** What peers may do next: each makes a text of what the proxy has sent so far. */

@@ -179,7 +179,7 @@ export const mutations: readonly Mutation[] = [
     found: ['NotEmpty'],
     plant: ({ timers }) =>
       wrap(timers, 'schedule', (schedule) => (timer, at) => {
-        if (timer.constructor.name !== 'TimerC') schedule(timer, at);
+        if (timer.constructor.name !== 'BranchTimer') schedule(timer, at);
       }),
   },
   {

@@ -27,8 +27,6 @@ describe('Contact of a REGISTER', () => {
   });
 
   for (const [value, fault] of [
-    ['<tel:+49301234>', 'Contact Is Not a SIP URI'],
-    ['<mailto:a@example.com>', 'Contact Is Not a SIP URI'],
     ['nonsense', 'Bad Contact'],
     ['<sip:>', 'Bad Contact'],
     ['*;expires=0', 'Bad Contact'],
@@ -39,6 +37,11 @@ describe('Contact of a REGISTER', () => {
       expect(read(value).fault).to.equal(fault);
     });
   }
+
+  it('passes over what is no SIP address: a server may keep it (RFC 3261 10.2.1)', () => {
+    const { contacts, fault } = read('<tel:+49301234>, <sip:a@10.0.0.1>', '<mailto:a@example.com>');
+    expect([contacts.map(({ address }) => address.uri), fault]).to.deep.equal([['sip:a@10.0.0.1'], undefined]);
+  });
 
   it('takes a malformed expiry for an hour and a huge one for the longest', () => {
     expect(['60', 'soon', '-1', '99999999999', undefined].map(deltaSeconds)).to.deep.equal([
