@@ -202,13 +202,14 @@ describe('RFC 3261 16.3: what is taken in at all', () => {
     });
 
     it('64 KiB are taken, one byte more is answered 513', async () => {
+      const given = { sentBy, callId: 'large', fromTag: 'large', branch: 'z9hG4bKlarge' };
       const size = (bytes: number): string => {
-        const rest = invite({ sentBy, body: 'x'.repeat(60_000) }).length - 60_000;
-        return invite({ sentBy, body: 'x'.repeat(bytes - rest) });
+        const head = invite({ ...given, body: 'x'.repeat(60_000) }).length - 60_000;
+        return invite({ ...given, body: 'x'.repeat(bytes - head) });
       };
-      const most = size(65_536);
-      expect(await verdict(most + 'x'.repeat(65_536 - most.length))).to.equal('forwarded');
-      expect(await verdict(size(65_600))).to.equal('513 Message Too Large');
+      expect([size(65_536).length, size(65_537).length]).to.deep.equal([65_536, 65_537]);
+      expect(await verdict(size(65_536))).to.equal('forwarded');
+      expect(await verdict(size(65_537))).to.equal('513 Message Too Large');
     });
   });
 
