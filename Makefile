@@ -29,7 +29,7 @@ lint: $(INSTALLED) ## Check types, style, unused code, import directions and gen
 format: $(INSTALLED) ## Format all sources
 	@oxfmt
 
-simulate: $(INSTALLED) ## Whole clusters in virtual time, with faults, from a seed: SEED=1 COUNT=100, or HOURS=8
+simulate: $(INSTALLED) ## Whole clusters in virtual time, with faults, from a seed: SEED=1 COUNT=100, or HOURS=8 for the night
 	@node test/simulation/run.ts --seed '$(or $(SEED),1)' $(if $(HOURS),--hours '$(HOURS)',--count '$(or $(COUNT),20)')
 
 fuzz: $(INSTALLED) ## Mutated messages and conversations for the parser, the framer and the whole core: FOR=60s SEED=1

@@ -224,6 +224,11 @@ export class Copying implements ClientOwner {
   /** An INVITE that its member has heard of lost its connection: its answer may come another way, or never. */
   #cutOff(pair: Pair, transaction: ClientTransaction): void {
     const { core } = this.context;
+    if (this.context.cancelled) {
+      // the CANCEL did not get there either
+      this.#fail(487, undefined);
+      return;
+    }
     // ringing: the member that is promoted takes the call over, or Timer C ends it
     if (this.#ringing || this.#earlier !== undefined) return;
     core.memberUnreachable(pair, transaction.hop);

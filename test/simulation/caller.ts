@@ -18,7 +18,7 @@ export abstract class Caller extends Agent {
   /** 2xx that wait for their ACK, by Call-ID and CSeq. */
   readonly #unacknowledged = new Map<string, { given: boolean }>();
 
-  abstract readonly transport: 'UDP' | 'TCP';
+  abstract get transport(): 'UDP' | 'TCP';
   /** The Contact of its dialogs. */
   abstract readonly contact: string;
   /** Where the cluster's name leads to, best first. */

@@ -9,7 +9,7 @@ type Injection = (world: World, lasts: number) => void;
 export function injectFaults(world: World, end: number): void {
   const { clock, random } = world;
   /** Some worlds are calm, some stormy: ms between one fault and the next, by chance around this. */
-  const every = random.pick([4000, 8000, 8000, 15_000]);
+  const every = random.pick([2500, 5000, 5000, 10_000]);
   const only = world.options.only ?? world.options.mutation?.faults;
   const next = (): void => {
     if (clock.now >= end) return;
@@ -124,7 +124,7 @@ const kinds: Readonly<Record<string, Injection>> = {
   },
   clockSet(world, lasts) {
     const proxy = world.random.pick(world.proxies);
-    if (proxy.clockOffset !== 0) return;
+    if (proxy.clockOffset !== proxy.skew) return;
     proxy.setClock(world.random.between(-world.options.clockStep, world.options.clockStep));
     during(
       world,
@@ -195,6 +195,22 @@ const kinds: Readonly<Record<string, Injection>> = {
     during(world, world.faults.between('cut from a store', clock.now, a, b), lasts, () => {
       network.faults = network.faults.filter((fault) => !cut.includes(fault));
     });
+  },
+  phonePaused(world, lasts) {
+    const { host } = world.random.pick(world.phones);
+    if (host.paused) return;
+    host.pause();
+    during(world, world.faults.at('phone paused', world.clock.now, [host]), lasts, () => host.resume());
+  },
+  /** Taken live, and no fault: no call may fail of it. */
+  configurationChanged(world) {
+    const interval = world.random.pick([3000, 4000, world.oosCheck.interval]);
+    world.trace.note(undefined, `oosCheck.interval becomes ${interval} ms`);
+    for (const { process, host } of world.proxies) {
+      world.clock.after(world.random.between(0, 2000), () =>
+        host.happens(() => void (process?.alive === true && process.reconfigure({ ...world.oosCheck, interval }))),
+      );
+    }
   },
   phoneRebooted(world) {
     const phone = world.random.pick(world.phones);

@@ -31,6 +31,10 @@ export interface Call {
   over: boolean;
 }
 
+/** For so long a request inside a dialog is tried, ms: its own time, and that of the proxies that say nothing. */
+const TRIED = 60_000;
+const PROXY_FAULTS: ReadonlySet<string> = new Set(['killed', 'power off', 'restart in order', 'rolling restart']);
+
 const NOBODY: ReadonlySet<ServerPair> = new Set();
 
 /** All calls by the Call-IDs of both their legs, and the judgement on each step. */
@@ -157,13 +161,32 @@ export class Ledger {
       clock.now,
     );
     if (touching.length === 0) this.#world.violation(rule, `${what}, though no fault touched it`, call.callId);
-    else if (this.#isSwitchOnly(call, rule, touching, pairs)) {
+    else if (this.#isProxyOnly(rule, touching)) {
+      this.#world.violation(
+        'DialogLost',
+        `${what}, though nothing but proxies failed, and others were there`,
+        call.callId,
+      );
+    } else if (this.#isSwitchOnly(call, rule, touching, pairs)) {
       this.#world.violation(
         rule === 'CallFailed' ? 'SetUpLost' : 'DialogLost',
         `${what}, though nothing but a member failed`,
         call.callId,
       );
     } else this.tally.excused++;
+  }
+
+  /** A request inside a dialog gets to its pair through any proxy: it is enough that one is well. */
+  #isProxyOnly(rule: string, touching: readonly Fault[]): boolean {
+    const { clock, proxies } = this.#world;
+    if (rule !== 'EndFailed' && rule !== 'ChangeFailed') return false;
+    const well = proxies.some(
+      ({ name, process }) =>
+        process !== undefined &&
+        process.readyAt < clock.now - TRIED &&
+        !touching.some(({ hosts, to }) => hosts.includes(name) && to > clock.now - TRIED),
+    );
+    return well && touching.every(({ what }) => PROXY_FAULTS.has(what));
   }
 
   /**

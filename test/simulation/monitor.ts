@@ -13,6 +13,11 @@ const LEASE = 13_000;
 /** What a switch may take beyond its bound: a tick, and a packet's way, ms. */
 const SLACK = 600;
 
+/** How far two clocks are apart at most without being set, ms. */
+const SKEW = 1000;
+/** More than all calls and registrations of a minute make. */
+const TRANSACTIONS = 1500;
+
 const JUST_TOLD = 'what was told just now';
 
 /** Invariants of the proxies' state: watched all along, and judged at the end. */
@@ -95,6 +100,12 @@ export class Monitor {
       if (process === undefined) continue;
       if (process.core.counts.internalErrors > 0)
         this.#world.violation('InternalError', `${process.place.name} could not handle a message`);
+      const { clients, servers } = process.layer.counts;
+      if (clients + servers > TRANSACTIONS)
+        this.#world.violation(
+          'Unbounded',
+          `${process.place.name} has ${clients} client and ${servers} server transactions`,
+        );
       for (const binding of process.replica.allBindings(this.#world.clock.now)) {
         const why = this.#world.truth.objection(
           userOf(binding),
@@ -108,7 +119,7 @@ export class Monitor {
             `${process.place.name} holds ${binding.aor} at ${binding.contact}: ${why}`,
           );
         const end = this.#world.truth.endOf(binding.stamp.callId, binding.stamp.cseq);
-        if (end !== undefined && binding.expires > end + this.#world.options.clockStep) {
+        if (end !== undefined && binding.expires > end + this.#world.options.clockStep + SKEW) {
           this.#world.violation(
             'LivesTooLong',
             `${process.place.name} holds ${binding.aor} for ${Math.round(binding.expires - end)} ms longer than granted`,

@@ -175,6 +175,21 @@ export const mutations: readonly Mutation[] = [
     plant: ({ core }) => wrap(core.incoming, 'ack', () => () => undefined),
   },
   {
+    name: 'a CANCEL is not handed to the proxy that has its INVITE',
+    found: ['CallFailed'],
+    plant: ({ core }) => wrap(core.incoming.strays, 'targetsOfCancel', () => () => []),
+  },
+  {
+    name: 'a response for another proxy is dropped',
+    found: calls,
+    plant: ({ core }) => wrap(core.incoming.strays, 'response', () => () => undefined),
+  },
+  {
+    name: 'nobody is told of a broken connection',
+    found: ['NotEmpty', 'SetUpLost', ...calls],
+    plant: ({ layer }) => wrap(layer, 'transportError', () => () => undefined),
+  },
+  {
     name: 'Timer C is off: nothing ends what rings for ever',
     found: ['NotEmpty'],
     plant: ({ timers }) =>

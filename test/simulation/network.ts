@@ -1,3 +1,4 @@
+import { fnv1a } from '../../proxy/hash.ts';
 import type { Clock } from './clock.ts';
 import type { Random } from './random.ts';
 import type { StreamEnd } from './stream.ts';
@@ -24,6 +25,8 @@ export class Host {
   readonly name: string;
   readonly address: string;
   readonly site: string;
+  /** What others see its datagrams come from, where one address stands for several hosts; they see one another's own. */
+  egress: string | undefined;
   /** Without power it says nothing at all, not even that a port is closed. */
   powered = true;
   paused = false;
@@ -70,9 +73,12 @@ export class Network {
   readonly clock: Clock;
   readonly random: Random;
   readonly hosts = new Map<string, Host>();
+  /** One address for several hosts, as a load balancer has it. */
+  readonly shared = new Map<string, Host[]>();
   faults: LinkFault[] = [];
   /** Ends of TCP connections made so far. */
   streams = 0;
+  #ports = 0;
   /** Hears of all that is sent and of what becomes of it. */
   observe: (fate: Fate, from: Host, to: Host | undefined, text: string) => void = () => {};
   /** Hears of what arrives, before the one whom it is for. */
@@ -87,6 +93,25 @@ export class Network {
     const host = new Host(name, address, site);
     this.hosts.set(address, host);
     return host;
+  }
+
+  /** Puts hosts behind one address: what is sent there comes to the one of them that the sender is given. */
+  share(address: string, hosts: Host[]): void {
+    this.shared.set(address, hosts);
+    for (const host of hosts) host.egress = address;
+  }
+
+  /** A port that no other socket has, also behind one address. */
+  freePort(): number {
+    return 40_000 + (this.#ports++ % 20_000);
+  }
+
+  /** Who gets what `from` sends to this address: behind a shared one always the same host, as long as it is there. */
+  #hostAt(address: string, port: number, from: Host): Host | undefined {
+    const behind = this.shared.get(address);
+    if (behind === undefined) return this.hosts.get(address);
+    const there = behind.filter((host) => host.powered && host.sockets.has(port));
+    return there[fnv1a(from.address) % Math.max(1, there.length)] ?? behind[0];
   }
 
   /** Whether what `from` sends now can reach `to`. */
@@ -109,7 +134,7 @@ export class Network {
       from.happens(() => this.send(from, fromPort, address, port, text));
       return;
     }
-    const to = this.hosts.get(address);
+    const to = this.#hostAt(address, port, from);
     if (to === undefined) {
       this.observe('unheard', from, to, text);
       return;
@@ -135,7 +160,8 @@ export class Network {
     const socket = to.sockets.get(port);
     if (socket !== undefined) {
       this.arrive(from, to, text);
-      socket.receive(text, from.address, fromPort);
+      const seen = from.egress !== undefined && from.egress !== to.egress ? from.egress : from.address;
+      socket.receive(text, seen, fromPort);
       return;
     }
     this.observe('refused', from, to, text);

@@ -1,7 +1,8 @@
-import { invite } from '../builders.ts';
+import { cancel, invite } from '../builders.ts';
 import type { Caller } from './caller.ts';
 import { Dialog } from './dialog.ts';
 import { DOMAIN } from './names.ts';
+import type { ProxyModel } from './proxy-model.ts';
 
 /** Answered calls last so long, ms. */
 const LASTS = [3000, 25_000] as const;
@@ -15,7 +16,7 @@ export function outgoingCall(caller: Caller, from: string, to: string, begun: (d
   const callId = world.unique('call', from);
   const call = ledger.begin(callId, from, to, caller, random);
   const branch = caller.newBranch();
-  const text = invite({
+  const sent = {
     from,
     fromTag: world.unique('f', from),
     to,
@@ -25,8 +26,8 @@ export function outgoingCall(caller: Caller, from: string, to: string, begun: (d
     branch,
     transport: caller.transport,
     sentBy: `${host.address}:5060`,
-    contact: `<${caller.contact}>`,
-  });
+  };
+  const text = invite({ ...sent, contact: `<${caller.contact}>` });
   let dialog: Dialog | undefined;
   let answers = 0;
   const transaction = caller.ask(text, branch, 'INVITE', hop, {
@@ -47,7 +48,24 @@ export function outgoingCall(caller: Caller, from: string, to: string, begun: (d
     },
   });
   if (call.plan === 'NoAnswer') {
-    clock.after(random.between(500, 6000), () => host.happens(() => transaction.cancel()));
+    const elsewhere = random.chance(0.4);
+    clock.after(random.between(500, 6000), () =>
+      host.happens(() => {
+        const other = elsewhere && transaction.lastStatus > 0 ? anotherProxy() : undefined;
+        if (other === undefined || transaction.lastStatus >= 200) transaction.cancel();
+        else cancelThrough(other);
+      }),
+    );
+  }
+
+  /** A name with several addresses leads a phone's CANCEL to another proxy than its INVITE. */
+  function anotherProxy(): ProxyModel | undefined {
+    return world.proxiesFor(host).find((proxy) => proxy.host.address !== hop?.address);
+  }
+
+  function cancelThrough(proxy: ProxyModel): void {
+    call.hosts.add(proxy.host);
+    caller.ask(cancel(sent), branch, 'CANCEL', caller.hop(caller.transport, proxy.host.address), { final: () => {} });
   }
 
   function talk(established: Dialog): void {

@@ -69,7 +69,7 @@ export class PingerModel {
   #portTo(member: Member): number {
     let port = this.#ports.get(member);
     if (port !== undefined) return port;
-    port = 40_000 + this.#ports.size;
+    port = this.#network.freePort();
     this.#ports.set(member, port);
     this.#host.sockets.set(port, {
       receive: (text) => this.#receive(member, text),

@@ -11,8 +11,9 @@ export class ProxyModel {
   readonly config: ProxyConfig;
   readonly world: World;
   process: ProxyProcess | undefined;
-  /** How far its clock is from the true time, ms. */
-  clockOffset = 0;
+  /** How far its time of day is from the true one, always and now, ms. */
+  readonly skew: number;
+  clockOffset: number;
   /** When it was last started, and when its clock was last set. */
   startedAt = 0;
   #starts = 0;
@@ -22,6 +23,8 @@ export class ProxyModel {
     this.name = config.place.name;
     this.host = host;
     this.config = config;
+    this.skew = world.random.chance(0.3) ? world.random.between(-400, 400) : 0;
+    this.clockOffset = this.skew;
   }
 
   get log(): Log {
@@ -57,8 +60,8 @@ export class ProxyModel {
     if (this.process === process) this.kill();
   }
 
-  setClock(offset: number): void {
-    this.clockOffset = offset;
-    this.host.happens(() => this.process?.wake());
+  /** Its time of day is set wrong by so much, or right again. */
+  setClock(step: number): void {
+    this.clockOffset = this.skew + step;
   }
 }

@@ -1,8 +1,10 @@
+import type { OosCheckConfig } from '../../proxy/config.ts';
+import { reachedAt } from '../../proxy/reached-at.ts';
 import { Core } from '../../proxy/routing/core.ts';
 import { Identity } from '../../proxy/routing/identity.ts';
 import type { Reach } from '../../proxy/routing/way.ts';
 import { parseUri } from '../../proxy/sip/uri.ts';
-import type { ProxyAddress, ProxyRecord } from '../../proxy/store/records.ts';
+import type { ProxyRecord } from '../../proxy/store/records.ts';
 import { Replica } from '../../proxy/store/replica.ts';
 import { TransactionLayer } from '../../proxy/transaction/layer.ts';
 import { TimerWheel, type Timer } from '../../proxy/transaction/timers.ts';
@@ -43,7 +45,9 @@ export class ProxyProcess {
 
   constructor(place: ProxyModel, boot: string) {
     const { config, host, log, world } = place;
-    const now = (): number => place.now();
+    // what timers go by is never set; the time of day is
+    const now = (): number => world.clock.now;
+    const wall = (): number => place.now();
     const random = (): number => world.proxyRandom.next();
     this.place = place;
     this.boot = boot;
@@ -54,7 +58,7 @@ export class ProxyProcess {
       address,
       port: 5060,
       side: 'Both',
-      advertisedAddress: address,
+      advertisedAddress: config.place.advertise ?? address,
       advertisedPort: 5060,
     });
     this.#listeners = { UDP: listener('UDP'), TCP: listener('TCP') };
@@ -64,10 +68,10 @@ export class ProxyProcess {
       failed: (hop) => this.layer.transportError(hop),
       closed: (connection) => this.core.flows.release(connection),
     });
-    this.stores = config.stores.map(({ geoLocation }) => new EtcdClientModel(world.etcd(geoLocation), host, now));
+    this.stores = config.stores.map(({ geoLocation }) => new EtcdClientModel(world.etcd(geoLocation), host, wall));
     const [own, ...others] = this.stores;
     if (own === undefined) throw new Error('a proxy needs a store');
-    this.replica = new Replica({ proxy: place.name, boot, own, others, now, log });
+    this.replica = new Replica({ proxy: place.name, boot, own, others, now: wall, log });
     this.#pinger = new PingerModel(host, world.network, boot, (member, result) => {
       this.upstreams.pinged(member, result);
       this.wake();
@@ -84,6 +88,7 @@ export class ProxyProcess {
       onSwitch: (pair, from, to) => {
         world.trace.note(place.host, `${pair.name}: ${from?.role ?? 'none'} -> ${to?.role ?? 'none'}`);
         this.core.pairSwitched(pair, to);
+        if (from !== undefined && this.upstreams.stateOf(from) === 'Down') this.#streams.closeTo(from.address);
       },
       onChange: () => this.#publishHealth(),
     });
@@ -103,6 +108,7 @@ export class ProxyProcess {
       boot,
       log,
       now,
+      wall,
       random,
       timers: this.timers,
       replica: this.replica,
@@ -167,6 +173,13 @@ export class ProxyProcess {
     await this.replica.close();
   }
 
+  /** A changed configuration, taken live. */
+  reconfigure(oosCheck: OosCheckConfig): void {
+    this.core.reconfigure({ ...this.core.config, oosCheck }, this.#identity(), trustOf(this.core.config));
+    this.upstreams.reconfigure(this.core.config.servers, oosCheck);
+    this.wake();
+  }
+
   /** Something may have changed what it waits for. */
   wake(): void {
     this.#wakeAt(
@@ -174,13 +187,12 @@ export class ProxyProcess {
     );
   }
 
-  /** `due`: on the proxy's own clock. */
   #wakeAt(due: number): void {
-    const { world, clockOffset, host } = this.place;
+    const { world, host } = this.place;
     if (!this.alive || !Number.isFinite(due)) return;
     const { clock } = world;
-    // on the ticks of an interval timer, which a step of its clock does not move
-    const at = Math.max(Math.ceil((due - clockOffset) / TICK) * TICK, clock.now + 1);
+    // on the ticks of an interval timer
+    const at = Math.max(Math.ceil(due / TICK) * TICK, clock.now + 1);
     const known = this.#wake;
     if (known !== undefined) {
       if (known.at <= at) return;
@@ -194,7 +206,7 @@ export class ProxyProcess {
 
   #tick(): void {
     if (!this.alive) return;
-    const now = this.place.now();
+    const { now } = this.place.world.clock;
     this.timers.advance(now);
     this.upstreams.tick(now);
     this.wake();
@@ -202,7 +214,7 @@ export class ProxyProcess {
 
   #every(ms: number, run: () => void): void {
     const { world, host } = this.place;
-    world.clock.after(ms, () => {
+    world.clock.after(ms * world.pace, () => {
       if (!this.alive) return;
       // a stopped process makes up for one tick, not for all
       host.happens(() => {
@@ -248,13 +260,8 @@ export class ProxyProcess {
   }
 
   #publishProxy(): void {
-    const { config, host, name } = this.place;
-    const addresses: ProxyAddress[] = (['UDP', 'TCP'] as const).map((transport) => ({
-      transport,
-      address: host.address,
-      port: 5060,
-      side: 'Both',
-    }));
+    const { config, name } = this.place;
+    const addresses = Object.values(this.#listeners).map((listener) => reachedAt(listener, undefined));
     const counts = this.replica.counts(this.place.now());
     this.replica.publishProxy({
       name,

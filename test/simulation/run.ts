@@ -1,6 +1,9 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { EPOCH } from './clock.ts';
 import { ladder } from './trace.ts';
+import type { Result } from './worker.ts';
 import { World, type WorldOptions } from './world.ts';
 
 const { values } = parseArgs({
@@ -8,6 +11,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
     hours: { type: 'string' },
+    jobs: { type: 'string' },
     only: { type: 'string' },
     trace: { type: 'boolean', default: false },
     going: { type: 'boolean', default: false },
@@ -15,11 +19,14 @@ const { values } = parseArgs({
   },
 });
 
+/** How often it says how far it is, ms. */
+const PROGRESS = 30_000;
+
 function optionsFor(seed: number, traced: boolean): WorldOptions {
   return { seed, traced, mutation: undefined, only: values.only?.split(','), clockStep: Number(values['clock-step']) };
 }
 
-/** The same seed again, this time kept: a ladder of the calls that the violation is about. */
+/** A seed again, this time kept: a ladder of the calls that the violation is about. */
 async function show(seed: number): Promise<void> {
   const world = new World(optionsFor(seed, true));
   await world.run();
@@ -42,35 +49,64 @@ async function show(seed: number): Promise<void> {
   console.log(`trace ${world.trace.hash}`);
 }
 
-const first = Number(values.seed);
-const until = values.hours === undefined ? undefined : performance.now() + Number(values.hours) * 3600_000;
-let failed = 0;
-const total: Record<string, number> = {};
-let seeds = 0;
-for (let seed = first; until === undefined ? seed < first + Number(values.count) : performance.now() < until; seed++) {
-  const world = new World(optionsFor(seed, false));
-  await world.run();
-  seeds++;
-  const { tally } = world.ledger;
-  for (const [name, count] of Object.entries({
-    ...tally,
-    faults: world.faults.faults.length,
-    switches: world.monitor?.switches ?? 0,
-    events: world.events,
-  }))
-    total[name] = (total[name] ?? 0) + count;
-  if (Number(values.count) <= 5)
-    console.log(
-      `seed ${seed}: ${world.sites.length} data centres, ${world.proxies.length} proxies, ${world.phones.length} phones, ${world.events} events, ${world.faults.faults.length} faults, calls ${JSON.stringify(tally)}, switches seen ${world.monitor?.switches ?? 0}`,
-    );
-  for (const { rule, what, at } of world.violations)
-    console.log(`seed ${seed}: ${rule} at ${(at / 1000).toFixed(3)} s: ${what}`);
-  if (world.violations.length === 0) continue;
-  failed++;
-  if (values.going) continue;
-  await show(seed);
-  break;
+/** Seeds in order, to as many processes as there are; each tells of one before it gets the next. */
+class Runner {
+  readonly #first = Number(values.seed);
+  readonly #count = values.hours === undefined ? Number(values.count) : Number.POSITIVE_INFINITY;
+  readonly #until = performance.now() + Number(values.hours ?? Number.POSITIVE_INFINITY) * 3600_000;
+  readonly #workers = new Set<ChildProcess>();
+  readonly #total: Record<string, number> = {};
+  readonly failed: number[] = [];
+  #next = this.#first;
+  #seeds = 0;
+
+  async run(jobs: number): Promise<void> {
+    const progress = setInterval(() => console.error(`${this.#seeds} seeds, ${this.failed.length} failed`), PROGRESS);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => this.#stop());
+    await Promise.all(Array.from({ length: jobs }, () => this.#work()));
+    clearInterval(progress);
+    console.log(JSON.stringify(this.#total));
+    console.log(`${this.#seeds} seeds, ${this.failed.length} with violations`);
+  }
+
+  #work(): Promise<void> {
+    const worker = fork(new URL('worker.ts', import.meta.url));
+    this.#workers.add(worker);
+    const ended = new Promise<void>((resolve, reject) => {
+      worker.once('exit', () => resolve());
+      worker.once('error', reject);
+    });
+    worker.on('message', (result: Result) => {
+      this.#tell(result);
+      this.#give(worker);
+    });
+    this.#give(worker);
+    return ended;
+  }
+
+  #give(worker: ChildProcess): void {
+    const stop = this.failed.length > 0 && !values.going;
+    if (stop || this.#next >= this.#first + this.#count || performance.now() >= this.#until) worker.disconnect();
+    else worker.send(optionsFor(this.#next++, false));
+  }
+
+  #stop(): void {
+    for (const worker of this.#workers) worker.kill();
+    this.#next = Number.POSITIVE_INFINITY;
+  }
+
+  #tell({ seed, violations, counts, size }: Result): void {
+    this.#seeds++;
+    for (const [name, count] of Object.entries(counts)) this.#total[name] = (this.#total[name] ?? 0) + count;
+    if (this.#count <= 5) console.log(`seed ${seed}: ${size}, ${JSON.stringify(counts)}`);
+    for (const { rule, what, at } of violations)
+      console.log(`seed ${seed}: ${rule} at ${(at / 1000).toFixed(3)} s: ${what}`);
+    if (violations.length > 0) this.failed.push(seed);
+  }
 }
-console.log(JSON.stringify(total));
-console.log(`${seeds} seeds, ${failed} with violations`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+const runner = new Runner();
+await runner.run(Number(values.jobs ?? Math.min(availableParallelism(), Number(values.count))));
+const [first] = runner.failed;
+if (first !== undefined && !values.going) await show(first);
+process.exitCode = runner.failed.length === 0 ? 0 : 1;

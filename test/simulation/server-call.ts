@@ -41,6 +41,7 @@ export function connectCall(member: ServerMember, transaction: ServerTransaction
     cseq: 1,
     branch,
     sentBy: `${host.address}:5060`,
+    transport: member.transport,
     contact: `<${member.contact}>`,
   });
   let answers = 0;

@@ -15,7 +15,6 @@ import type { Leg, ServerCall, ServerPair } from './server-pair.ts';
 export class ServerMember extends Caller {
   readonly pair: ServerPair;
   readonly role: MemberRole;
-  readonly transport = 'UDP';
   readonly contact: string;
   serving = false;
 
@@ -26,9 +25,13 @@ export class ServerMember extends Caller {
     this.contact = `sip:${pair.name}@${host.address}:5060`;
   }
 
+  get transport(): 'UDP' | 'TCP' {
+    return this.pair.transport;
+  }
+
   /** Proxies that it knows to answer, those of its own data centre first. */
   override proxies(): readonly Hop[] {
-    return this.world.proxiesFor(this.host).map((proxy) => this.hop('UDP', proxy.host.address));
+    return this.world.proxiesFor(this.host).map((proxy) => this.hop(this.transport, proxy.host.address));
   }
 
   override request(transaction: ServerTransaction, request: Message): void {

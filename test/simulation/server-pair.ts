@@ -27,6 +27,7 @@ export class ServerPair {
   readonly hosts: Readonly<Record<MemberRole, Host>>;
   readonly members = new Map<MemberRole, ServerMember>();
   readonly calls = new Map<string, ServerCall>();
+  readonly transport: 'UDP' | 'TCP';
   /** How a backup that stands by shows it: a closed port, or an answer that is none. */
   readonly standby: 'Closed' | 'Answers503';
   /** When the set of those that serve last changed. */
@@ -38,6 +39,7 @@ export class ServerPair {
     this.name = name;
     this.site = site;
     this.hosts = { primary, backup };
+    this.transport = world.random.chance(0.3) ? 'TCP' : 'UDP';
     this.standby = world.random.chance(0.7) ? 'Closed' : 'Answers503';
     for (const role of ['primary', 'backup'] as const)
       this.members.set(role, new ServerMember(this, role, this.hosts[role]));

@@ -3,7 +3,7 @@ import { mutations } from './mutations.ts';
 import { World, type WorldOptions } from './world.ts';
 
 /** Real seconds for seeds. */
-const SECONDS = Number(process.env['SIMULATE_SECONDS'] ?? 20);
+const SECONDS = Number(process.env['SIMULATE_SECONDS'] ?? 30);
 const FIRST_SEED = 1;
 
 function optionsFor(seed: number, changes: Partial<WorldOptions> = {}): WorldOptions {
@@ -12,18 +12,18 @@ function optionsFor(seed: number, changes: Partial<WorldOptions> = {}): WorldOpt
 
 describe('a simulated cluster', () => {
   it(`breaks no promise under faults, in as many seeds as fit in ${SECONDS} s`, async function () {
-    this.timeout(SECONDS * 1000 + 30_000);
+    this.timeout(SECONDS * 1000 + 120_000);
     const end = performance.now() + SECONDS * 1000;
     for (let seed = FIRST_SEED; performance.now() < end; seed++) {
       const world = new World(optionsFor(seed));
       await world.run();
       const found = world.violations.map(({ rule, what, at }) => `${rule} at ${at} ms: ${what}`);
-      expect(found, `node test/simulation/run.ts --seed ${seed}`).to.deep.equal([]);
+      expect(found, `make simulate SEED=${seed} COUNT=1`).to.deep.equal([]);
     }
   });
 
   it('loses no call where nothing is wrong', async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     const world = new World(optionsFor(8));
     await world.run();
     expect(world.faults.faults).to.deep.equal([]);
@@ -32,7 +32,7 @@ describe('a simulated cluster', () => {
   });
 
   it('goes the same way again from the same seed, to the last byte', async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     const hashes: string[] = [];
     for (const seed of [3, 3, 4]) {
       const world = new World(optionsFor(seed, { traced: true }));
@@ -46,7 +46,7 @@ describe('a simulated cluster', () => {
   describe('finds a planted bug:', () => {
     for (const mutation of mutations) {
       it(mutation.name, async function () {
-        this.timeout(120_000);
+        this.timeout(600_000);
         for (let seed = FIRST_SEED; seed < FIRST_SEED + 1000; seed++) {
           const world = new World(optionsFor(seed, { mutation }));
           await world.run();

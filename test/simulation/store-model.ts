@@ -9,6 +9,8 @@ const GRACE = 60_000;
 /** As proxy/store/group.ts tries a write, ms. */
 const DEADLINE = 5000;
 const AGAIN = 500;
+/** How often it looks whether it is in touch, ms. */
+const LOOK = 2000;
 /** Silence after which a watch counts as out of touch. */
 const SILENCE = 10_000;
 
@@ -182,7 +184,7 @@ export class EtcdClientModel implements Store {
         if (this.#available !== true || this.#isBehind) this.#catchUpLater();
       } else if (clock.now - this.#heardAt > SILENCE) this.#tell(false, 'Unreachable');
     });
-    clock.after(1000, () => this.#tick());
+    clock.after(LOOK, () => this.#tick());
   }
 
   get #isBehind(): boolean {

@@ -44,6 +44,15 @@ export class StreamSide {
     else this.#open(text, hop);
   }
 
+  /** Ends the streams to an address, and tells of it on a later turn. */
+  closeTo(address: string): void {
+    for (const end of this.#ends.values()) {
+      if (end.remoteAddress !== address) continue;
+      end.close();
+      this.#network.clock.after(0, () => this.#host.happens(() => end.closed()));
+    }
+  }
+
   close(): void {
     this.#closed = true;
     for (const end of this.#ends.values()) end.close();

@@ -1,4 +1,7 @@
+import { proxyName, proxyOf } from '../../proxy/routing/branch.ts';
+import { Header } from '../../proxy/sip/header.ts';
 import { parseMessage, type Message } from '../../proxy/sip/message.ts';
+import { parseVia } from '../../proxy/sip/via.ts';
 import type { Host } from './network.ts';
 import type { ProxyModel } from './proxy-model.ts';
 import type { World } from './world.ts';
@@ -13,6 +16,10 @@ interface Exchange {
 
 /** For how long after its final response a transaction over UDP surely still is one, ms. */
 const SURELY = 4000;
+/** Messages on their way at once. */
+const READ = 2000;
+/** A request goes through a proxy, the one that it is handed to, and, behind one address, the one that that one is for. */
+const THROUGH = 3;
 /** Messages that the monitor remembers. */
 const MEMORY = 50_000;
 
@@ -20,6 +27,10 @@ const MEMORY = 50_000;
 export class WireMonitor {
   readonly #world: World;
   readonly #requests = new Map<string, Exchange>();
+  /** What somebody asked any proxy: a response may go on by another one when that one is gone. */
+  readonly #asked = new Set<string>();
+  /** Messages on their way, read once. */
+  readonly #read = new Map<string, Message>();
   /** Branches that proxies have sent. */
   readonly #branches = new Set<string>();
 
@@ -29,7 +40,7 @@ export class WireMonitor {
 
   /** A proxy sends a message from its SIP port. */
   sent(proxy: ProxyModel, to: Host, text: string): void {
-    const message = parseMessage(text);
+    const message = this.#parse(text);
     if (message.isRequest) this.#requestSent(proxy, to, message);
     else this.#responseSent(proxy, to, message);
   }
@@ -37,7 +48,7 @@ export class WireMonitor {
   /** A message comes to its host. */
   arrived(from: Host, to: Host, text: string): void {
     const { ledger, truth, clock } = this.#world;
-    const message = parseMessage(text);
+    const message = this.#parse(text);
     const call = ledger.ofLeg(message.callId);
     if (call !== undefined) {
       call.hosts.add(from);
@@ -62,6 +73,15 @@ export class WireMonitor {
     }
   }
 
+  #parse(text: string): Message {
+    let message = this.#read.get(text);
+    if (message !== undefined) return message;
+    if (this.#read.size > READ) this.#read.clear();
+    message = parseMessage(text);
+    this.#read.set(text, message);
+    return message;
+  }
+
   #requestArrived(proxy: ProxyModel, from: Host, message: Message): void {
     if (message.method === 'ACK' || proxy.process === undefined) return;
     const key = `${proxy.name} ${from.address} ${message.via.branch} ${message.method}`;
@@ -69,6 +89,8 @@ export class WireMonitor {
     if (this.#requests.get(key)?.boot === boot) return;
     if (this.#requests.size > MEMORY) this.#requests.clear();
     this.#requests.set(key, { boot, final: 0, finalAt: 0 });
+    if (this.#asked.size > MEMORY) this.#asked.clear();
+    this.#asked.add(`${message.via.branch} ${message.method}`);
   }
 
   #responseSent(proxy: ProxyModel, to: Host, message: Message): void {
@@ -78,6 +100,10 @@ export class WireMonitor {
     if (exchange === undefined) {
       // a 2xx to INVITE goes on without state, from a run of the proxy that has none
       if (message.method === 'INVITE' && message.status >= 200 && message.status < 300) return;
+      // handed to the proxy that sent the request
+      if (proxyOf(message.via.branch) === proxyName(to.name) && this.#branches.has(message.via.branch)) return;
+      // that one is gone
+      if (this.#asked.has(`${message.via.branch} ${message.method}`)) return;
       this.#world.violation(
         'ResponseToNothing',
         `${proxy.name} sent ${message.status} to ${to.name}, which asked nothing`,
@@ -109,6 +135,9 @@ export class WireMonitor {
   #requestSent(proxy: ProxyModel, to: Host, message: Message): void {
     const { branch } = message.via;
     const { method } = message;
+    const through = message.values(Header.Via).filter((value) => proxyOf(parseVia(value).branch) !== undefined).length;
+    if (through > THROUGH)
+      this.#world.violation('Loop', `${method} has come through ${through} proxies`, message.callId);
     const known = this.#branches.has(branch);
     if (this.#branches.size > MEMORY) this.#branches.clear();
     this.#branches.add(branch);

@@ -18,6 +18,7 @@ import type { EtcdModel } from './etcd-model.ts';
 import { populate } from './populate.ts';
 import { callIdOf, Trace } from './trace.ts';
 import { Truth } from './truth.ts';
+import { withVirtualTimers } from './virtual-timers.ts';
 import { WireMonitor } from './wire-monitor.ts';
 
 export interface WorldOptions {
@@ -40,13 +41,21 @@ export interface Violation {
 }
 
 /** When faults begin and end, all know the same again, calls end, and everything is over, ms since the beginning. */
-const CALM = 12_000;
-const FAULTS = 120_000;
-const EQUAL = 132_000;
+const CALM = 8_000;
+const FAULTS = 60_000;
+const EQUAL = 72_000;
 /** Long enough for every phone to have registered again since all was healed. */
-const CALLS = 225_000;
-const STILL_EQUAL = 240_000;
-const END = 600_000;
+const CALLS = 112_000;
+const STILL_EQUAL = 120_000;
+/** Timer C, tombstones and leases have run out. */
+const END = 330_000;
+/** Promises that wait for one another have all had their turn after so many. */
+const TURNS = 10;
+/** The event loop of Node turns once in so many events: a test's own time-out lives by it. */
+const NODE_TURN = 4096;
+
+const SETTLED = Promise.resolve();
+const nodeTurns = globalThis.setImmediate;
 
 /** A whole cluster with all who use it, on virtual time, from one seed. */
 export class World {
@@ -70,6 +79,8 @@ export class World {
   readonly oosCheck: OosCheckConfig = { interval: 5000, recheck: 5000, timeout: 2000, inService: [[200, 299]] };
   monitor: Monitor | undefined;
   events = 0;
+  /** How much slower than usual the proxies' own periods are. */
+  pace = 1;
   readonly #wire: WireMonitor;
   #counter = 0;
 
@@ -96,11 +107,13 @@ export class World {
 
   /** From the beginning to the end, or to the first violation. */
   async run(): Promise<void> {
-    const restore = withSeededBytes(new Random(this.options.seed, 4));
+    const restoreBytes = withSeededBytes(new Random(this.options.seed, 4));
+    const restoreTimers = withVirtualTimers(this.clock);
     try {
       await this.#story();
     } finally {
-      restore();
+      restoreTimers();
+      restoreBytes();
     }
   }
 
@@ -119,6 +132,7 @@ export class World {
       if (this.random.chance(0.5)) phone.unregister();
       else phone.retire();
     }
+    this.#slowDown();
     await this.#until(END);
     // a heartbeat may be on its way to the store just then
     for (
@@ -129,6 +143,12 @@ export class World {
       await this.#until(END + more * 333);
     }
     if (!this.#failed) this.monitor?.end();
+  }
+
+  /** Nothing happens any more but what runs out: the proxies are told to look about less often, as a live change. */
+  #slowDown(): void {
+    this.pace = 5;
+    for (const process of this.processes) process.reconfigure({ ...this.oosCheck, interval: 30_000 });
   }
 
   get #failed(): boolean {
@@ -212,7 +232,8 @@ export class World {
       }
       this.events++;
       // promises of the store's clients run before time goes on
-      await new Promise<void>((resolve) => void setImmediate(resolve));
+      for (let turn = 0; turn < TURNS; turn++) await SETTLED;
+      if (this.events % NODE_TURN === 0) await new Promise<void>((resolve) => void nodeTurns(resolve));
     }
   }
 }

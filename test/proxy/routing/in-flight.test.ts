@@ -84,6 +84,15 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
       expect(scene.layer.idle).to.equal(true);
     });
 
+    it('is a CANCEL that no longer gets to its member: the caller is told 487', async () => {
+      await scene.receives(respond(asked.message, 180), AT.ss1.primary);
+      await switches(scene, asked, transport);
+      await scene.receives(cancel(CALL), AT.alice);
+      scene.layer.transportError(asked.hop);
+      await scene.settled();
+      expect(statuses(scene.takes())).to.deep.equal([487]);
+    });
+
     it('is a CANCEL: it goes to the exact address of its INVITE', async () => {
       await scene.receives(respond(asked.message, 180), AT.ss1.primary);
       await switches(scene, asked, transport);
