@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { eventually } from '../peers/deadline.ts';
 import { SipRefusal } from '../peers/sip-refusal.ts';
 import type { Phone } from '../peers/phone.ts';
 import { Cast } from './cast.ts';
@@ -76,6 +77,26 @@ describe('phones of two data centres', function () {
     expect(await ringing.ended).to.equal('there');
     expect(alice.counter.of('received 487 to INVITE')).to.equal(1);
   });
+
+  for (const [name, other] of [
+    ['another proxy of the data centre', 1],
+    ['a proxy of the other data centre', 2],
+  ] as const) {
+    it(`give up a call that rings by a CANCEL that reaches ${name}`, async () => {
+      const alice = await cast.phone('alice', { proxy: through(0) });
+      const bob = await cast.phone('bob', { proxy: through(3) });
+      await bob.registers();
+      await cast.isKnownEverywhere('bob');
+      const call = alice.dials('bob');
+      const ringing = await bob.isCalled();
+      await call.rings;
+      await eventually(5000, 'that proxy knows the call', () => (cast.proxies[other]?.status().counts.calls ?? 0) > 1);
+      await call.cancels(cast.addressOf(cast.proxies[other]));
+      expect(await ringing.ended).to.equal('there');
+      expect(alice.counter.of('received 487 to INVITE')).to.equal(1);
+      expect(alice.counter.of('received 200 to CANCEL')).to.equal(1);
+    });
+  }
 
   it('hear 480 of a phone that is not registered', async () => {
     const alice = await cast.phone('alice', { proxy: through(0) });

@@ -119,8 +119,8 @@ export class PhoneCall {
   }
 
   /** Gives up a call that is not answered yet: resolves when its INVITE got its final response. */
-  async cancels(): Promise<void> {
-    this.#reach?.cancel();
+  async cancels(through?: string): Promise<void> {
+    this.#reach?.cancel(through);
     await this.#answered.promise.then(
       () => this.hangsUp(),
       () => undefined,

@@ -51,8 +51,11 @@ export class Reach {
     return this.#tries;
   }
 
-  cancel(): void {
-    this.#client?.cancel();
+  /** `through`: the address of another proxy than the one that has the INVITE. */
+  cancel(through?: string): void {
+    const client = this.#client;
+    if (client !== undefined)
+      client.cancel([], through === undefined ? client.remote : { ...client.remote, address: through });
   }
 
   #tryNext(why: 'refused' | 'timeout' | 'unresolved'): void {

@@ -153,6 +153,7 @@ export class ClientTransaction {
   #timer: NodeJS.Timeout | undefined;
   #status = 0;
   #cancelWanted: readonly string[] | undefined;
+  #cancelThrough: Remote | undefined;
 
   constructor(transactions: Transactions, request: Message, remote: Remote, listener: ClientListener) {
     this.#transactions = transactions;
@@ -192,10 +193,14 @@ export class ClientTransaction {
     if (!again || (invite && response.status < 300)) this.#listener.final(response);
   }
 
-  /** RFC 3261 9.1: only once a provisional response came. */
-  cancel(lines: readonly string[] = []): void {
+  /**
+   * RFC 3261 9.1: only once a provisional response came. `through`: where the CANCEL goes if not to where the INVITE
+   * went, as a name with several addresses may lead it.
+   */
+  cancel(lines: readonly string[] = [], through: Remote = this.remote): void {
     if (this.#status >= 200 || this.#cancelWanted) return;
     this.#cancelWanted = lines;
+    this.#cancelThrough = through;
     if (this.#status >= 100) this.#sendCancel(lines);
   }
 
@@ -208,7 +213,7 @@ export class ClientTransaction {
 
   #sendCancel(lines: readonly string[]): void {
     const cancel = cancelFor(this.request, lines);
-    this.#transactions.send(cancel, this.request.via.branch, this.remote, {
+    this.#transactions.send(cancel, this.request.via.branch, this.#cancelThrough ?? this.remote, {
       final: () => undefined,
       failed: () => undefined,
     });

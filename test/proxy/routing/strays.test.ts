@@ -10,6 +10,11 @@ const CALL = { callId: 'call-1', fromTag: 'a', branch: 'z9hG4bKphone', sentBy: `
 const reached = (sent: readonly Sent[]): string[] => sent.map(({ hop, message }) => `${message.method} ${hop.address}`);
 const hops = (sent: Sent): string => `${sent.hop.address}:${sent.hop.port}`;
 
+/** Call data is written some time after the INVITE. */
+async function isWritten(by: Scene): Promise<void> {
+  await by.passes(150);
+}
+
 /** Two proxies of one data centre that share a store. */
 async function twoProxies(): Promise<{ p1: Scene; p2: Scene; gone(): Promise<void> }> {
   const p1 = await Scene.begin();
@@ -35,6 +40,7 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
     const { p1, p2 } = await twoProxies();
     const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
     await p1.receives(respond(asked.message, 180), asked.hop.address);
+    await isWritten(p1);
     const handed = requestIn(await p2.receives(cancel(CALL), AT.alice));
     expect([handed.message.method, handed.hop.address]).to.deep.equal(['CANCEL', AT.proxy]);
 
@@ -49,6 +55,7 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
   it('goes where the INVITE went when that proxy is gone, as that proxy would have written it', async () => {
     const { p1, p2, gone } = await twoProxies();
     const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
+    await isWritten(p1);
     await gone();
     const sent = (await p2.receives(cancel(CALL), AT.alice)).filter((s) => s.message.isRequest);
     const same = sent.find((s) => s.message.via.branch === asked.message.via.branch);
@@ -64,6 +71,7 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
     await p1.registers('bob', AT.bob);
     const leg = { ...CALL, uri: 'sip:bob@example.com', sentBy: `${AT.ss1.primary}:5060` };
     const asked = requestIn(await p1.receives(invite(leg), AT.ss1.primary));
+    await isWritten(p1);
     await gone();
     const sent = requestIn(await p2.receives(cancel(leg), AT.ss1.primary));
     expect([hops(sent), sent.message.uri]).to.deep.equal([hops(asked), asked.message.uri]);
@@ -73,6 +81,7 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
   it('goes there too when that proxy lives but says nothing', async () => {
     const { p1, p2 } = await twoProxies();
     const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
+    await isWritten(p1);
     await p2.receives(cancel(CALL), AT.alice);
     const later = (await p2.passes(750)).filter((s) => s.hop.address !== AT.proxy);
     expect(reached(later)).to.deep.equal([`CANCEL ${asked.hop.address}`]);
@@ -87,13 +96,16 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
   it('is answered 481 once the call has failed', async () => {
     const { p1, p2 } = await twoProxies();
     const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
+    await isWritten(p1);
     await p1.receives(respond(asked.message, 486), asked.hop.address);
+    await isWritten(p1);
     expect(statuses(await p2.receives(cancel(CALL), AT.alice))).to.deep.equal([481]);
   });
 
   it('is refused by the proxy that it is handed to if that one has no such INVITE: nobody hands it on', async () => {
     const { p1, p2 } = await twoProxies();
     await p1.receives(invite(CALL), AT.alice);
+    await isWritten(p1);
     const handed = requestIn(await p2.receives(cancel({ ...CALL, branch: 'z9hG4bKother' }), AT.alice));
     const sent = await p1.receives(handed.text, P2);
     expect([statuses(sent), sent.some((s) => s.message.isRequest)]).to.deep.equal([[430], false]);
@@ -187,6 +199,7 @@ describe('a proxy that shares its advertised address with others of its place', 
     const { p1, q1, q2 } = await scenes();
     const asked = requestIn(await q1.receives(invite(CALL), AT.alice));
     await q1.receives(respond(asked.message, 180), asked.hop.address);
+    await isWritten(q1);
     const first = requestIn(await p1.receives(cancel(CALL), AT.alice));
     expect(first.hop.address).to.equal(ONE_FOR_ALL);
     const second = requestIn(await q2.receives(first.text, AT.proxy));
