@@ -112,6 +112,17 @@ function finish(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/** Two digits at a time: toString(36) goes through floating point, and is asked for three times a request. */
+const TWO_DIGITS = Array.from({ length: 36 * 36 }, (_, i) => i.toString(36).padStart(2, '0'));
+
+/** `value` of 32 bits in base 36, NAME_LENGTH digits. */
 function text36(value: number): string {
-  return value.toString(36).padStart(NAME_LENGTH, '0');
+  const low = value % 46656;
+  const high = (value - low) / 46656;
+  return three(Math.floor(high / 46656)).slice(2) + three(high % 46656) + three(low);
+}
+
+function three(value: number): string {
+  const low = value % 1296;
+  return (TWO_DIGITS[(value - low) / 1296] ?? '').slice(1) + (TWO_DIGITS[low] ?? '');
 }

@@ -6,6 +6,7 @@ import { Timer } from '../transaction/timers.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import { BranchTimer } from './branch-timer.ts';
+import type { Waiting } from './pending.ts';
 import type { ResponseContext } from './response-context.ts';
 import { forwardResponse } from './forward.ts';
 import { pairEnd } from './token.ts';
@@ -38,7 +39,9 @@ export class Copying implements ClientOwner {
   /** Its part of the request's Max-Breadth. */
   readonly breadth: number;
   /** The core's: among those that follow the same pair, or were handed to the same proxy. */
-  pendingIn: Set<Copying> | undefined;
+  pendingIn: Waiting | undefined;
+  pendingBefore: Copying | undefined;
+  pendingAfter: Copying | undefined;
   #attempt = 0;
   #way = 0;
   #transaction: ClientTransaction | undefined;

@@ -1,43 +1,76 @@
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Copying } from './copying.ts';
 
+/** Copies that wait on one pair or proxy, oldest first: a list through the copies themselves. */
+export class Waiting {
+  #first: Copying | undefined;
+  #last: Copying | undefined;
+  size = 0;
+
+  push(copy: Copying): void {
+    copy.pendingIn = this;
+    copy.pendingBefore = this.#last;
+    if (this.#last === undefined) this.#first = copy;
+    else this.#last.pendingAfter = copy;
+    this.#last = copy;
+    this.size++;
+  }
+
+  delete(copy: Copying): void {
+    const { pendingBefore: before, pendingAfter: after } = copy;
+    if (before === undefined) this.#first = after;
+    else before.pendingAfter = after;
+    if (after === undefined) this.#last = before;
+    else after.pendingBefore = before;
+    copy.pendingIn = undefined;
+    copy.pendingBefore = undefined;
+    copy.pendingAfter = undefined;
+    this.size--;
+  }
+
+  all(): Copying[] {
+    const copies: Copying[] = [];
+    for (let copy = this.#first; copy !== undefined; copy = copy.pendingAfter) copies.push(copy);
+    return copies;
+  }
+}
+
 /**
  * Copies that follow their pair's active member, or were handed to another proxy, by pair or by the proxy's name. A copy
  * leaves when it has its final answer, so there are never more than open transactions.
  */
 export class Pending {
-  readonly #on = new Map<Pair | string, Set<Copying>>();
+  readonly #on = new Map<Pair | string, Waiting>();
 
   add(on: Pair | string, copy: Copying): void {
-    let set = this.#on.get(on);
-    if (set === undefined) {
-      set = new Set();
-      this.#on.set(on, set);
+    let waiting = this.#on.get(on);
+    if (waiting === undefined) {
+      waiting = new Waiting();
+      this.#on.set(on, waiting);
     }
-    set.add(copy);
-    copy.pendingIn = set;
+    this.release(copy);
+    waiting.push(copy);
   }
 
   release(copy: Copying): void {
     copy.pendingIn?.delete(copy);
-    copy.pendingIn = undefined;
   }
 
   get size(): number {
     let count = 0;
-    for (const set of this.#on.values()) count += set.size;
+    for (const waiting of this.#on.values()) count += waiting.size;
     return count;
   }
 
   switched(pair: Pair, to: Member): void {
-    for (const copy of [...(this.#on.get(pair) ?? [])]) copy.switched(to);
+    for (const copy of this.#on.get(pair)?.all() ?? []) copy.switched(to);
   }
 
   /** The proxy's record is gone: what was handed to it takes the next way. */
   gone(proxy: string): void {
-    const set = this.#on.get(proxy);
-    if (set === undefined) return;
+    const waiting = this.#on.get(proxy);
+    if (waiting === undefined) return;
     this.#on.delete(proxy);
-    for (const copy of [...set]) copy.peerGone();
+    for (const copy of waiting.all()) copy.peerGone();
   }
 }

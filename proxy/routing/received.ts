@@ -51,7 +51,7 @@ export function readRoutes(
 ): Pick<Received, 'uri' | 'target' | 'ownRoutes' | 'strict' | 'token' | 'handover' | 'forged' | 'route'> {
   const routes = message.find(Header.Route) < 0 ? NONE : message.values(Header.Route);
   let uri = message.uri;
-  let target = parseUri(uri);
+  let target = message.target ?? parseUri(uri);
   let strict = false;
   let token: Token | undefined;
   let handover: Token | undefined;

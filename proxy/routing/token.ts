@@ -3,6 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { TokenKey } from '../store/records.ts';
 import { fnv1a } from '../hash.ts';
 import { ownText } from '../sip/own-text.ts';
+import { TextMap, type Keyed } from '../transaction/text-map.ts';
 import { DIGEST_BYTES, Hmac } from './hmac.ts';
 
 /**
@@ -71,8 +72,8 @@ export class TokenSigner {
   readonly #limit: number;
   readonly #scratch = Buffer.alloc(MAX_BYTES);
   /** Two generations: the older is dropped whole when the newer is full, so memory is bounded at two limits. */
-  #young = new Map<string, Remembered>();
-  #old = new Map<string, Remembered>();
+  #young = new TextMap<Remembered>();
+  #old = new TextMap<Remembered>();
   readonly #secrets = new Map<number, { text: string; hmac: Hmac }>();
   /** What is signed, and its HMAC. */
   #input = Buffer.alloc(256);
@@ -104,7 +105,7 @@ export class TokenSigner {
   verify(text: string, callId: string, now: number): Token | undefined {
     const known = this.#young.get(text) ?? this.#old.get(text);
     if (known !== undefined && known.callId === callId) {
-      this.#keys.verified(known.key, now);
+      this.#keys.verified(known.signedWith, now);
       return known.token;
     }
     if (!SHAPE.test(text)) return undefined;
@@ -118,7 +119,7 @@ export class TokenSigner {
     const token = readToken(signed);
     if (token === undefined) return undefined;
     this.#keys.verified(key, now);
-    this.#remember(text, callId, token, key);
+    this.#remember(ownText(text), callId, token, key);
     return token;
   }
 
@@ -142,19 +143,21 @@ export class TokenSigner {
     return this.#digest;
   }
 
-  #remember(text: string, callId: string, token: Token, key: TokenKey): void {
+  /** `text` is our own, the Call-ID part of a message. */
+  #remember(text: string, callId: string, token: Token, signedWith: TokenKey): void {
     if (this.#young.size >= this.#limit) {
       this.#old = this.#young;
-      this.#young = new Map();
+      this.#young = new TextMap();
     }
-    this.#young.set(ownText(text), { callId: ownText(callId), token, key });
+    this.#young.set({ key: text, callId: ownText(callId), token, signedWith, chained: undefined });
   }
 }
 
-interface Remembered {
+/** Its key is the token as written. */
+interface Remembered extends Keyed<Remembered> {
   readonly callId: string;
   readonly token: Token;
-  readonly key: TokenKey;
+  readonly signedWith: TokenKey;
 }
 
 function writeEnd(bytes: Buffer, at: number, end: End): number {
@@ -173,7 +176,16 @@ function writeEnd(bytes: Buffer, at: number, end: End): number {
 function writeAddress(bytes: Buffer, at: number, address: string): number {
   if (isIPv4(address)) {
     bytes[at++] = 4;
-    for (const octet of address.split('.')) bytes[at++] = Number(octet);
+    let octet = 0;
+    for (let i = 0; i < address.length; i++) {
+      const digit = address.charCodeAt(i) - 48;
+      if (digit >= 0) octet = octet * 10 + digit;
+      else {
+        bytes[at++] = octet;
+        octet = 0;
+      }
+    }
+    bytes[at++] = octet;
     return at;
   }
   bytes[at++] = 16;

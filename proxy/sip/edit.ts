@@ -121,7 +121,9 @@ export class Edit {
   private step(key: number, from: number): Step {
     const { steps } = this;
     let at = steps.length;
-    for (let last = steps[at - 1]; last !== undefined && last.key >= key; last = steps[at - 1]) {
+    while (at > 0) {
+      const last = steps[at - 1];
+      if (last === undefined || last.key < key) break;
       if (last.key === key) return last;
       at--;
     }

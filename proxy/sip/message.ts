@@ -6,6 +6,7 @@ import type { HeaderId } from './header.ts';
 import { splitList } from './list.ts';
 import { readNouns } from './nouns.ts';
 import { readStartLine } from './start-line.ts';
+import type { SipUri } from './uri.ts';
 import type { Via } from './via.ts';
 
 export interface ParseLimits {
@@ -37,6 +38,8 @@ export class Message {
   readonly method: string;
   /** The Request-URI as written; '' for a response. */
   readonly uri: string;
+  /** The same, read; undefined for a response. */
+  readonly target: SipUri | undefined;
   /** 0 for a request. */
   readonly status: number;
   readonly reason: string;
@@ -88,6 +91,7 @@ export class Message {
     this.isRequest = line.isRequest;
     this.method = line.isRequest ? line.method : nouns.cseqMethod;
     this.uri = line.uri;
+    this.target = line.target;
     this.status = line.status;
     this.reason = line.reason;
     this.bodyStart = head.bodyStart;

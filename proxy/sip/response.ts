@@ -88,27 +88,29 @@ export function response(
   const { text } = request;
   let answer = `SIP/2.0 ${status} ${reason}\r\n`;
   for (let i = 0; i < request.fieldCount; i++) {
-    const start = request.fieldStart(i);
     const id = request.fieldId(i);
-    // Of a faulty request's two Call-IDs the answer has the first: with both it would be a fault itself.
-    if (id !== Header.Via && request.find(id) !== i) continue;
     switch (id) {
+      case Header.Via:
+        answer += text.slice(request.fieldStart(i), request.fieldEnd(i));
+        break;
       case Header.To:
+        // Of a faulty request's two Call-IDs the answer has the first: with both it would be a fault itself.
+        if (request.find(id) !== i) break;
         if (status > 100 && request.toTag === '') {
+          const start = request.fieldStart(i);
           const to = text.slice(start, trimEnd(text, start, request.fieldEnd(i)));
           answer += `${to};tag=${toTag ?? statelessTag(request)}\r\n`;
-        } else {
-          answer += text.slice(start, request.fieldEnd(i));
+          break;
         }
+        answer += text.slice(request.fieldStart(i), request.fieldEnd(i));
         break;
-      case Header.Via:
       case Header.From:
       case Header.CallId:
       case Header.CSeq:
-        answer += text.slice(start, request.fieldEnd(i));
+        if (request.find(id) === i) answer += text.slice(request.fieldStart(i), request.fieldEnd(i));
         break;
       case Header.Timestamp:
-        if (status === 100) answer += text.slice(start, request.fieldEnd(i));
+        if (status === 100 && request.find(id) === i) answer += text.slice(request.fieldStart(i), request.fieldEnd(i));
         break;
       default:
     }

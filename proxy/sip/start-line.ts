@@ -1,6 +1,6 @@
 import type { Defect } from './defects.ts';
 import { CR, LF, SPACE, decimal, isDigit, skipToken } from './grammar.ts';
-import { readUri } from './uri.ts';
+import { readUri, type SipUri } from './uri.ts';
 
 /** Request-Line or Status-Line (RFC 3261 7.1, 7.2), as far as it could be read. */
 export interface StartLine {
@@ -9,6 +9,8 @@ export interface StartLine {
   readonly method: string;
   /** The Request-URI as written; '' for a response. */
   readonly uri: string;
+  /** The same, read; undefined for a response and for one that is no URI. */
+  readonly target: SipUri | undefined;
   /** 0 for a request. */
   readonly status: number;
   readonly reason: string;
@@ -32,16 +34,14 @@ function requestLine(text: string, methodEnd: number, end: number, maxUri: numbe
   const method = methodText(text, 0, methodEnd);
   const uriEnd = text.lastIndexOf(' ', end - 1);
   const uri = uriEnd > methodEnd ? text.slice(methodEnd + 1, uriEnd) : '';
+  const target = uri.length > maxUri ? undefined : readUri(uri);
   let fault: Defect | '' = '';
   if (uriEnd <= methodEnd || !isVersion(text, uriEnd + 1, end)) fault = 'Bad Request-Line';
   else if (!isOurVersion(text, uriEnd + 1, end)) fault = 'Version Not Supported';
   else if (uri.length > maxUri) fault = 'Request-URI Too Long';
-  else {
-    const parsed = readUri(uri);
-    // RFC 3261 19.1.1: header fields have no place here; who forwarded them would let a link write a request
-    if (parsed === undefined || parsed.headers !== '') fault = 'Bad Request-URI';
-  }
-  return { isRequest: true, method, uri, status: 0, reason: '', fault };
+  // RFC 3261 19.1.1: header fields have no place here; who forwarded them would let a link write a request
+  else if (target === undefined || target.headers !== '') fault = 'Bad Request-URI';
+  return { isRequest: true, method, uri, target, status: 0, reason: '', fault };
 }
 
 function statusLine(text: string, end: number): StartLine {
@@ -60,6 +60,7 @@ function statusLine(text: string, end: number): StartLine {
     isRequest: false,
     method: '',
     uri: '',
+    target: undefined,
     status: good ? status : 0,
     reason: good ? text.slice(codeEnd + 1, end) : '',
     fault: good ? '' : 'Bad Start Line',

@@ -33,8 +33,8 @@ export class ClientTransaction extends Transaction {
   /** The text as sent; '' once there is a final response, since it is not sent again. */
   request: string;
   readonly method: string;
-  /** That of the request's top Via. */
-  readonly branch: string;
+  /** The branch of the request's top Via. */
+  readonly key: string;
   /** Since when Timer B or F counts, in ms. */
   readonly startedAt: number;
   /** Status of the last response that was reported; 0: none yet. */
@@ -50,6 +50,7 @@ export class ClientTransaction extends Transaction {
   /** The side's own: neighbours among the unanswered ones to the same address. */
   earlier: ClientTransaction | undefined = undefined;
   later: ClientTransaction | undefined = undefined;
+  chained: ClientTransaction | undefined = undefined;
 
   constructor(
     side: ClientSide,
@@ -65,10 +66,14 @@ export class ClientTransaction extends Transaction {
     this.side = side;
     this.state = initial;
     this.request = request;
-    this.branch = branch;
+    this.key = branch;
     this.method = method;
     this.owner = owner;
     this.startedAt = startedAt;
+  }
+
+  get branch(): string {
+    return this.key;
   }
 
   /**

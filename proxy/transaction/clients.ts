@@ -6,6 +6,7 @@ import { type ClientOwner, type ClientSide, ClientTransaction, nobody } from './
 import { inviteClient } from './invite-client.ts';
 import { compile } from './machine.ts';
 import { nonInviteClient } from './non-invite-client.ts';
+import { TextMap } from './text-map.ts';
 import type { Setting } from './transaction.ts';
 import { Unanswered } from './unanswered.ts';
 
@@ -15,9 +16,9 @@ const NON_INVITE = compile(nonInviteClient);
 /** The client transactions of a layer: finds the one that a response, or a failing hop, belongs to. */
 export class Clients implements ClientSide {
   readonly setting: Setting;
-  readonly #byBranch = new Map<string, ClientTransaction>();
+  readonly #byBranch = new TextMap<ClientTransaction>();
   /** A CANCEL has the branch of its INVITE (RFC 3261 9.1). */
-  readonly #cancels = new Map<string, ClientTransaction>();
+  readonly #cancels = new TextMap<ClientTransaction>();
   readonly #unanswered = new Unanswered();
 
   constructor(setting: Setting) {
@@ -41,7 +42,7 @@ export class Clients implements ClientSide {
   ): ClientTransaction {
     const initial = method === 'INVITE' ? INVITE : NON_INVITE;
     const transaction = new ClientTransaction(this, initial, request, branch, method, hop, owner, startedAt);
-    this.#of(method).set(branch, transaction);
+    this.#of(method).set(transaction);
     this.#unanswered.add(transaction);
     this.setting.counts.clients++;
     transaction.start();
@@ -72,7 +73,7 @@ export class Clients implements ClientSide {
     if (transactions.get(transaction.branch) === transaction) transactions.delete(transaction.branch);
   }
 
-  #of(method: string): Map<string, ClientTransaction> {
+  #of(method: string): TextMap<ClientTransaction> {
     return method === 'CANCEL' ? this.#cancels : this.#byBranch;
   }
 }

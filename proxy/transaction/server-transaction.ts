@@ -26,6 +26,8 @@ export class ServerTransaction extends Transaction {
   /** The response that answers a retransmitted request; '': none. */
   last = '';
   readonly side: ServerSide;
+  /** The side's own. */
+  chained: ServerTransaction | undefined = undefined;
   #request: Message | undefined;
 
   constructor(side: ServerSide, initial: ServerState, key: string, request: Message, from: Hop) {

@@ -5,6 +5,7 @@ import { compile } from './machine.ts';
 import { hasMagicCookie, legacyKey, serverKey, serverKeyBelow } from './matching.ts';
 import { nonInviteServer } from './non-invite-server.ts';
 import { type ServerSide, ServerTransaction } from './server-transaction.ts';
+import { TextMap } from './text-map.ts';
 import type { Setting } from './transaction.ts';
 
 const INVITE = compile(inviteServer);
@@ -13,7 +14,7 @@ const NON_INVITE = compile(nonInviteServer);
 /** The server transactions of a layer: finds the one that a request belongs to. */
 export class Servers implements ServerSide {
   readonly setting: Setting;
-  readonly #byKey = new Map<string, ServerTransaction>();
+  readonly #byKey = new TextMap<ServerTransaction>();
 
   constructor(setting: Setting) {
     this.setting = setting;
@@ -47,7 +48,7 @@ export class Servers implements ServerSide {
   begin(key: string, request: Message, from: Hop): ServerTransaction {
     const initial = request.method === 'INVITE' ? INVITE : NON_INVITE;
     const transaction = new ServerTransaction(this, initial, key, request, from);
-    this.#byKey.set(key, transaction);
+    this.#byKey.set(transaction);
     this.setting.counts.servers++;
     transaction.start();
     return transaction;

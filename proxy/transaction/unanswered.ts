@@ -1,13 +1,16 @@
 import type { Hop } from '../transport/hop.ts';
 import type { ClientTransaction } from './client-transaction.ts';
 
+/** How many addresses are kept that nothing is sent to now. */
+const KEPT = 1000;
+
 /**
  * Client transactions without a final response, by remote address: what a transport error concerns. A list through the
  * transactions themselves, so that adding and deleting allocate nothing and an error looks at one address only.
  */
 export class Unanswered {
   /** The latest of each address. */
-  readonly #latest = new Map<string, ClientTransaction>();
+  readonly #latest = new Map<string, ClientTransaction | undefined>();
 
   add(transaction: ClientTransaction): void {
     const address = transaction.hop.address;
@@ -24,7 +27,8 @@ export class Unanswered {
     if (earlier !== undefined) earlier.later = later;
     if (later !== undefined) later.earlier = earlier;
     else if (this.#latest.get(address) === transaction) {
-      if (earlier === undefined) this.#latest.delete(address);
+      // an address that has just been sent to is likely to be sent to again
+      if (earlier === undefined && this.#latest.size > KEPT) this.#latest.delete(address);
       else this.#latest.set(address, earlier);
     }
     transaction.earlier = undefined;

@@ -38,6 +38,8 @@ export class Transports {
   readonly #options: TransportsOptions;
   readonly #connections: Connections;
   readonly #listeners: OpenListener[] = [];
+  /** By the listener that a hop names. */
+  readonly #senders = new Map<Listener, OpenListener>();
   readonly #timer: NodeJS.Timeout;
   #notices: (() => void)[] = [];
   #closed = false;
@@ -70,6 +72,7 @@ export class Transports {
     const [first, ...others] = errors;
     if (first === undefined) {
       this.#listeners.push(...ready);
+      for (const listener of ready) this.#senders.set(listener, listener);
       return;
     }
     await Promise.all(ready.map((listener) => listener.close()));
@@ -99,19 +102,18 @@ export class Transports {
     const from = listener ?? this.listener(transport, address.includes(':') ? 6 : 4) ?? this.#listeners[0];
     if (from === undefined) throw new Error('nothing is listened on, so there is nothing to send from');
     if (from.transport === transport && (transport !== 'TLS' || serverName === undefined)) {
-      if (from instanceof UdpListener || from instanceof StreamListener) return from.hop(address, port);
+      const open = this.#senders.get(from);
+      if (open !== undefined) return open.hop(address, port);
     }
     return { transport, address, port, listener: from, connection: undefined, serverName };
   }
 
   /** Never throws; what can't be sent is told to user.failed on a later turn. */
   send(text: string, hop: Hop): void {
-    const from = hop.listener;
-    if (from.transport === hop.transport) {
-      if (from instanceof UdpListener || from instanceof StreamListener) {
-        from.send(text, hop);
-        return;
-      }
+    const from = this.#senders.get(hop.listener);
+    if (from !== undefined && from.transport === hop.transport) {
+      from.send(text, hop);
+      return;
     }
     this.#context.fail(hop, new Error(`no listener to send ${hop.transport} to ${hop.address} from`));
   }

@@ -17,6 +17,14 @@ describe('a branch', () => {
     expect(new Set(all).size).to.equal(6);
   });
 
+  it('writes its numbers in base 36, seven digits each', () => {
+    const branches = new Branches('shard', 'p1');
+    for (const loop of [0, 1, 35, 36, 46_655, 46_656, 2 ** 31, 2 ** 32 - 1, 123_456_789]) {
+      const branch = branches.branch('z9hG4bK776', 'pc33', 'a84b', 1, 'sip:bob@a', 1, loop);
+      expect(branch.slice(-7)).to.equal(loop.toString(36).padStart(7, '0'));
+    }
+  });
+
   it('differs from shard to shard', () => {
     expect(of(new Branches('a', 'p1'))).to.not.equal(of(new Branches('b', 'p1')));
   });

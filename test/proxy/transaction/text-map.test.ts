@@ -1,0 +1,57 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { TextMap } from '../../../proxy/transaction/text-map.ts';
+
+class Thing {
+  readonly key: string;
+  readonly number: number;
+  chained: Thing | undefined = undefined;
+  constructor(key: string, number = 0) {
+    this.key = key;
+    this.number = number;
+  }
+}
+
+describe('a map by texts', () => {
+  it('finds what has the key, however the key was made', () => {
+    const map = new TextMap<Thing>();
+    const thing = new Thing('z9hG4bKabc');
+    map.set(thing);
+    expect(map.get(`${'z9hG4bK'}${'abc'}`)).to.equal(thing);
+    expect(map.get('x z9hG4bKabc'.slice(2))).to.equal(thing);
+    expect(map.get('z9hG4bKab')).to.equal(undefined);
+  });
+
+  it('does whatever a Map does', () => {
+    const key = fc.constantFrom('', 'a', 'b', 'z9hG4bKabc', 'z9hG4bKabd');
+    const step = fc.record({ key, does: fc.constantFrom('set', 'delete') });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+        const map = new TextMap<Thing>();
+        const model = new Map<string, number>();
+        steps.forEach(({ key: name, does }, i) => {
+          if (does === 'set') {
+            map.set(new Thing(name, i));
+            model.set(name, i);
+          } else {
+            map.delete(name);
+            model.delete(name);
+          }
+          expect(map.size).to.equal(model.size);
+          expect(map.get(name)?.number).to.equal(model.get(name));
+        });
+      }),
+    );
+  });
+
+  it('keeps apart keys that have the same hash', () => {
+    // among 60,000 texts some two have the same 30 bits, whatever the seed
+    const map = new TextMap<Thing>();
+    for (let i = 0; i < 60_000; i++) map.set(new Thing(`branch-${i}`, i));
+    for (let i = 0; i < 60_000; i += 3) map.delete(`branch-${i}`);
+    for (let i = 0; i < 60_000; i++) {
+      expect(map.get(`branch-${i}`)?.number).to.equal(i % 3 === 0 ? undefined : i);
+    }
+    expect(map.size).to.equal(40_000);
+  });
+});
