@@ -12,7 +12,7 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo test lint format simulate fuzz chaos coverage types docs package clean etcd sipp
+.PHONY: help demo test lint format simulate fuzz chaos bench coverage types docs package clean etcd sipp
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -38,6 +38,10 @@ fuzz: $(INSTALLED) ## Mutated messages and conversations for the parser, the fra
 chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, with calls up: RUNS=10 FAULTS=primary-killed,proxy-killed DOCS=1 FROM=commit
 	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime
 	@node test/chaos/run.ts --runs '$(or $(RUNS),10)' --faults '$(FAULTS)' --from '$(FROM)' $(if $(DOCS),--docs)
+
+bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=3 STEPS=call@1000,register@2000 DOCS=1
+	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset
+	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') $(if $(DOCS),--docs)
 
 coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; coverage/index.html shows them
 	@c8 $(MOCHA) $(TESTS)

@@ -1,0 +1,166 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Side } from './load.ts';
+
+/** A proxy that is measured: what is started for it, and how. Each measurement has a new one. */
+export interface Contender {
+  readonly name: string;
+  /** The command that listens on `at` and sends to `server`; it may write files into `directory`. */
+  command(at: Side, server: Side, directory: string): readonly string[];
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export const sipcluster: Contender = {
+  name: 'sipcluster',
+  command(at, server, directory) {
+    const file = join(directory, 'proxy.json');
+    const configuration = {
+      cluster: 'bench',
+      switch: 'bench',
+      dn: 'bench',
+      geoLocation: 'here',
+      place: { name: 'proxy-0', address: at.address },
+      domains: ['example.com'],
+      listeners: [{ transport: 'UDP', port: at.port }],
+      admin: { port: 0 },
+      servers: [
+        {
+          name: 'server',
+          geoLocation: 'here',
+          members: [{ role: 'primary', host: server.address, port: server.port }],
+        },
+      ],
+      stores: [{ geoLocation: 'here', memory: true }],
+    };
+    writeFileSync(file, JSON.stringify(configuration));
+    // --trace-gc writes a line for each collection, from which the pauses are read
+    return [process.execPath, '--trace-gc', join(root, 'operator/bin/sipcluster.js'), 'proxy', '--config', file];
+  },
+};
+
+/** One worker with the same work: relays with state, pings its server, keeps what was registered in memory. */
+export const kamailio: Contender = {
+  name: 'Kamailio',
+  command(at, server, directory) {
+    const servers = join(directory, 'servers.list');
+    writeFileSync(servers, `1 sip:${server.address}:${server.port}\n`);
+    const template = readFileSync(new URL('kamailio.cfg', import.meta.url), 'utf8');
+    const values = {
+      LISTEN: `${at.address}:${at.port}`,
+      SERVER: server.address,
+      SERVER_PORT: server.port,
+      SERVERS: servers,
+    };
+    const file = join(directory, 'kamailio.cfg');
+    writeFileSync(
+      file,
+      template.replaceAll(/@([A-Z_]+)@/g, (_, name: keyof typeof values) => String(values[name])),
+    );
+    return ['kamailio', '-f', file, '-DD', '-E', '-m', '1024', '-M', '16', '-w', directory, '-Y', directory];
+  },
+};
+
+/** What a process and all that it started have used so far. */
+export interface Use {
+  /** CPU time, µs. */
+  readonly cpu: number;
+  /** Resident memory, bytes. */
+  readonly rss: number;
+}
+
+/** A contender's process on a core of its own. */
+export class Running {
+  readonly #child: ChildProcess;
+  readonly #log: string;
+
+  constructor(contender: Contender, at: Side, server: Side, directory: string, core: number) {
+    this.#log = join(directory, 'log');
+    const log = openSync(this.#log, 'w');
+    const command = contender.command(at, server, directory);
+    this.#child = spawn('taskset', ['-c', String(core), ...command], { stdio: ['ignore', log, log], detached: true });
+    closeSync(log);
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** The end of what it wrote. */
+  get output(): string {
+    return readFileSync(this.#log, 'utf8').slice(-2000);
+  }
+
+  use(): Use {
+    let cpu = 0;
+    let rss = 0;
+    for (const pid of descendants(this.#child.pid ?? 0)) {
+      for (const thread of list(`/proc/${pid}/task`))
+        cpu += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1000;
+      rss += Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+    }
+    return { cpu, rss };
+  }
+
+  /** ms of each collection so far, where the runtime tells. */
+  pauses(): number[] {
+    const lines = readFileSync(this.#log, 'utf8').matchAll(
+      /ms: (?:Scavenge|Mark-Compact|Minor)[^\n]*? ([\d.]+) \/ [\d.]+ ms/g,
+    );
+    return [...lines].map(([, ms]) => Number(ms));
+  }
+
+  /** SIGTERM, and SIGKILL after 5 s, to all that it started. */
+  async end(): Promise<void> {
+    if (this.ended) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#child.once('exit', () => resolve());
+    this.#signal('SIGTERM');
+    const timer = setTimeout(() => this.#signal('SIGKILL'), 5000);
+    await promise;
+    clearTimeout(timer);
+    this.#signal('SIGKILL');
+  }
+
+  /** The processes that it left behind are of its group too. */
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch {
+      // there is none left
+    }
+  }
+}
+
+function descendants(root_: number): number[] {
+  const parents = new Map<number, number[]>();
+  for (const name of list('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = read(`/proc/${name}/stat`);
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]);
+    parents.set(parent, [...(parents.get(parent) ?? []), Number(name)]);
+  }
+  const found = [root_];
+  for (const pid of found) found.push(...(parents.get(pid) ?? []));
+  return found;
+}
+
+/** Processes end while they are looked at. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import type { Measurement } from './measure.ts';
+import { chart, spread, table, type StepResult } from './report.ts';
+
+const one = (contender: string, cpu: number): Measurement => ({
+  contender,
+  scenario: 'call',
+  rate: 1000,
+  cpu,
+  generatorCpu: 100,
+  perSecond: 1000,
+  failed: 1,
+  retransmitted: 2,
+  dropped: 0,
+  p50: 1.5,
+  p99: 2.5,
+  p999: 3.5,
+  rss: 90,
+  longestPause: contender === 'sipcluster' ? 4.25 : undefined,
+});
+
+const result: StepResult = {
+  title: 'call 1000/s',
+  direct: { p50: 0.5, p99: 1, p999: 5 },
+  rounds: [
+    { ours: one('sipcluster', 120), theirs: one('Kamailio', 200) },
+    { ours: one('sipcluster', 150), theirs: one('Kamailio', 200) },
+    { ours: one('sipcluster', 130), theirs: one('Kamailio', 100) },
+  ],
+};
+
+describe('the report of the benchmark', () => {
+  it('gives the least, the middle and the most of the rounds', () => {
+    expect(spread([3, 1, 2])).to.deep.equal({ min: 1, median: 2, max: 3 });
+    expect(spread([4, 1, 2, 3])).to.deep.equal({ min: 1, median: 2.5, max: 4 });
+  });
+
+  it('divides ours by theirs of the same round', () => {
+    expect(table([result])).to.include('**0.75** (0.60–1.30)');
+  });
+
+  it('takes the direct path off the times, and never below nothing', () => {
+    expect(table([result])).to.include('1.00 / 1.50 / 0.00');
+  });
+
+  it('sums over the rounds what must not happen', () => {
+    expect(table([result])).to.include('| 3 | 6 | 0 |');
+  });
+
+  it('draws both', () => {
+    expect(chart([result])).to.match(/130 sipcluster<.*200 Kamailio</);
+  });
+});

@@ -1,0 +1,90 @@
+import type { Measurement } from './measure.ts';
+
+/** Three numbers of one kind, of several rounds. */
+export interface Spread {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+export function spread(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  const median = sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+  return { min: sorted[0] ?? Number.NaN, median, max: sorted.at(-1) ?? Number.NaN };
+}
+
+/** One step's rounds, ours and theirs in turn. */
+export interface StepResult {
+  readonly title: string;
+  readonly direct: { readonly p50: number; readonly p99: number; readonly p999: number };
+  readonly rounds: readonly { readonly ours: Measurement; readonly theirs: Measurement }[];
+}
+
+const digits = (value: number, places: number): string => (Number.isFinite(value) ? value.toFixed(places) : '–');
+
+/** The table of docs/performance.md. */
+export function table(results: readonly StepResult[]): string {
+  const lines = [
+    '| step | proxy | CPU µs | ratio (min–max) | a second | added p50 / p99 / p99.9 ms | failed | sent again | dropped | RSS MiB | longest GC ms | generator µs |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+  ];
+  for (const { title, rounds, direct } of results) {
+    const ratio = spread(rounds.map(({ ours, theirs }) => ours.cpu / theirs.cpu));
+    for (const side of ['ours', 'theirs'] as const) {
+      const all = rounds.map((round) => round[side]);
+      const of = (pick: (one: Measurement) => number): number => spread(all.map(pick)).median;
+      const sum = (pick: (one: Measurement) => number): number => all.reduce((total, one) => total + pick(one), 0);
+      const added = (['p50', 'p99', 'p999'] as const).map((name) =>
+        digits(Math.max(0, of((one) => one[name]) - direct[name]), 2),
+      );
+      lines.push(
+        `| ${side === 'ours' ? title : ''} | ${all[0]?.contender ?? ''} | ${digits(
+          of((one) => one.cpu),
+          0,
+        )} | ` +
+          `${side === 'ours' ? `**${digits(ratio.median, 2)}** (${digits(ratio.min, 2)}–${digits(ratio.max, 2)})` : ''} | ` +
+          `${digits(
+            of((one) => one.perSecond),
+            0,
+          )} | ${added.join(' / ')} | ${sum((one) => one.failed)} | ` +
+          `${sum((one) => one.retransmitted)} | ${sum((one) => one.dropped)} | ${digits(
+            of((one) => one.rss),
+            0,
+          )} | ` +
+          `${side === 'ours' ? digits(Math.max(...all.map((one) => one.longestPause ?? 0)), 1) : ''} | ` +
+          `${digits(
+            of((one) => one.generatorCpu),
+            0,
+          )} |`,
+      );
+    }
+  }
+  return lines.join('\n');
+}
+
+const BAR = { height: 18, gap: 8, left: 150, width: 420 };
+
+/** Bars of CPU time, ours and theirs, a step each. */
+export function chart(results: readonly StepResult[]): string {
+  const rows = results.flatMap(({ title, rounds }) => [
+    { title, name: 'sipcluster', fill: '#2f6f9f', cpu: spread(rounds.map(({ ours }) => ours.cpu)).median },
+    { title: '', name: 'Kamailio', fill: '#b9b9b9', cpu: spread(rounds.map(({ theirs }) => theirs.cpu)).median },
+  ]);
+  const most = Math.max(...rows.map(({ cpu }) => cpu), 1);
+  const height = rows.length * (BAR.height + BAR.gap) + 30;
+  const bars = rows.map(({ title, name, fill, cpu }, i) => {
+    const y = 24 + i * (BAR.height + BAR.gap);
+    const width = Math.round((BAR.width * cpu) / most);
+    return (
+      `<text x="${BAR.left - 8}" y="${y + 13}" text-anchor="end">${title}</text>` +
+      `<rect x="${BAR.left}" y="${y}" width="${width}" height="${BAR.height}" fill="${fill}"/>` +
+      `<text x="${BAR.left + width + 6}" y="${y + 13}">${Math.round(cpu)} ${name}</text>`
+    );
+  });
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="${height}" font-family="sans-serif" font-size="12">` +
+    `<text x="${BAR.left}" y="14">CPU µs a call or REGISTER, median of the rounds; less is better</text>${bars.join('')}</svg>\n`
+  );
+}

@@ -1,0 +1,102 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, setPriority } from 'node:os';
+import { parseArgs } from 'node:util';
+import { kamailio, sipcluster } from './contender.ts';
+import { Load } from './load.ts';
+import { measure, measureDirect, type Step, type Timing } from './measure.ts';
+import { chart, spread, table, type StepResult } from './report.ts';
+
+// Puts this proxy and Kamailio side by side: alternating, each on a core of its own, with phones and SIP Server on another.
+
+const { values: args } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    steps: { type: 'string' },
+    docs: { type: 'boolean', default: false },
+  },
+});
+
+const ALL = ['call@500', 'call@1000', 'call@2000', 'register@1000', 'register@2000', 'register@4000'];
+const QUICK = ['call@1000', 'register@2000'];
+const rounds = Number(args.rounds ?? (args.quick ? 2 : 3));
+const timing: Timing = args.quick ? { warm: 6000, window: 6000 } : { warm: 10_000, window: 15_000 };
+const steps = (args.steps?.split(',') ?? (args.quick ? QUICK : ALL)).map(parseStep);
+const CORE = { proxy: 0, load: 1 };
+
+if (cpus().length < 2) throw new Error('two cores are needed: one for the proxy, one for phones and SIP Server');
+execFileSync('taskset', ['-acp', String(CORE.load), String(process.pid)], { stdio: 'ignore' });
+prefer();
+
+const load = await Load.open('127.0.0.1');
+const results: StepResult[] = [];
+try {
+  for (const step of steps) results.push(await compare(step));
+} finally {
+  load.close();
+}
+keep(results);
+
+async function compare(step: Step): Promise<StepResult> {
+  const title = `${step.scenario} ${step.rate}/s`;
+  const direct = await measureDirect(step, { warm: 0, window: Math.min(timing.window, 4000) }, load);
+  const done: StepResult['rounds'][number][] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const ours = await measure(sipcluster, step, timing, load, CORE.proxy);
+    const theirs = await measure(kamailio, step, timing, load, CORE.proxy);
+    done.push({ ours, theirs });
+    console.error(
+      `${title}, round ${round}: ${ours.cpu.toFixed(0)} µs and ${theirs.cpu.toFixed(0)} µs, ratio ` +
+        `${(ours.cpu / theirs.cpu).toFixed(2)}; failed ${ours.failed} and ${theirs.failed}, ` +
+        `control ${(ours.generatorCpu / theirs.generatorCpu).toFixed(2)}`,
+    );
+  }
+  const control = spread(done.map(({ ours, theirs }) => ours.generatorCpu / theirs.generatorCpu));
+  if (control.min < 0.9 || control.max > 1.1) {
+    console.error(`${title}: the control left 0.9 to 1.1, so the machine was disturbed: repeat it with more rounds`);
+  }
+  return { title, direct, rounds: done };
+}
+
+function keep(all: readonly StepResult[]): void {
+  const text = table(all);
+  console.log(text);
+  mkdirSync('.sipcluster', { recursive: true });
+  const time = new Date().toISOString();
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kamailio: version() };
+  const raw = JSON.stringify({ time, machine, rounds, timing, results: all }, undefined, 1);
+  writeFileSync('.sipcluster/bench.json', raw);
+  console.error('Every round is in .sipcluster/bench.json.');
+  if (!args.docs) return;
+  writeFileSync('docs/performance.json', `${raw}\n`);
+  writeFileSync('docs/performance.svg', chart(all));
+  const page = readFileSync('docs/performance.md', 'utf8');
+  const said = `${time.slice(0, 10)}, ${machine.cpu ?? ''}, ${machine.cores} cores, ${machine.kamailio}, Node.js ${process.version}, ${rounds} rounds of ${timing.window / 1000} s:`;
+  const filled = page.replace(
+    /<!-- bench -->[^]*<!-- \/bench -->/,
+    () => `<!-- bench -->\n\n${said}\n\n${text}\n\n<!-- /bench -->`,
+  );
+  writeFileSync('docs/performance.md', filled);
+}
+
+function version(): string {
+  return /version: (\S+ \S+)/.exec(execFileSync('kamailio', ['-v'], { encoding: 'utf8' }))?.[1] ?? 'kamailio';
+}
+
+function parseStep(text: string): Step {
+  const [scenario, rate] = text.split('@');
+  if ((scenario !== 'call' && scenario !== 'register') || !(Number(rate) > 0)) {
+    throw new Error(`no step "${text}": steps are call@RATE and register@RATE`);
+  }
+  return { scenario, rate: Number(rate) };
+}
+
+/** Before what else runs here, where that is allowed; the proxies are children and inherit it. */
+function prefer(): void {
+  try {
+    setPriority(-15);
+  } catch {
+    console.error('not allowed to run before other work on this machine: it disturbs more');
+  }
+}
