@@ -94,6 +94,8 @@ export class World {
     this.#wire = new WireMonitor(this);
     this.network.observe = (fate, from, to, text) => {
       this.trace.message(fate, from, to, text);
+      // whom it is sent to takes part, though it may never get there
+      if (to !== undefined) this.ledger.ofLeg(callIdOf(text))?.hosts.add(to);
       const proxy = this.proxyAt(from);
       if (proxy === undefined || to === undefined || fate === 'refused' || isPing(text)) return;
       this.#wire.sent(proxy, to, text);
