@@ -28,7 +28,7 @@ class Trusted {
     this.#names = entries.flatMap(({ certificateName }) => certificateName ?? []);
   }
 
-  has({ address, connection }: Hop): boolean {
+  has({ address, connection }: Pick<Hop, 'address' | 'connection'>): boolean {
     return this.#ranges.has(address) || this.#named(connection?.certificateNames);
   }
 

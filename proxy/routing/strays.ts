@@ -60,13 +60,14 @@ export class Strays {
   /**
    * A response that matches nothing here. Its branch names the proxy that it is for, which gets it as it came; if that
    * one is gone it goes on its way without state (RFC 3261 16.11). Of our own only a 2xx to INVITE still has a meaning
-   * (16.7). Without state only from or to one of ours: else anybody could bounce responses off us.
+   * (16.7). From or to one of ours only: else anybody could bounce responses off us.
    */
   response(message: Message, from: Hop): void {
     const { copier, counts, identity, outside, reach } = this.#core;
     const { branch } = message.via;
     const writer = proxyOf(branch);
-    if (writer === undefined) return;
+    const next = writer === undefined ? undefined : nextVia(message);
+    if (writer === undefined || next === undefined || !(this.#isOneOfOurs(from) || this.#isOneOfOurs(next))) return;
     const owner = identity.proxyOfBranch(writer);
     if (owner !== undefined) {
       const hop = this.#mayPass(owner, from) ? hopToProxy(owner, reach) : undefined;
@@ -77,8 +78,6 @@ export class Strays {
     }
     const isSuccess = message.method === 'INVITE' && message.status >= 200 && message.status < 300;
     if (copier.isOurs(branch) && !isSuccess) return;
-    const next = nextVia(message);
-    if (next === undefined || !(this.#isOneOfOurs(from) || this.#isOneOfOurs(next))) return;
     const hop = reach.hop(next.transport, next.address, next.port);
     if (hop === undefined) return;
     counts.responsesStateless++;
@@ -93,10 +92,11 @@ export class Strays {
     return owner.geoLocation === reach.geoLocation && by.geoLocation !== reach.geoLocation;
   }
 
-  #isOneOfOurs({ address, port }: { readonly address: string; readonly port: number }): boolean {
-    return (
-      this.#core.upstreams.memberAt(address, port) !== undefined || this.#core.identity.proxyAt(address) !== undefined
-    );
+  #isOneOfOurs({ transport, address, port }: Pick<Hop, 'transport' | 'address' | 'port'>): boolean {
+    const { upstreams, identity, trust } = this.#core;
+    // a stream's remote port may be any
+    const member = transport === 'UDP' ? upstreams.memberAt(address, port) : upstreams.memberAtAddress(address);
+    return member !== undefined || identity.proxyAt(address) !== undefined || trust.servers.has({ address });
   }
 
   #isHere(end: End): boolean {

@@ -129,6 +129,12 @@ describe('a response that reaches another proxy than it is for', () => {
     expect(await p2.receives(respond(asked.message, 180), AT.proxy)).to.deep.equal([]);
   });
 
+  it('is dropped if it is neither from nor for one of ours: that proxy would take it for one that we vouch for', async () => {
+    const { p1, p2 } = await twoProxies();
+    const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
+    expect(await p2.receives(respond(asked.message, 200), '203.0.113.9')).to.deep.equal([]);
+  });
+
   it('goes on its way without state when that proxy is gone', async () => {
     const { p1, p2, gone } = await twoProxies();
     const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
