@@ -190,7 +190,8 @@ export class Replica {
   save(binding: Binding): Promise<void> {
     const { aor, id } = binding;
     // held as others will read it, and without the message that its texts are parts of
-    const saved = decodeBinding({ kind: 'binding', aor, id }, encodeBinding(normal(binding)));
+    const text = encodeBinding(normal(binding));
+    const saved = decodeBinding({ kind: 'binding', aor, id }, text);
     if (saved === undefined) {
       this.#counters.storeGarbage++;
       this.#log.error({ aor, id }, 'a binding that can not be stored: a time or number in it is none');
@@ -198,6 +199,7 @@ export class Replica {
     }
     const taken = this.#bindings.take(saved, OWN, this.#now());
     if (taken === undefined) return Promise.resolve();
+    if (saved === taken.binding) return this.#upkeep.write(saved, text);
     if (compareVersions(saved, taken.binding) === 0) return this.#upkeep.write(taken.binding);
     this.#counters.storeOutdated++;
     return Promise.resolve();

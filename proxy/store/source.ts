@@ -118,6 +118,7 @@ export class Source implements StoreFollower {
     const { callLog, keys, proxies, health } = this.#known;
     switch (parsed.kind) {
       case 'binding': {
+        if (this.#origin === OWN && this.#known.upkeep.heardOwn(key, value, parsed)) return true;
         const seen = decodeBinding(parsed, value);
         if (seen !== undefined) this.#takeBinding(key, value, seen);
         return seen !== undefined;

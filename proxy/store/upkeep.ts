@@ -1,3 +1,4 @@
+import { NONE } from './binding-rows.ts';
 import type { BindingTable, Taken } from './bindings.ts';
 import { encodeBinding } from './codec.ts';
 import type { Colleagues } from './colleagues.ts';
@@ -34,9 +35,18 @@ export class Upkeep {
     this.#colleagues = options.colleagues;
   }
 
-  /** Resolves when the store has it. */
-  write(binding: Binding): Promise<void> {
-    return this.#writes.put(bindingKey(binding), encodeBinding(binding), { expires: storedUntil(binding) });
+  /** Resolves when the store has it. `text`: the binding encoded. */
+  write(binding: Binding, text: string = encodeBinding(binding)): Promise<void> {
+    return this.#writes.put(bindingKey(binding), text, { expires: storedUntil(binding) });
+  }
+
+  /** Whether our store tells no more than that it has what this proxy is writing, which need not be read again. */
+  heardOwn(key: string, text: string, { aor, id }: Pick<Binding, 'aor' | 'id'>): boolean {
+    if (!this.#writes.isWriting(key, text)) return false;
+    const row = this.#bindings.find(aor, id);
+    if (row === NONE || this.#bindings.rows.origin(row) !== OWN) return false;
+    this.#bindings.rows.setHeld(row, true);
+    return true;
   }
 
   /** Our store holds `seen` as `text`. */

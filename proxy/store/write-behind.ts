@@ -60,6 +60,11 @@ export class WriteBehind {
     return this.#writes.has(key);
   }
 
+  /** `value` is what is being written to the key, and nothing newer waits. */
+  isWriting(key: string, value: string): boolean {
+    return this.#writes.get(key)?.value === value;
+  }
+
   /** Resolves when the key's last write is committed, or when the store refused it for good; never rejects. */
   put(key: string, value: string, life: Life | undefined): Promise<void> {
     return new Promise((resolve) => this.#add(key, value, life, undefined, resolve));
