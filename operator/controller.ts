@@ -12,7 +12,7 @@ import type { KubernetesApi } from './kubernetes/api.ts';
 import { differences } from './kubernetes/managed-fields.ts';
 import { keyOf, type KubernetesObject } from './kubernetes/object.ts';
 import { resourceOf, resources, type Resource } from './kubernetes/resources.ts';
-import { claimedByOthers, loadBalancers, pendingAddresses, unreachableStores } from './facts.ts';
+import { claimedByOthers, exposedPorts, pendingAddresses, unreachableStores } from './facts.ts';
 import { Observer } from './observe.ts';
 import { groupOf, Owned } from './owned.ts';
 import type { Facts } from './plan/facts.ts';
@@ -259,7 +259,7 @@ export class Controller {
     return {
       image,
       ...(geoLocations !== undefined && { geoLocations }),
-      loadBalancers: loadBalancers(this.#owned.of(group)),
+      exposed: exposedPorts(this.#owned.of(group)),
     };
   }
 

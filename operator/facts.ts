@@ -2,31 +2,46 @@ import { isIP } from 'node:net';
 import type { Problem } from './conditions.ts';
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
 import type { StoreView } from './observe.ts';
-import type { Facts } from './plan/facts.ts';
+import type { ExposedPort, Facts } from './plan/facts.ts';
 import type { Plan } from './plan/plan.ts';
 import { label } from './render/kubernetes/metadata.ts';
 import type { SipCluster } from './sip-cluster.ts';
 
-/** The addresses that load balancers have given, by the shard's name; only numeric ones can be written into SIP messages. */
-export function loadBalancers(objects: readonly KubernetesObject[]): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const { kind, metadata, status } of objects) {
+/** Where Services of ours are reached from outside, by the shard's name; only numeric addresses can be written into SIP messages. */
+export function exposedPorts(objects: readonly KubernetesObject[]): Record<string, readonly ExposedPort[]> {
+  const found: Record<string, ExposedPort[]> = {};
+  for (const { kind, metadata, spec, status } of objects) {
     const part = metadata.labels?.[label.part];
     if (kind !== 'Service' || part === undefined || !metadata.name.startsWith(`${part}-external`)) continue;
-    const balancer = isRecord(status) && isRecord(status['loadBalancer']) ? status['loadBalancer'] : {};
-    const ingress: readonly unknown[] = Array.isArray(balancer['ingress']) ? balancer['ingress'] : [];
-    const addresses = ingress
-      .map((entry) => (isRecord(entry) ? String(entry['ip']) : ''))
-      .filter((ip) => isIP(ip) !== 0);
-    if (addresses[0] !== undefined) found[part] ??= addresses[0];
+    const address = ingressOf(status);
+    const ports: readonly unknown[] = isRecord(spec) && Array.isArray(spec['ports']) ? spec['ports'] : [];
+    const exposed = ports.filter(isRecord).map(({ port, protocol, nodePort }): ExposedPort => ({
+      protocol: protocol === 'UDP' ? 'UDP' : 'TCP',
+      port: Number(port),
+      ...(typeof nodePort === 'number' && { nodePort }),
+      ...(address !== undefined && { address }),
+    }));
+    found[part] = [...(found[part] ?? []), ...exposed].toSorted(
+      (a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1),
+    );
   }
   return found;
 }
 
-/** Shards whose proxies would have to tell a load balancer's address that is not known yet. */
+function ingressOf(status: unknown): string | undefined {
+  const balancer = isRecord(status) && isRecord(status['loadBalancer']) ? status['loadBalancer'] : {};
+  const ingress: readonly unknown[] = Array.isArray(balancer['ingress']) ? balancer['ingress'] : [];
+  return ingress.map((entry) => (isRecord(entry) ? String(entry['ip']) : '')).find((ip) => isIP(ip) !== 0);
+}
+
+/** Shards whose proxies would have to tell an address or port that the cluster has not given yet. */
 export function pendingAddresses({ shards }: Plan): string[] {
   return shards
-    .filter(({ exposure, config }) => exposure.type === 'LoadBalancer' && config.place.advertise === '${ADVERTISE}')
+    .filter(({ exposure: { type }, config: { place, listeners } }) => {
+      if (place.advertise !== '${ADVERTISE}') return false;
+      if (type === 'LoadBalancer') return true;
+      return type === 'NodePort' && listeners.some(({ side, advertise }) => side !== 'Internal' && !advertise);
+    })
     .map(({ name }) => name);
 }
 

@@ -179,7 +179,7 @@ function aspects(resource: SipCluster, observed: Observed, pairs: readonly SipSe
             'Ready',
             'False',
             'AddressPending',
-            `no load balancer address yet for ${some(observed.addressPending)}`,
+            `the cluster has given no address or node port yet for ${some(observed.addressPending)}`,
           )
         : unready.length > 0
           ? aspect(

@@ -215,6 +215,19 @@ export interface ListenerFile {
    */
   readonly side: 'Both' | 'Internal' | 'External';
   /**
+   * What others are told of it, where that is not place.advertise and the port.
+   */
+  readonly advertise?: {
+    /**
+     * A numeric address. Default: place.advertise.
+     */
+    readonly address?: string;
+    /**
+     * 1 to 65535. Default: the port it listens on.
+     */
+    readonly port?: number;
+  };
+  /**
    * Directory with tls.crt and tls.key, and ca.crt where clients show certificates.
    */
   readonly tls?: string;

@@ -125,6 +125,19 @@ export const configSchema = {
             default: 'Both',
             description: 'Who uses it: on an External one nobody is taken for a SIP Server.',
           },
+          advertise: {
+            type: 'object',
+            description: 'What others are told of it, where that is not place.advertise and the port.',
+            properties: {
+              address: {
+                type: 'string',
+                minLength: 1,
+                maxLength: 45,
+                description: 'A numeric address. Default: place.advertise.',
+              },
+              port: port('1 to 65535. Default: the port it listens on.'),
+            },
+          },
           tls: directory('Directory with tls.crt and tls.key, and ca.crt where clients show certificates.'),
           origins: {
             type: 'array',

@@ -65,6 +65,8 @@ export interface ListenerConfig {
   readonly transport: Transport;
   readonly port: number;
   readonly side: Listener['side'];
+  /** What others are told of it, where that is not the proxy's address and the port it listens on. */
+  readonly advertise?: { readonly address?: string; readonly port?: number };
   /** Directory with tls.crt and tls.key: TLS and WSS only. */
   readonly tls?: string;
   /** Of web pages that may connect: WS and WSS only; absent: any. */

@@ -103,7 +103,10 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       tls: listener.tls,
       origins: listener.origins,
       address: config.place.address,
-      advertisedAddress: listener.side === 'Internal' ? (config.place.internal ?? advertise) : advertise,
+      advertisedAddress:
+        listener.advertise?.address ??
+        (listener.side === 'Internal' ? (config.place.internal ?? advertise) : advertise),
+      advertisedPort: listener.advertise?.port,
     })),
   );
   const addresses = transports.listeners.map((listener) => reachedAt(listener, config.place.internal));

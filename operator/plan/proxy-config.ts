@@ -1,6 +1,6 @@
 import type { ListenerFile, MemberFile, ProxyConfigFile, ServerFile, StoreFile } from '../../proxy/config-file.ts';
 import type { ClusterDN, ListenerSpec, Member, ProxySet, SipCluster, SipServer } from '../sip-cluster.ts';
-import type { Facts } from './facts.ts';
+import type { ExposedPort, Facts } from './facts.ts';
 import { adminSecretName } from './name.ts';
 import { adminPortBeside, portOf } from './ports.ts';
 import type { StorePlan } from './store.ts';
@@ -19,7 +19,7 @@ export function planProxyConfig(
   facts: Facts,
   name: string,
 ): ProxyConfigFile {
-  const listeners = set.listeners.map(listener);
+  const listeners = set.listeners.map((spec) => listener(spec, set, facts, name));
   return {
     namespace: resource.metadata.namespace ?? 'default',
     cluster: resource.metadata.name,
@@ -50,24 +50,54 @@ export function planProxyConfig(
 }
 
 /** What they tell others, where that is not the address they bind. */
-function advertised({ advertise, exposure }: ProxySet, facts: Facts, name: string): Partial<ProxyConfigFile['place']> {
+function advertised(set: ProxySet, facts: Facts, name: string): Partial<ProxyConfigFile['place']> {
+  const { advertise, exposure } = set;
   if (facts.reachedDirectly) return {};
   if (advertise?.address !== undefined) {
     const internal = advertise.internalAddress;
     return { advertise: advertise.address, ...(internal !== undefined && { internal }) };
   }
-  const balancer = exposure.type === 'LoadBalancer' ? facts.loadBalancers?.[name] : undefined;
-  if (balancer !== undefined) return { advertise: balancer };
+  if (advertise === undefined && exposure.type === 'LoadBalancer') {
+    const addresses = set.listeners
+      .filter(({ side }) => side !== 'Internal')
+      .map((spec) => exposedPort(spec, facts, name)?.address);
+    const [first] = addresses;
+    if (first !== undefined && !addresses.includes(undefined)) return { advertise: first };
+  }
   // A proxy that finds no ADVERTISE says so instead of leaking its pod's address: a load balancer may have none yet.
   const ownAddressWillDo = advertise === undefined && ['HostNetwork', 'PodNetwork'].includes(exposure.type);
   return ownAddressWillDo ? {} : { advertise: '${ADVERTISE}' };
 }
 
-function listener(spec: ListenerSpec): ListenerFile {
+/** What they tell of one listener, where it is another address or port than the proxy's as a whole. */
+function listenerAdvertised(
+  spec: ListenerSpec,
+  { advertise, exposure }: ProxySet,
+  facts: Facts,
+  name: string,
+): ListenerFile['advertise'] {
+  if (facts.reachedDirectly || advertise !== undefined) return undefined;
+  if (exposure.type !== 'LoadBalancer' && exposure.type !== 'NodePort') return undefined;
+  // No Service carries it: SIP Servers and proxies reach it at the pod.
+  if (spec.side === 'Internal') return { address: '${POD_IP}' };
+  const found = exposedPort(spec, facts, name);
+  if (exposure.type === 'NodePort') return found?.nodePort === undefined ? undefined : { port: found.nodePort };
+  const apart = exposure.service?.mixedProtocols === false;
+  return apart && found?.address !== undefined ? { address: found.address } : undefined;
+}
+
+function exposedPort(spec: ListenerSpec, { exposed }: Facts, name: string): ExposedPort | undefined {
+  const protocol = spec.transport === 'UDP' ? 'UDP' : 'TCP';
+  return exposed?.[name]?.find((port) => port.protocol === protocol && port.port === portOf(spec));
+}
+
+function listener(spec: ListenerSpec, set: ProxySet, facts: Facts, name: string): ListenerFile {
+  const advertise = listenerAdvertised(spec, set, facts, name);
   return {
     transport: spec.transport,
     port: portOf(spec),
     side: spec.side,
+    ...(advertise && { advertise }),
     ...(spec.tlsSecretName !== undefined && { tls: directory(spec.tlsSecretName) }),
   };
 }

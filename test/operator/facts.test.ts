@@ -1,41 +1,105 @@
 import { expect } from 'chai';
 import { missingFields } from '../../operator/crd-check.ts';
-import { claimedByOthers, loadBalancers, pendingAddresses, unreachableStores } from '../../operator/facts.ts';
+import { claimedByOthers, exposedPorts, pendingAddresses, unreachableStores } from '../../operator/facts.ts';
 import type { KubernetesObject } from '../../operator/kubernetes/object.ts';
 import type { StoreView } from '../../operator/observe.ts';
+import type { ExposedPort } from '../../operator/plan/facts.ts';
 import { plan } from '../../operator/plan/plan.ts';
+import { dnsRecords } from '../../operator/render/kubernetes/dns-endpoint.ts';
+import type { SipCluster } from '../../operator/sip-cluster.ts';
 import { storeAccess } from '../../operator/store-access.ts';
 import { resource } from './resources.ts';
 
-const balanced = resource('design', [
-  'exposure: { type: HostNetwork }\n              advertise: { from: NodeExternalIP }',
-  'exposure: { type: LoadBalancer }',
-]);
-
-describe('loadBalancers', () => {
-  const service = (part: string, name: string, ingress: unknown): KubernetesObject => ({
+describe('exposedPorts', () => {
+  const service = (part: string, name: string, ports: object[], ingress?: unknown): KubernetesObject => ({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, labels: { 'sipcluster.io/part': part } },
+    spec: { ports },
     status: { loadBalancer: { ingress } },
   });
+  const udp = { port: 5060, protocol: 'UDP', nodePort: 30_060 };
+  const tcp = { port: 5060, protocol: 'TCP', nodePort: 30_061 };
 
-  it('are the addresses given, by shard; a name can’t be written into SIP messages', () => {
+  it('are what the Services of a shard have, by port; a name can’t be written into SIP messages', () => {
     const services = [
-      service('a', 'a-external', [{ ip: '198.51.100.7' }]),
-      service('b', 'b-external', [{ hostname: 'lb.example.com' }]),
-      service('c', 'c-udp', [{ ip: '198.51.100.9' }]),
-      service('d', 'd-external', undefined),
+      service('a', 'a-external', [udp, tcp], [{ ip: '198.51.100.7' }]),
+      service('b', 'b-external', [udp], [{ hostname: 'lb.example.com' }]),
+      service('c', 'c-udp', [udp], [{ ip: '198.51.100.9' }]),
+      service('d', 'd-external-udp', [udp], [{ ip: '198.51.100.1' }]),
+      service('d', 'd-external-tcp', [tcp], [{ ip: '198.51.100.2' }]),
     ];
-    expect(loadBalancers(services)).to.deep.equal({ a: '198.51.100.7' });
+    expect(exposedPorts(services)).to.deep.equal({
+      a: [
+        { ...tcp, address: '198.51.100.7' },
+        { ...udp, address: '198.51.100.7' },
+      ],
+      b: [udp],
+      d: [
+        { ...tcp, address: '198.51.100.2' },
+        { ...udp, address: '198.51.100.1' },
+      ],
+    });
   });
 
-  it('are waited for by the shards that would have to tell them', () => {
-    const [shard] = plan(balanced).shards;
-    expect(pendingAddresses(plan(balanced))).to.deep.equal([shard?.name]);
-    expect(pendingAddresses(plan(balanced, { loadBalancers: { [shard?.name ?? '']: '198.51.100.7' } }))).to.deep.equal(
-      [],
-    );
+  const exposedAs = (exposure: string) =>
+    resource('design', [
+      'exposure: { type: HostNetwork }\n              advertise: { from: NodeExternalIP }',
+      `exposure: ${exposure}`,
+    ]);
+  const listeners = (cluster: SipCluster, exposed: readonly ExposedPort[]) => {
+    const [name = ''] = plan(cluster).shards.map((shard) => shard.name);
+    const planned = plan(cluster, { exposed: { [name]: exposed } });
+    const { place, listeners: all } = planned.shards[0]!.config;
+    return {
+      pending: pendingAddresses(planned).length,
+      advertise: place.advertise,
+      told: all.map(({ transport, port, advertise }) => [transport, port, advertise?.address, advertise?.port]),
+      records: dnsRecords(planned.shards[0]!, ['198.51.100.1', '198.51.100.2']),
+    };
+  };
+  const ports: ExposedPort[] = [
+    { protocol: 'UDP', port: 5060, nodePort: 30_060, address: '198.51.100.1' },
+    { protocol: 'TCP', port: 5060, nodePort: 30_061, address: '198.51.100.2' },
+    { protocol: 'TCP', port: 5061, nodePort: 30_062, address: '198.51.100.2' },
+    { protocol: 'TCP', port: 8443, nodePort: 30_063, address: '198.51.100.2' },
+  ];
+
+  it('are waited for by the proxies that have to tell them', () => {
+    for (const type of ['LoadBalancer', 'NodePort']) {
+      const cluster = exposedAs(`{ type: ${type} }`);
+      expect(listeners(cluster, []).pending, type).to.equal(1);
+      expect(listeners(cluster, ports.slice(1)).pending, type).to.equal(1);
+      expect(listeners(cluster, ports).pending, type).to.equal(0);
+    }
+  });
+
+  it('are told as one address where one load balancer has it all', () => {
+    const one = ports.map((port) => ({ ...port, address: '198.51.100.7' }));
+    const { advertise, told } = listeners(exposedAs('{ type: LoadBalancer }'), one);
+    expect(advertise).to.equal('198.51.100.7');
+    expect(told[0]).to.deep.equal(['UDP', 5060, undefined, undefined]);
+  });
+
+  it('are told as an address a protocol where load balancers can’t mix them, in names of their own', () => {
+    const { told, records } = listeners(exposedAs('{ type: LoadBalancer, service: { mixedProtocols: false } }'), ports);
+    expect(told.slice(0, 2)).to.deep.equal([
+      ['UDP', 5060, '198.51.100.1', undefined],
+      ['TCP', 5060, '198.51.100.2', undefined],
+    ]);
+    expect(records).to.include('_sip._udp.proxies.sip.example.com. 20 IN SRV 0 50 5060 udp.proxies-a.sip.example.com.');
+    expect(records).to.include('udp.proxies-a.sip.example.com. 20 IN A 198.51.100.1');
+    expect(records).to.include('tcp.proxies-a.sip.example.com. 20 IN A 198.51.100.2');
+  });
+
+  it('are told as the port that nodes have, on the node’s own address', () => {
+    const { advertise, told, records } = listeners(exposedAs('{ type: NodePort }'), ports);
+    expect(advertise).to.equal('${ADVERTISE}');
+    expect(told.slice(0, 2)).to.deep.equal([
+      ['UDP', 5060, undefined, 30_060],
+      ['TCP', 5060, undefined, 30_061],
+    ]);
+    expect(records).to.include('_sip._udp.proxies.sip.example.com. 20 IN SRV 0 50 30060 proxies-a.sip.example.com.');
   });
 });
 

@@ -3,6 +3,7 @@ import type { V1ObjectMeta } from '@kubernetes/client-node';
 import type { Shard } from '../../plan/shard.ts';
 import { metadata, type Part } from './metadata.ts';
 import type { Place } from './place.ts';
+import { protocolOf } from './ports.ts';
 
 /** One DNS record set, as external-dns has it. */
 interface RecordSet {
@@ -31,21 +32,33 @@ function recordSets({ fqdn, listeners }: Pick<Shard, 'fqdn' | 'listeners'>, addr
   const host = fqdn.a ?? fqdn.srv;
   if (host === undefined || addresses.length === 0) return [];
   const sorted = addresses.toSorted();
-  const srv = listeners.flatMap(({ transport, port, side }): RecordSet[] => {
+  const srv = listeners.flatMap(({ transport, port, side, advertise }): RecordSet[] => {
     const service = services[transport];
     if (fqdn.srv === undefined || service === undefined || side === 'Internal') return [];
-    return [
-      { dnsName: `${service}.${fqdn.srv}`, recordType: 'SRV', recordTTL: ttl, targets: [`0 50 ${port} ${host}.`] },
-    ];
+    // Where each protocol has a load balancer of its own, each has a name of its own.
+    const at = advertise?.address === undefined ? host : `${protocolOf(transport).toLowerCase()}.${host}`;
+    const target = `0 50 ${advertise?.port ?? port} ${at}.`;
+    return [{ dnsName: `${service}.${fqdn.srv}`, recordType: 'SRV', recordTTL: ttl, targets: [target] }];
   });
-  const families = [
-    ['A', sorted.filter((address) => !isIPv6(address))],
-    ['AAAA', sorted.filter((address) => isIPv6(address))],
-  ] as const;
-  const hosts = families.flatMap(([recordType, targets]): RecordSet[] =>
-    targets.length === 0 ? [] : [{ dnsName: host, recordType, recordTTL: ttl, targets }],
+  const apart = listeners.flatMap(({ transport, side, advertise }): RecordSet[] =>
+    side === 'Internal' || advertise?.address === undefined
+      ? []
+      : hostRecords(`${protocolOf(transport).toLowerCase()}.${host}`, [advertise.address]),
   );
-  return [...srv, ...hosts];
+  const names = new Map(
+    [...srv, ...apart, ...hostRecords(host, sorted)].map((set) => [`${set.dnsName} ${set.recordType}`, set]),
+  );
+  return [...names.values()];
+}
+
+function hostRecords(dnsName: string, addresses: readonly string[]): RecordSet[] {
+  const families = [
+    ['A', addresses.filter((address) => !isIPv6(address))],
+    ['AAAA', addresses.filter((address) => isIPv6(address))],
+  ] as const;
+  return families.flatMap(([recordType, targets]): RecordSet[] =>
+    targets.length === 0 ? [] : [{ dnsName, recordType, recordTTL: ttl, targets }],
+  );
 }
 
 /** The same as lines of a zone file, for status. */

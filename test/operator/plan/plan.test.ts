@@ -149,7 +149,11 @@ describe('plan', () => {
     ]);
     const shard = firstShard(planned);
     expect(shard.config.place.advertise).to.equal('${ADVERTISE}');
-    const known = firstShard(planned, { loadBalancers: { [shard.name]: '198.51.100.7' } });
+    const known = firstShard(planned, {
+      exposed: {
+        [shard.name]: (['UDP', 'TCP'] as const).map((protocol) => ({ protocol, port: 5060, address: '198.51.100.7' })),
+      },
+    });
     expect(known.config.place.advertise).to.equal('198.51.100.7');
   });
 
