@@ -18,6 +18,7 @@ import { groupOf, Owned } from './owned.ts';
 import type { Facts } from './plan/facts.ts';
 import { plan, type Plan } from './plan/plan.ts';
 import { PodNotes } from './pod-notes.ts';
+import { podTrouble } from './pod-trouble.ts';
 import { label, manager } from './render/kubernetes/metadata.ts';
 import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
@@ -180,7 +181,16 @@ export class Controller {
 
     // What to say of it.
     const deployments = this.#deployments(group, planned);
-    await this.#report(key, cluster, { plan: planned, deployments, views, problems, addressPending, waiting });
+    const troubles = this.#troubles(group);
+    await this.#report(key, cluster, {
+      plan: planned,
+      deployments,
+      views,
+      problems,
+      addressPending,
+      waiting,
+      troubles,
+    });
     const failed = together(failures);
     if (failed !== undefined) throw failed;
     const lagging = planned.shards.some((shard) => configurationLag(shard, views).behind.length > 0);
@@ -240,6 +250,17 @@ export class Controller {
       ({ name }) => [name, deploymentState(this.#owned.find(group, 'Deployment', name))] as const,
     );
     return new Map(states.filter((entry): entry is readonly [string, DeploymentState] => entry[1] !== undefined));
+  }
+
+  /** By the shard's name. */
+  #troubles(group: string): Map<string, string[]> {
+    const troubles = new Map<string, string[]>();
+    for (const pod of this.#owned.of(group).filter(({ kind }) => kind === 'Pod')) {
+      const trouble = podTrouble(pod);
+      const part = pod.metadata.labels?.[label.part] ?? '';
+      if (trouble !== undefined) troubles.set(part, [...(troubles.get(part) ?? []), trouble].toSorted());
+    }
+    return troubles;
   }
 
   /** Names of the shards whose pods would be replaced. */

@@ -17,6 +17,8 @@ export interface Observed {
   /** Shards whose load balancer has no address yet, and those that wait for another's roll. */
   readonly addressPending: readonly string[];
   readonly waiting: readonly string[];
+  /** What keeps pods from being ready, by the shard's name. */
+  readonly troubles: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -189,7 +191,12 @@ function aspects(resource: SipCluster, observed: Observed, pairs: readonly SipSe
               unready
                 .map(
                   ({ shard, state }) =>
-                    `${shard.name}: ${state?.ready ?? 0} of ${shard.replicas} ready, ${state?.updated ?? 0} of the newest`,
+                    `${shard.name}: ${state?.ready ?? 0} of ${shard.replicas} ready, ${state?.updated ?? 0} of the newest${(
+                      observed.troubles.get(shard.name) ?? []
+                    )
+                      .slice(0, 1)
+                      .map((trouble) => `; ${trouble}`)
+                      .join('')}`,
                 )
                 .join('; '),
             )

@@ -68,6 +68,7 @@ function observed(change: Partial<Observed> = {}): Observed {
     problems: [],
     addressPending: [],
     waiting: [],
+    troubles: new Map(),
     ...change,
   };
 }
@@ -106,6 +107,16 @@ describe('resourceStatus', () => {
       ServersAvailable: 'False PairsOutOfService',
       StoreAvailable: 'False Unreachable',
     });
+  });
+
+  it('says of a proxy that does not come up what keeps it from that', () => {
+    const deployments = new Map([...ready].map(([name, state]) => [name, { ...state, ready: 1 }]));
+    const troubles = new Map([[first.name, ['pod p-1: Unschedulable: no free ports', 'pod p-2: the same']]]);
+    const condition = of({ deployments, troubles }).conditions?.find(({ type }) => type === 'Ready');
+    expect(condition?.message).to.contain(
+      `${first.name}: 1 of 2 ready, 2 of the newest; pod p-1: Unschedulable: no free ports;`,
+    );
+    expect(condition?.message).not.to.contain('p-2');
   });
 
   it('is not Ready while a proxy is missing or on an older configuration, and says that it is under way', () => {

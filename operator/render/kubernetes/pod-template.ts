@@ -68,6 +68,8 @@ function container(shard: Shard, place: Place): V1Container {
     ports: containerPorts(shard),
     ...(shard.template.resources && { resources: resources(shard.template.resources) }),
     securityContext: containerSecurity(shard),
+    // What it said last is found in the pod's status, and from there in the SipCluster's.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     // A start may take as long as a load of the whole store, which depends on it alone whether it is alive.
     startupProbe: probe('/livez', { periodSeconds: 1, failureThreshold: 60 }),
     livenessProbe: probe('/livez', { periodSeconds: 10, failureThreshold: 3 }),
