@@ -42,7 +42,7 @@ export class EtcdModel {
     this.geoLocation = geoLocation;
     this.host = host;
     this.network = network;
-    network.clock.every(1000, () => this.#clean());
+    this.#cleanLater();
     network.clock.every(20_000, () => void (this.#backup = new Map(this.held)));
   }
 
@@ -91,6 +91,13 @@ export class EtcdModel {
   /** The first revision that a watch can begin at. */
   get compacted(): number {
     return this.history[0]?.revision ?? this.revision + 1;
+  }
+
+  #cleanLater(): void {
+    this.network.clock.after(1000 * this.network.pace, () => {
+      this.#clean();
+      this.#cleanLater();
+    });
   }
 
   #clean(): void {

@@ -181,7 +181,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a response for another proxy is dropped',
-    found: calls,
+    found: ['NoAck', 'EndFailedByServer', 'SetUpLost', 'DialogLost', ...calls],
     plant: ({ core }) => wrap(core.incoming.strays, 'response', () => () => undefined),
   },
   {

@@ -79,6 +79,8 @@ export class Network {
   /** Ends of TCP connections made so far. */
   streams = 0;
   #ports = 0;
+  /** How much slower than usual the periods are in which proxies and stores look about. */
+  pace = 1;
   /** Hears of all that is sent and of what becomes of it. */
   observe: (fate: Fate, from: Host, to: Host | undefined, text: string) => void = () => {};
   /** Hears of what arrives, before the one whom it is for. */

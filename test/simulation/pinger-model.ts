@@ -2,12 +2,15 @@ import { parseMessage } from '../../proxy/sip/message.ts';
 import { optionsRequest } from '../../proxy/upstream/options-request.ts';
 import type { Member } from '../../proxy/upstream/pair.ts';
 import type { PingResult } from '../../proxy/upstream/upstreams.ts';
+import type { Appointment } from './clock.ts';
 import type { Host, Network } from './network.ts';
 
 /** As proxy/upstream/pinger.ts repeats an OPTIONS over UDP, ms. */
 const REPEATS = [500, 1000];
 
 interface Ping {
+  /** What is still to come of it: it is sent again, and given up. */
+  readonly appointments: Appointment[];
   readonly number: number;
   readonly branch: string;
   readonly began: number;
@@ -34,7 +37,12 @@ export class PingerModel {
 
   ping(member: Member, timeout: number): void {
     const number = ++this.#count;
-    const ping = { number, branch: `z9hG4bK-ping-${this.#id}-${number}`, began: this.#network.clock.now };
+    const ping: Ping = {
+      appointments: [],
+      number,
+      branch: `z9hG4bK-ping-${this.#id}-${number}`,
+      began: this.#network.clock.now,
+    };
     const pings = this.#pings.get(member) ?? [];
     this.#pings.set(member, pings);
     pings.push(ping);
@@ -53,11 +61,14 @@ export class PingerModel {
         this.#network.send(this.#host, port, member.address, member.port, text);
     };
     send();
-    for (const at of REPEATS) if (at < timeout) this.#network.clock.after(at, () => this.#host.happens(send));
-    this.#network.clock.after(timeout, () =>
-      this.#host.happens(() => {
-        if (this.#end(member, ping)) this.#done(member, { failed: 'Timeout' });
-      }),
+    const { clock } = this.#network;
+    for (const at of REPEATS) if (at < timeout) ping.appointments.push(clock.after(at, () => this.#host.happens(send)));
+    ping.appointments.push(
+      clock.after(timeout, () =>
+        this.#host.happens(() => {
+          if (this.#end(member, ping)) this.#done(member, { failed: 'Timeout' });
+        }),
+      ),
     );
   }
 
@@ -90,7 +101,7 @@ export class PingerModel {
   #refused(member: Member): void {
     const pings = this.#pings.get(member) ?? [];
     if (pings.length === 0 || this.#closed) return;
-    pings.length = 0;
+    for (const ping of pings.splice(0)) callOff(ping);
     this.#done(member, { failed: 'ConnectionRefused' });
   }
 
@@ -99,6 +110,11 @@ export class PingerModel {
     const index = pings.indexOf(ping);
     if (index < 0 || this.#closed) return false;
     pings.splice(index, 1);
+    callOff(ping);
     return true;
   }
+}
+
+function callOff({ appointments }: Ping): void {
+  for (const appointment of appointments) appointment.run = undefined;
 }

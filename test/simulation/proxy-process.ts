@@ -214,7 +214,7 @@ export class ProxyProcess {
 
   #every(ms: number, run: () => void): void {
     const { world, host } = this.place;
-    world.clock.after(ms * world.pace, () => {
+    world.clock.after(ms * world.network.pace, () => {
       if (!this.alive) return;
       // a stopped process makes up for one tick, not for all
       host.happens(() => {

@@ -10,7 +10,7 @@ const GRACE = 60_000;
 const DEADLINE = 5000;
 const AGAIN = 500;
 /** How often it looks whether it is in touch, ms. */
-const LOOK = 2000;
+const LOOK = 3000;
 /** Silence after which a watch counts as out of touch. */
 const SILENCE = 10_000;
 
@@ -153,7 +153,8 @@ export class EtcdClientModel implements Store {
 
   #beatLater(): void {
     const { clock } = this.#etcd.network;
-    clock.after(BEAT, () => {
+    // a lease outlives the longest of these
+    clock.after(BEAT * Math.min(this.#etcd.network.pace, 3), () => {
       if (this.#closed) return;
       this.#host.happens(() => this.#beat());
       this.#beatLater();
@@ -184,7 +185,7 @@ export class EtcdClientModel implements Store {
         if (this.#available !== true || this.#isBehind) this.#catchUpLater();
       } else if (clock.now - this.#heardAt > SILENCE) this.#tell(false, 'Unreachable');
     });
-    clock.after(LOOK, () => this.#tick());
+    clock.after(LOOK * this.#etcd.network.pace, () => this.#tick());
   }
 
   get #isBehind(): boolean {

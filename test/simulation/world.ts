@@ -45,10 +45,10 @@ const CALM = 8_000;
 const FAULTS = 60_000;
 const EQUAL = 72_000;
 /** Long enough for every phone to have registered again since all was healed. */
-const CALLS = 112_000;
-const STILL_EQUAL = 120_000;
+const CALLS = 102_000;
+const STILL_EQUAL = 110_000;
 /** Timer C, tombstones and leases have run out. */
-const END = 330_000;
+const END = 320_000;
 /** Promises that wait for one another have all had their turn after so many. */
 const TURNS = 10;
 /** The event loop of Node turns once in so many events: a test's own time-out lives by it. */
@@ -79,8 +79,6 @@ export class World {
   readonly oosCheck: OosCheckConfig = { interval: 5000, recheck: 5000, timeout: 2000, inService: [[200, 299]] };
   monitor: Monitor | undefined;
   events = 0;
-  /** How much slower than usual the proxies' own periods are. */
-  pace = 1;
   readonly #wire: WireMonitor;
   #counter = 0;
 
@@ -149,7 +147,7 @@ export class World {
 
   /** Nothing happens any more but what runs out: the proxies are told to look about less often, as a live change. */
   #slowDown(): void {
-    this.pace = 5;
+    this.network.pace = 5;
     for (const process of this.processes) process.reconfigure({ ...this.oosCheck, interval: 30_000 });
   }
 
