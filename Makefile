@@ -12,13 +12,20 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo test lint format simulate fuzz chaos bench coverage types docs package clean etcd sipp
+.PHONY: help demo image deploy test lint format simulate fuzz chaos bench coverage types docs package clean etcd sipp
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z0-9]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
 
 demo: $(INSTALLED) etcd ## Two data centres on this machine, and what may die there; KEEP=1 stays up for your own phones
 	@KEEP='$(KEEP)' node test/demo/demo.ts
+
+# docker, podman or buildah, whichever is there.
+IMAGE ?= sipcluster:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+image: ## Build the image of operator and proxies: IMAGE=registry.example/sipcluster:1.0.0, NODE_IMAGE=…
+	@builder=$$(command -v docker podman buildah | head -n1); \
+	[ -n "$$builder" ] || { echo 'It takes docker, podman or buildah.' >&2; exit 1; }; \
+	"$$builder" build $(if $(NODE_IMAGE),--build-arg NODE_IMAGE='$(NODE_IMAGE)') --tag '$(IMAGE)' .
 
 test: $(INSTALLED) etcd sipp ## Run all tests, closing with their count; TESTS=file runs some
 	@$(MOCHA) $(TESTS)
@@ -54,6 +61,9 @@ docs: $(INSTALLED) ## Generate docs/manifest.md, docs/proxy-config.md, the drawi
 	@node test/tools/draw-machines.ts
 	@node test/tools/list-defects.ts
 	@node test/tools/draw-oos-check.ts
+
+deploy: $(INSTALLED) ## Generate deploy/operator.yaml, the chart for `kubectl apply -k`
+	@node test/tools/generate-deploy.ts
 
 package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sipcluster-VERSION.tgz
 	@node --disable-warning=ExperimentalWarning test/tools/package.ts dist

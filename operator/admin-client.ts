@@ -5,6 +5,9 @@ const PROBE = 1000;
 const STATUS = 2000;
 const LIST = 60_000;
 
+/** Asks for what is at a URL and is JSON, within `deadline` ms; rejects with why it can't be had. */
+export type Get = (url: string, deadline: number) => Promise<unknown>;
+
 /** Why the proxy is not ready; undefined if it is. */
 export async function unready(admin: string): Promise<string | undefined> {
   try {
@@ -17,35 +20,43 @@ export async function unready(admin: string): Promise<string | undefined> {
 }
 
 /** The proxy's own account of itself, or why there is none. */
-export async function fetchStatus(admin: string): Promise<ProxyStatus | string> {
+export async function fetchStatus(admin: string, get: Get = fetchJson): Promise<ProxyStatus | string> {
   try {
-    return (await fetchJson(`${admin}/status`, STATUS)) as ProxyStatus;
+    return (await get(`${admin}/status`, STATUS)) as ProxyStatus;
   } catch (error) {
     return reason(error);
   }
 }
 
 /** The registrations that the proxy knows, or why they can't be read. */
-export async function fetchRegistrations(admin: string, aor: string | undefined): Promise<RegistrationView[] | string> {
+export async function fetchRegistrations(
+  admin: string,
+  aor: string | undefined,
+  get: Get = fetchJson,
+): Promise<RegistrationView[] | string> {
   try {
     const query = aor === undefined ? '' : `?aor=${encodeURIComponent(aor)}`;
-    return (await fetchJson(`${admin}/registrations${query}`, LIST)) as RegistrationView[];
+    return (await get(`${admin}/registrations${query}`, LIST)) as RegistrationView[];
   } catch (error) {
     return reason(error);
   }
 }
 
 /** The calls that the proxy knows to be in progress, or why they can't be read. */
-export async function fetchCalls(admin: string, callId: string | undefined): Promise<CallView[] | string> {
+export async function fetchCalls(
+  admin: string,
+  callId: string | undefined,
+  get: Get = fetchJson,
+): Promise<CallView[] | string> {
   try {
     const query = callId === undefined ? '' : `?call-id=${encodeURIComponent(callId)}`;
-    return (await fetchJson(`${admin}/calls${query}`, LIST)) as CallView[];
+    return (await get(`${admin}/calls${query}`, LIST)) as CallView[];
   } catch (error) {
     return reason(error);
   }
 }
 
-async function fetchJson(url: string, deadline: number): Promise<unknown> {
+export async function fetchJson(url: string, deadline: number): Promise<unknown> {
   const response = await fetch(url, { signal: AbortSignal.timeout(deadline) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${(await response.text()).trim()}`);
   return await response.json();

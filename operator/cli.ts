@@ -1,22 +1,30 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import yargs from 'yargs';
 import { UserError } from './user-error.ts';
 
-const COMMANDS = ['up', 'proxy', 'operator', 'status', 'registrations', 'calls', 'validate'] as const;
+const COMMANDS = ['up', 'proxy', 'operator', 'status', 'registrations', 'calls', 'drain', 'validate'] as const;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const FORMATS = ['table', 'json', 'yaml'] as const;
 const DATA_DIR = {
   type: 'string',
   default: '.sipcluster',
-  describe: 'Folder of the running `up`',
+  describe: 'Folder of the running `up`, unless an option of Kubernetes is given',
   requiresArg: true,
+} as const;
+/** The cluster that a command asks, if it is one of Kubernetes. */
+const KUBERNETES = {
+  kubeconfig: { type: 'string', requiresArg: true, describe: 'Path of the kubeconfig; default: $KUBECONFIG' },
+  context: { type: 'string', requiresArg: true, describe: 'Context of the kubeconfig' },
+  namespace: { alias: 'n', type: 'string', requiresArg: true, describe: 'Namespace of the SipClusters' },
 } as const;
 const OUTPUT = { alias: 'o', choices: FORMATS, default: 'table', describe: 'What to print' } as const;
 
 /** The command line. Sets the process's exit code, and ends the process when a command that runs for long is over. */
 export async function main(argv: readonly string[]): Promise<void> {
+  const plugin = isPlugin(process.argv[1]);
   const parser = yargs([...argv])
-    .scriptName('sipcluster')
+    .scriptName(plugin ? 'kubectl sipcluster' : 'sipcluster')
     .usage('$0 <command>\n\nSIP proxies in front of pairs of SIP Servers, in one or more data centres.')
     .command(
       'up',
@@ -147,12 +155,14 @@ export async function main(argv: readonly string[]): Promise<void> {
       (command) =>
         command
           .option('data-dir', DATA_DIR)
+          .options(KUBERNETES)
           .option('output', OUTPUT)
           .example('$0 status', 'Tables')
-          .example('$0 status -o json', 'For programs'),
+          .example('$0 status -o json', 'For programs')
+          .example('$0 status -n voice', 'On Kubernetes, by the kubeconfig'),
       async (args) => {
         const { showStatus } = await import('./commands/status.ts');
-        await showStatus(args);
+        await showStatus({ ...args, plugin });
       },
     )
     .command(
@@ -167,13 +177,14 @@ export async function main(argv: readonly string[]): Promise<void> {
             describe: 'As this proxy knows them; default: as all do together',
           })
           .option('data-dir', DATA_DIR)
+          .options(KUBERNETES)
           .option('output', OUTPUT)
           .example('$0 registrations', 'All')
           .example('$0 registrations alice@sip.example.com -o yaml', 'One, in full')
           .example('$0 registrations --proxy contact-center-0', 'As one proxy has them'),
       async (args) => {
         const { showRegistrations } = await import('./commands/registrations.ts');
-        await showRegistrations(args);
+        await showRegistrations({ ...args, plugin });
       },
     )
     .command(
@@ -188,12 +199,27 @@ export async function main(argv: readonly string[]): Promise<void> {
             describe: 'As this proxy knows them; default: as all do together',
           })
           .option('data-dir', DATA_DIR)
+          .options(KUBERNETES)
           .option('output', OUTPUT)
           .example('$0 calls', 'All in progress')
           .example('$0 calls a84b4c76e66710@192.0.2.1', 'One'),
       async (args) => {
         const { showCalls } = await import('./commands/calls.ts');
-        await showCalls(args);
+        await showCalls({ ...args, plugin });
+      },
+    )
+    .command(
+      'drain <pod>',
+      'Have a proxy on Kubernetes end without a lost call; another one takes its place',
+      (command) =>
+        command
+          .positional('pod', { type: 'string', demandOption: true, describe: 'Name of its pod' })
+          .options(KUBERNETES)
+          .option('wait', { type: 'boolean', default: true, describe: 'Until it is gone; --no-wait returns at once' })
+          .example('$0 drain -n voice contact-center-sw-dn-dc1-5c7b8-x2x4z', 'As its PodDisruptionBudget allows'),
+      async (args) => {
+        const { drain } = await import('./commands/drain.ts');
+        await drain(args);
       },
     )
     .command(
@@ -226,7 +252,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .fail((message, error: Error | undefined) => {
       if (error !== undefined) throw error;
       const command = COMMANDS.find((name) => argv.includes(name));
-      throw new UserError(`${message}\nSee: sipcluster ${command === undefined ? '' : `${command} `}--help`);
+      throw new UserError(
+        `${message}\nSee: ${plugin ? 'kubectl sipcluster' : 'sipcluster'} ${command === undefined ? '' : `${command} `}--help`,
+      );
     });
   try {
     await parser.parseAsync();
@@ -235,6 +263,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = error.exitCode;
   }
+}
+
+/** Whether kubectl called it: `kubectl sipcluster` looks for a program `kubectl-sipcluster`. */
+function isPlugin(program = ''): boolean {
+  return /^kubectl-sipcluster(\.js)?$/.test(basename(program));
 }
 
 /** What ran for long may have left something open that would keep the process: its end is the end. */

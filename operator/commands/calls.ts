@@ -1,8 +1,8 @@
 import type { CallView } from '../../proxy/status.ts';
 import { fetchCalls } from '../admin-client.ts';
+import { findInstallation, proxiesNamed, type WhereArguments } from '../installation.ts';
 import { age, formatTable, printValue, screenWidth, type Format } from '../print.ts';
-import { readUpState, type UpProxy } from '../processes/data-directory.ts';
-import { UserError } from '../user-error.ts';
+import type { UpProxy } from '../processes/data-directory.ts';
 
 /** What `calls -o json` prints. */
 export interface CallsView {
@@ -21,24 +21,21 @@ interface Call extends CallView {
   readonly dn: string;
 }
 
-export interface CallsArguments {
+export interface CallsArguments extends WhereArguments {
   readonly callId?: string | undefined;
   readonly proxy?: string | undefined;
-  readonly dataDir: string;
   readonly output: Format;
 }
 
 export async function showCalls(args: CallsArguments): Promise<void> {
-  const up = readUpState(args.dataDir);
-  const asked = args.proxy === undefined ? up.proxies : up.proxies.filter(({ name }) => name === args.proxy);
-  if (asked.length === 0) {
-    throw new UserError(
-      `there is no proxy ${args.proxy ?? ''}; there are ${up.proxies.map(({ name }) => name).join(', ')}`,
-    );
-  }
+  const installation = await findInstallation(args);
+  const { get } = installation;
   const answers = await Promise.all(
-    asked.map(async (proxy) => ({ proxy, list: await fetchCalls(proxy.admin, args.callId) })),
-  );
+    proxiesNamed(installation, args.proxy).map(async (proxy) => ({
+      proxy,
+      list: await fetchCalls(proxy.admin, args.callId, get),
+    })),
+  ).finally(() => installation.close());
   const view = callsView(answers);
   if (args.output !== 'table') return printValue(view, args.output);
   for (const { name, why } of view.proxies)

@@ -1,8 +1,8 @@
 import type { RegistrationView } from '../../proxy/status.ts';
 import { fetchRegistrations } from '../admin-client.ts';
+import { findInstallation, proxiesNamed, type WhereArguments } from '../installation.ts';
 import { age, formatTable, printValue, screenWidth, type Format } from '../print.ts';
-import { readUpState, type UpProxy } from '../processes/data-directory.ts';
-import { UserError } from '../user-error.ts';
+import type { UpProxy } from '../processes/data-directory.ts';
 
 /** What `registrations -o json` prints. */
 export interface RegistrationsView {
@@ -21,25 +21,22 @@ interface Registration extends RegistrationView {
   readonly dn: string;
 }
 
-export interface RegistrationsArguments {
+export interface RegistrationsArguments extends WhereArguments {
   readonly aor?: string | undefined;
   readonly proxy?: string | undefined;
-  readonly dataDir: string;
   readonly output: Format;
 }
 
 export async function showRegistrations(args: RegistrationsArguments): Promise<void> {
-  const up = readUpState(args.dataDir);
-  const asked = args.proxy === undefined ? up.proxies : up.proxies.filter(({ name }) => name === args.proxy);
-  if (asked.length === 0) {
-    throw new UserError(
-      `there is no proxy ${args.proxy ?? ''}; there are ${up.proxies.map(({ name }) => name).join(', ')}`,
-    );
-  }
+  const installation = await findInstallation(args);
+  const { get } = installation;
   const aor = args.aor === undefined ? undefined : addressOfRecord(args.aor);
   const answers = await Promise.all(
-    asked.map(async (proxy) => ({ proxy, list: await fetchRegistrations(proxy.admin, aor) })),
-  );
+    proxiesNamed(installation, args.proxy).map(async (proxy) => ({
+      proxy,
+      list: await fetchRegistrations(proxy.admin, aor, get),
+    })),
+  ).finally(() => installation.close());
   const view = registrationsView(answers);
   if (args.output !== 'table') return printValue(view, args.output);
   for (const { name, why } of view.proxies)

@@ -2,13 +2,15 @@ import type { MemberConfig, ServerConfig } from '../../proxy/config.ts';
 import type { ProxyStatus } from '../../proxy/status.ts';
 import type { HealthRecord, MemberRole, MemberState } from '../../proxy/store/records.ts';
 import { fetchStatus } from '../admin-client.ts';
+import { findInstallation, type Installation, type WhereArguments } from '../installation.ts';
 import { age, formatTable, printValue, screenWidth, type Format } from '../print.ts';
-import { readUpState, type UpProxy, type UpShard, type UpState } from '../processes/data-directory.ts';
+import type { UpProxy, UpShard } from '../processes/data-directory.ts';
 import { matrix, type PairStatus } from '../status.ts';
 
 /** What `status -o json` prints. */
 export interface StatusView {
-  readonly up: { readonly pid: number; readonly startedAt: string; readonly manifest: string };
+  readonly up?: Installation['up'];
+  readonly clusters?: Installation['clusters'];
   readonly proxies: readonly ProxyView[];
   readonly stores: readonly StoreView[];
   readonly switches: readonly MatrixView[];
@@ -64,25 +66,29 @@ interface MemberObservation {
   readonly smoothedRtt?: number;
 }
 
+type Installed = Omit<Installation, 'get' | 'close'>;
 type Answer = { readonly proxy: UpProxy; readonly status: ProxyStatus | string };
 
-export async function showStatus(args: { readonly dataDir: string; readonly output: Format }): Promise<void> {
-  const up = readUpState(args.dataDir);
+export async function showStatus(args: WhereArguments & { readonly output: Format }): Promise<void> {
+  const installation = await findInstallation(args);
+  const { get, proxies } = installation;
   const answers = await Promise.all(
-    up.proxies.map(async (proxy) => ({ proxy, status: await fetchStatus(proxy.admin) })),
-  );
-  const view = statusView(up, answers, Date.now());
+    proxies.map(async (proxy) => ({ proxy, status: await fetchStatus(proxy.admin, get) })),
+  ).finally(() => installation.close());
+  const view = statusView(installation, answers, Date.now());
   if (args.output === 'table') process.stdout.write(statusTables(view, Date.now(), screenWidth()));
   else printValue(view, args.output);
 }
 
 /** Puts the proxies' answers together. Pure. */
-export function statusView(up: UpState, answers: readonly Answer[], now: number): StatusView {
+export function statusView(installation: Installed, answers: readonly Answer[], now: number): StatusView {
+  const { up, clusters, shards } = installation;
   return {
-    up: { pid: up.pid, startedAt: up.startedAt, manifest: up.manifest },
+    ...(up && { up: { pid: up.pid, startedAt: up.startedAt, manifest: up.manifest } }),
+    ...(clusters && { clusters }),
     proxies: answers.map(({ proxy, status }) => proxyView(proxy, status)),
-    stores: storeViews(up, answers),
-    switches: up.shards.map((shard) => matrixView(shard, answers, now)),
+    stores: storeViews(installation, answers),
+    switches: shards.map((shard) => matrixView(shard, answers, now)),
   };
 }
 
@@ -101,8 +107,8 @@ function proxyView(proxy: UpProxy, status: ProxyStatus | string): ProxyView {
   };
 }
 
-function storeViews(up: UpState, answers: readonly Answer[]): StoreView[] {
-  const names = new Set(up.stores.map(({ geoLocation }) => geoLocation));
+function storeViews({ stores }: Installed, answers: readonly Answer[]): StoreView[] {
+  const names = new Set(stores.map(({ geoLocation }) => geoLocation));
   for (const { status } of answers)
     if (typeof status !== 'string') for (const store of status.stores) names.add(store.geoLocation);
   return [...names].map((geoLocation) => {
@@ -113,7 +119,7 @@ function storeViews(up: UpState, answers: readonly Answer[]): StoreView[] {
         ? []
         : [{ proxy: proxy.name, available: store.available, loaded: store.loaded, reason: store.reason }];
     });
-    const endpoints = up.stores.find((store) => store.geoLocation === geoLocation)?.endpoints ?? [];
+    const endpoints = stores.find((store) => store.geoLocation === geoLocation)?.endpoints ?? [];
     const state =
       observers.length === 0 ? 'Unknown' : observers.every(({ available }) => available) ? 'Available' : 'Unavailable';
     return { geoLocation, endpoints, state, observers };
@@ -190,7 +196,13 @@ export function statusTables(view: StatusView, now: number, width: number): stri
     const available = observers.filter((observer) => observer.available).length;
     return [geoLocation, state, `${available}/${observers.length}`, endpoints.join(' ')];
   });
+  const conditions = (view.clusters ?? []).flatMap(({ name, conditions: list }) =>
+    list.map(({ type, status, reason, message }) => [name, type, status, reason, message]),
+  );
   const blocks = [
+    ...(conditions.length > 0
+      ? [formatTable(['CLUSTER', 'CONDITION', 'STATUS', 'REASON', 'MESSAGE'], conditions, 4, width)]
+      : []),
     formatTable(['PROXY', 'DATA CENTRE', 'STATE', 'ADDRESS', 'REGISTERED', 'CALLS'], proxies, 0, width),
     formatTable(['STORE', 'STATE', 'PROXIES', 'ENDPOINTS'], stores, 3, width),
     ...view.switches.map((each) => `${each.name} / ${each.dn}\n${matrixTable(each, short, now, width)}`),

@@ -5,7 +5,7 @@ import type { ListPage, WatchSource } from '../watch.ts';
 import { ApiError } from './api-error.ts';
 import { isRecord, type KubernetesObject } from './object.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { pathOf, resourceOf, type Resource } from './resources.ts';
+import { pathOf, resourceOf, resources, type Resource } from './resources.ts';
 
 /** How long one call may take, ms. */
 const callTime = 30_000;
@@ -20,6 +20,7 @@ interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
@@ -139,6 +140,18 @@ export class KubernetesApi {
     }
   }
 
+  /** GET of a pod's path by way of the API server; resolves to the JSON that it is answered with. */
+  ask(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<unknown> {
+    return this.#call('pods/proxy', { verb: 'get', method: 'GET', path, headers, signal });
+  }
+
+  /** Has a pod deleted unless its PodDisruptionBudget forbids that: then it rejects with 429. */
+  async evict(namespace: string, name: string): Promise<void> {
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
+    const path = `${pathOf(resources.Pod, namespace, name)}/eviction`;
+    await this.#call('pods/eviction', { verb: 'create', method: 'POST', path, body });
+  }
+
   /** One kind, in one namespace or in all, to list and watch. */
   source(resource: Resource, namespace: string | undefined, labelSelector?: string): WatchSource {
     const path = pathOf(resource, namespace);
@@ -208,7 +221,10 @@ export class KubernetesApi {
     }
   }
 
-  async #send({ method, path, query, contentType, body }: Call, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(
+    { method, path, query, contentType, body, headers: more }: Call,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const server = this.#config.getCurrentCluster()?.server;
     if (server === undefined) throw new ApiError(0, 'NoCluster', 'the kubeconfig names no cluster');
     const url = new URL(server.replace(/\/$/, '') + path);
@@ -220,6 +236,7 @@ export class KubernetesApi {
       ...(options.headers as Record<string, string> | undefined),
       accept: 'application/json',
       'user-agent': 'sipcluster-operator',
+      ...more,
       ...(text !== undefined && {
         'content-type': contentType ?? 'application/json',
         'content-length': String(Buffer.byteLength(text)),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import type { KubernetesObject } from '../../operator/kubernetes/object.ts';
 import { notes, skipWithoutHelm, template } from './helm.ts';
 
@@ -142,6 +142,11 @@ describe('the charts', () => {
         );
       expect(await refusal(template('sipcluster', {}, '--kube-version', '1.33.0'))).to.contain('kubeVersion');
       expect(await refusal(template('sipcluster', { namespaces: ['Not Valid'] }))).to.contain('/namespaces/0');
+    });
+
+    it('are what `kubectl apply -k deploy/` installs (`make deploy` writes it)', async () => {
+      const documents = parseAllDocuments(read('deploy/operator.yaml'));
+      expect(documents.map((document) => document.toJS() as unknown)).to.deep.equal(await template('sipcluster'));
     });
 
     it('tell the next command', async () => {

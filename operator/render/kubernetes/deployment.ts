@@ -1,6 +1,6 @@
 import type { V1Deployment, V1DeploymentStrategy } from '@kubernetes/client-node';
 import type { Shard } from '../../plan/shard.ts';
-import { drainSeconds } from './drain.ts';
+import { graceSeconds } from './drain.ts';
 import { metadata, selector, type Part } from './metadata.ts';
 import type { Place } from './place.ts';
 import { podTemplate } from './pod-template.ts';
@@ -9,11 +9,11 @@ import { podTemplate } from './pod-template.ts';
 const startTime = 600;
 
 /**
- * The shard's pods. A Deployment doesn't count pods that terminate, so a new one counts only once the drain of the one
- * that it replaces must be over: no two of a shard terminate together.
+ * The shard's pods. A Deployment doesn't count pods that terminate, so a new one counts only once the one that it
+ * replaces must be gone: no two of a shard terminate together.
  */
 export function deployment(shard: Shard, part: Part, place: Place): V1Deployment {
-  const drain = drainSeconds(shard);
+  const grace = graceSeconds(shard);
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -21,8 +21,8 @@ export function deployment(shard: Shard, part: Part, place: Place): V1Deployment
     spec: {
       replicas: shard.replicas,
       revisionHistoryLimit: 3,
-      minReadySeconds: drain,
-      progressDeadlineSeconds: drain + startTime,
+      minReadySeconds: grace,
+      progressDeadlineSeconds: grace + startTime,
       strategy: strategy(shard),
       selector: { matchLabels: selector(part) },
       template: podTemplate(shard, part, place),

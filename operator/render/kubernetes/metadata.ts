@@ -10,6 +10,8 @@ export const label = {
   managedBy: 'app.kubernetes.io/managed-by',
   cluster: `${group}/cluster`,
   geoLocation: `${group}/geo-location`,
+  switch: `${group}/switch`,
+  dn: `${group}/dn`,
   /** What selectors go by: a shard's name, or a store's. */
   part: `${group}/part`,
 } as const;

@@ -5,7 +5,7 @@ import type { StorePlan } from '../../plan/store.ts';
 import { configMap } from './config-map.ts';
 import { deployment } from './deployment.ts';
 import { dnsEndpoint } from './dns-endpoint.ts';
-import { asObject, type Part } from './metadata.ts';
+import { asObject, label, type Part } from './metadata.ts';
 import { networkPolicy } from './network-policy.ts';
 import type { Place } from './place.ts';
 import { podDisruptionBudget } from './pod-disruption-budget.ts';
@@ -35,7 +35,7 @@ function renderShard(shard: Shard, place: Place, addresses: readonly string[]): 
     name: shard.name,
     geoLocation: shard.geoLocation,
     component: 'proxy',
-    labels: { 'sipcluster.io/switch': shard.switch, 'sipcluster.io/dn': shard.dn },
+    labels: { [label.switch]: shard.switch, [label.dn]: shard.dn },
   };
   return [
     serviceAccount(part, place),

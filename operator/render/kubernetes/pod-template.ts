@@ -14,7 +14,7 @@ import type {
 import { isRecord } from '../../kubernetes/object.ts';
 import type { Shard } from '../../plan/shard.ts';
 import { configFile } from './config-map.ts';
-import { drainSeconds } from './drain.ts';
+import { graceSeconds } from './drain.ts';
 import { annotation, labels, selector, type Part } from './metadata.ts';
 import type { Place } from './place.ts';
 import { named, protocolOf } from './ports.ts';
@@ -23,8 +23,6 @@ const configDirectory = '/etc/sipcluster';
 const secretsDirectory = '/var/run/secrets/sipcluster';
 /** The image's user without rights. */
 const user = 65532;
-/** What a proxy may take beyond its drain's limit to write its last records, s. */
-const lastRecords = 10;
 
 /** The pods of a shard: one container, one mounted directory of configuration, one a Secret. */
 export function podTemplate(shard: Shard, part: Part, place: Place): V1PodTemplateSpec {
@@ -45,7 +43,7 @@ function podSpec(shard: Shard, part: Part, place: Place): V1PodSpec {
     serviceAccountName: part.name,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    terminationGracePeriodSeconds: drainSeconds(shard) + lastRecords,
+    terminationGracePeriodSeconds: graceSeconds(shard),
     ...(onHost && { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' }),
     securityContext: podSecurity(shard),
     containers: [container(shard, place)],

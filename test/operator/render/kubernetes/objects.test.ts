@@ -99,11 +99,12 @@ describe('renderKubernetes', () => {
     }
   });
 
-  it('counts a new pod only when the drain of the old one must be over, and gives the old one that time', () => {
+  it('counts a new pod only when the old one must be gone, whose drain has its time', () => {
     const { spec } = deployment(rendered(resource('design')));
-    expect(spec.minReadySeconds).to.equal(180);
-    expect(spec.progressDeadlineSeconds).to.be.greaterThan(180);
-    expect(spec.template.spec.terminationGracePeriodSeconds).to.be.greaterThan(180);
+    const { terminationGracePeriodSeconds: grace } = spec.template.spec;
+    expect(grace).to.be.greaterThan(180);
+    expect(spec.minReadySeconds).to.equal(grace);
+    expect(spec.progressDeadlineSeconds).to.be.greaterThan(grace);
   });
 
   it('rolls in place with HostNetwork, and beside with any other exposure', () => {
