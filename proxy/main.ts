@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { Logger as Log } from 'pino';
 import { startAdmin } from './admin.ts';
 import type { ProxyConfig } from './config.ts';
@@ -22,6 +21,7 @@ import { NAT_PING, NatPings } from './transport/nat-ping.ts';
 import { Resolver, type Target } from './transport/resolve.ts';
 import { TlsMaterial } from './transport/tls-material.ts';
 import { Transports } from './transport/transports.ts';
+import { TurnClock } from './turn-clock.ts';
 import { Pinger } from './upstream/pinger.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { Shutdown } from './shutdown.ts';
@@ -67,6 +67,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const startedAt = wall() - performance.now();
   const now = (): number => startedAt + performance.now();
   const boot = randomBytes(6).toString('base64url');
+  const turn = new TurnClock(now, wall);
   const timers = new TimerWheel(now());
   let current = config;
 
@@ -84,6 +85,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     user: {
       message: (text, from) => {
         if (tracing) traceMessage(log, 'received', text, from);
+        turn.read();
         core.incoming.receive(text, from);
       },
       malformed: (error, from) => core.incoming.malformed(error, from),
@@ -155,7 +157,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     serverName?: string,
     towards?: 'Internal',
   ): Hop | undefined => {
-    const listener = transports.listener(transport, isIP(address) === 6 ? 6 : 4, towards);
+    const listener = transports.listener(transport, address.includes(':') ? 6 : 4, towards);
     return listener && transports.hop(transport, address, port, listener, serverName);
   };
   const reach: Reach = {
@@ -180,8 +182,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     config,
     boot,
     log,
-    now,
-    wall,
+    now: turn.now,
+    wall: turn.wall,
     random: Math.random,
     timers,
     replica,
@@ -200,7 +202,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       reach,
     },
   });
-  const layer = new TransactionLayer({ send, now, timers, user: core.incoming, log });
+  const layer = new TransactionLayer({ send, now: turn.now, timers, user: core.incoming, log });
   core.attach(layer);
 
   let known = new Map<string, ProxyRecord>();
@@ -274,7 +276,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   });
 
   const tick = setInterval(() => {
-    const at = now();
+    const at = turn.read();
     core.advance(at);
     upstreams.tick(at);
     natPings.tick(at, current.registration.natPing);

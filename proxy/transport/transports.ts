@@ -90,8 +90,13 @@ export class Transports {
    */
   listener(transport: Transport, family: 4 | 6, towards: 'Internal' | 'External' = 'External'): Listener | undefined {
     const other = towards === 'Internal' ? 'External' : 'Internal';
-    const fits = (one: OpenListener): boolean => one.transport === transport && one.family === family;
-    return this.#listeners.find((one) => fits(one) && one.side !== other) ?? this.#listeners.find(fits);
+    let fallback: Listener | undefined;
+    for (const one of this.#listeners) {
+      if (one.transport !== transport || one.family !== family) continue;
+      if (one.side !== other) return one;
+      fallback ??= one;
+    }
+    return fallback;
   }
 
   /**
