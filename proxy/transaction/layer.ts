@@ -131,7 +131,7 @@ export class TransactionLayer {
   }
 
   #ack(ack: Message, from: Hop): void {
-    const invite = this.#servers.ofAck(ack);
+    const invite = this.#servers.ofAck(ack, from);
     // RFC 6026 7.1: once the INVITE is accepted its ACK is the user's, whatever branch it has
     const ofSuccess = invite === undefined || (invite.final >= 200 && invite.final < 300);
     if (!ofSuccess) invite.acknowledge();
@@ -139,13 +139,13 @@ export class TransactionLayer {
   }
 
   #request(request: Message, from: Hop, back: Hop): void {
-    const key = serverKey(request, request.method);
+    const key = serverKey(request, request.method, from.transport);
     const known = this.#servers.byKey(key);
     if (known !== undefined) {
       known.receiveAgain();
       return;
     }
-    const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request) : undefined;
+    const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request, from) : undefined;
     if (invite !== undefined) {
       // Not limited: there is one for an INVITE at most, and it makes transactions end
       this.#cancel(invite, this.#servers.begin(key, request, back), from);

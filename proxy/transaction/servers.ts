@@ -25,18 +25,19 @@ export class Servers implements ServerSide {
   }
 
   /** The INVITE that `ack` acknowledges, if it has its branch: always so for a 3xx to 6xx, hardly ever for a 2xx. */
-  ofAck(ack: Message): ServerTransaction | undefined {
-    if (hasMagicCookie(ack)) return this.#byKey.get(serverKey(ack, 'INVITE'));
+  ofAck(ack: Message, { transport }: Hop): ServerTransaction | undefined {
+    if (hasMagicCookie(ack)) return this.#byKey.get(serverKey(ack, 'INVITE', transport));
     // RFC 3261 17.2.3: an ACK's To tag is that of the response, which an INVITE has only within a dialog
     const invite =
-      this.#byKey.get(legacyKey(ack, 'INVITE', ack.toTag)) ?? this.#byKey.get(legacyKey(ack, 'INVITE', ''));
+      this.#byKey.get(legacyKey(ack, 'INVITE', transport, ack.toTag)) ??
+      this.#byKey.get(legacyKey(ack, 'INVITE', transport, ''));
     if (invite === undefined || invite.last === '') return invite;
     return parseMessage(invite.last).toTag === ack.toTag ? invite : undefined;
   }
 
   /** The INVITE that `cancel` is about. */
-  ofCancel(cancel: Message): ServerTransaction | undefined {
-    return this.#byKey.get(serverKey(cancel, 'INVITE'));
+  ofCancel(cancel: Message, { transport }: Hop): ServerTransaction | undefined {
+    return this.#byKey.get(serverKey(cancel, 'INVITE', transport));
   }
 
   /** The INVITE that `cancel` is about, which came by way of others: `vias` of its Vias are theirs. */

@@ -23,11 +23,20 @@ describe('matching requests to server transactions', () => {
       expect(scene.told).to.deep.equal(['request INVITE', 'request OPTIONS']);
     });
 
-    it('looks at nothing else', () => {
+    it('takes it for the same from wherever it comes again', () => {
       const scene = new Scene();
       scene.receive(invite(SAME));
-      scene.receive(invite({ ...SAME, callId: 'call-2', cseq: 9 }), hopTo('UDP', '127.0.0.8', 9999));
+      scene.receive(invite({ ...SAME, uri: 'sip:carol@example.com' }), hopTo('UDP', '127.0.0.8', 9999));
       expect(scene.told).to.deep.equal(['request INVITE']);
+    });
+
+    it('tells apart what has one branch but another Call-ID, number or transport', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(invite({ ...SAME, callId: 'call-2' }));
+      scene.receive(invite({ ...SAME, cseq: 9 }));
+      scene.receive(invite(SAME), hopTo('TCP', '127.0.0.1', 5060));
+      expect(scene.told).to.deep.equal(Array.from({ length: 4 }, () => 'request INVITE'));
     });
 
     it('takes an ACK with another branch for that of a 2xx, whatever the dialog', () => {
