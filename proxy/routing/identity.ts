@@ -64,6 +64,11 @@ export class Identity {
     return this.#domains.has(uri.host) || this.isOurs(uri);
   }
 
+  /** Whether one of this shard's proxies, this one too, listens there. */
+  isAt(address: string, port: number): boolean {
+    return this.#addresses.get(address)?.has(port) === true;
+  }
+
   /** The live proxy, other than this one, that writes branches with this name in them (branch.ts). */
   proxyOfBranch(name: string): ProxyRecord | undefined {
     return this.#byBranchName.get(name);

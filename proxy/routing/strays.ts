@@ -96,7 +96,8 @@ export class Strays {
     const { upstreams, identity, trust } = this.#core;
     // a stream's remote port may be any
     const member = transport === 'UDP' ? upstreams.memberAt(address, port) : upstreams.memberAtAddress(address);
-    return member !== undefined || identity.proxyAt(address) !== undefined || trust.servers.has({ address });
+    const proxy = identity.proxyAt(address) !== undefined || identity.isAt(address, port);
+    return member !== undefined || proxy || trust.servers.has({ address });
   }
 
   #isHere(end: End): boolean {

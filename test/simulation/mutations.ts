@@ -186,7 +186,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'nobody is told of a broken connection',
-    found: ['NotEmpty', 'SetUpLost', ...calls],
+    found: ['NotEmpty', 'NoAck', 'EndFailedByServer', 'SetUpLost', 'DialogLost', ...calls],
     plant: ({ layer }) => wrap(layer, 'transportError', () => () => undefined),
   },
   {

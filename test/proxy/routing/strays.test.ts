@@ -201,6 +201,15 @@ describe('a proxy that shares its advertised address with others of its place', 
     expect(q1.core.counts.handedOver).to.equal(0);
   });
 
+  it('is handed a phone’s response that reaches the one which handed it the request', async () => {
+    const { q1, q2 } = await scenes();
+    const first = requestIn(await q2.receives(invite(call), AT.far.primary));
+    const second = requestIn(await q1.receives(first.text, '10.2.0.2'));
+    expect(second.hop.address).to.equal(AT.bob);
+    const [handed] = await q2.receives(respond(second.message, 180), AT.bob);
+    expect([handed?.message.status, handed?.hop.address]).to.deep.equal([180, '10.2.0.1']);
+  });
+
   it('is handed a CANCEL the same way', async () => {
     const { p1, q1, q2 } = await scenes();
     const asked = requestIn(await q1.receives(invite(CALL), AT.alice));
