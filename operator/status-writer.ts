@@ -10,12 +10,14 @@ const any = 100;
 
 /** Writes status when it has changed, and no oftener than it may. */
 export class StatusWriter {
-  readonly #api: KubernetesApi;
+  readonly #api: Pick<KubernetesApi, 'apply'>;
   readonly #clock: Clock;
   readonly #written = new Map<string, number>();
+  /** When it is the turn of one that came too soon, ms. */
+  readonly #turns = new Map<string, number>();
   #next = 0;
 
-  constructor(api: KubernetesApi, clock: Clock) {
+  constructor(api: Pick<KubernetesApi, 'apply'>, clock: Clock) {
     this.#api = api;
     this.#clock = clock;
   }
@@ -25,9 +27,16 @@ export class StatusWriter {
     // As JSON has it: without what is undefined.
     if (isDeepStrictEqual(JSON.parse(JSON.stringify(status)), cluster.status)) return undefined;
     const now = this.#clock.now();
-    const due = Math.max((this.#written.get(key) ?? -Infinity) + each, this.#next);
-    if (now < due) return due - now;
-    this.#next = now + any;
+    const again = (this.#written.get(key) ?? -Infinity) + each;
+    if (now < again) return again - now;
+    // Each waits for a turn of its own: hundreds that came back for every turn would do nothing but come back.
+    const turn = this.#turns.get(key) ?? Math.max(this.#next, now);
+    if (!this.#turns.has(key)) this.#next = turn + any;
+    if (now < turn) {
+      this.#turns.set(key, turn);
+      return turn - now;
+    }
+    this.#turns.delete(key);
     this.#written.set(key, now);
     const { apiVersion, kind, metadata } = cluster;
     const { name, namespace = '' } = metadata;
@@ -37,5 +46,6 @@ export class StatusWriter {
 
   forget(key: string): void {
     this.#written.delete(key);
+    this.#turns.delete(key);
   }
 }

@@ -109,7 +109,7 @@ function start(): ChildProcess {
     '--admin-port',
     String(ADMIN_PORT),
     '--log-level',
-    'warn',
+    'error',
   ];
   return spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
