@@ -5,6 +5,7 @@ import { orphans, type ApplyEdge } from './apply-kubernetes.ts';
 import { Clusters, groupFor } from './clusters.ts';
 import type { Problem } from './conditions.ts';
 import { deploymentState, type DeploymentState } from './deployment-state.ts';
+import { EtcdUpkeep } from './etcd-upkeep.ts';
 import { Events } from './events.ts';
 import { happenings } from './happenings.ts';
 import type { ApiError } from './kubernetes/api-error.ts';
@@ -26,7 +27,7 @@ import { advertised, configurationLag, resourceStatus, type Observed } from './r
 import { waitingShards } from './roll.ts';
 import type { SipCluster } from './sip-cluster.ts';
 import { Secrets } from './secrets.ts';
-import { storeAccess } from './store-access.ts';
+import { etcdMembers, storeAccess } from './store-access.ts';
 import { StatusWriter } from './status-writer.ts';
 import { withOwnSecrets } from './store-certificates.ts';
 import { ObjectWatch, type Clock } from './watch.ts';
@@ -76,6 +77,7 @@ export class Controller {
   readonly #pods: PodNotes;
   readonly #secrets: Secrets;
   readonly #status: StatusWriter;
+  readonly #upkeep: EtcdUpkeep;
   readonly #edge: ApplyEdge;
   readonly #clusters = new Clusters();
   readonly #owned = new Owned();
@@ -97,6 +99,7 @@ export class Controller {
     this.#pods = new PodNotes(api, clock);
     this.#secrets = new Secrets(api, clock, log);
     this.#status = new StatusWriter(api, clock);
+    this.#upkeep = new EtcdUpkeep(clock, log);
     this.#edge = {
       read: (object) => api.read(resourceOf(object), object.metadata.namespace, object.metadata.name),
       apply: (object) => api.apply(object, manager),
@@ -176,6 +179,8 @@ export class Controller {
       // Never after an error: what was not made may be what takes the place of an orphan.
       if (failures.length === 0 && problems.every(({ reason }) => reason !== 'Refused'))
         await this.#prune(cluster, group, objects);
+      for (const [name, members] of etcdMembers(planned, access.targets, place.namespace))
+        void this.#upkeep.tend(`${place.namespace}/${name}`, members); // never rejects
       failures.push(...(await answersOf(() => this.#pods.write(planned.shards, this.#owned.of(group), views))));
     }
 

@@ -1,4 +1,5 @@
 import type { Problem } from './conditions.ts';
+import type { EtcdMember } from './etcd-upkeep.ts';
 import { ApiError } from './kubernetes/api-error.ts';
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
 import type { ObserveTarget } from './observe.ts';
@@ -37,6 +38,28 @@ export async function storeAccess(
     }
   }
   return { targets: [...targets.values()], problems };
+}
+
+/** The members of each etcd that this operator runs, by the store's name: none while its Secrets are missing. */
+export function etcdMembers(
+  { stores }: Plan,
+  targets: readonly ObserveTarget[],
+  namespace: string,
+): Map<string, EtcdMember[]> {
+  const members = new Map<string, EtcdMember[]>();
+  for (const { name, geoLocation, run } of stores) {
+    const reached = targets.find((target) => target.geoLocation === geoLocation)?.access;
+    if (run === undefined || reached === undefined) continue;
+    const at = (ordinal: number): EtcdMember => ({
+      endpoint: `https://${name}-${ordinal}.${name}.${namespace}.svc:2379`,
+      access: reached,
+    });
+    members.set(
+      name,
+      Array.from({ length: run.replicas }, (_, ordinal) => at(ordinal)),
+    );
+  }
+  return members;
 }
 
 async function access(

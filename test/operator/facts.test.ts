@@ -7,7 +7,7 @@ import type { ExposedPort } from '../../operator/plan/facts.ts';
 import { plan } from '../../operator/plan/plan.ts';
 import { dnsRecords } from '../../operator/render/kubernetes/dns-endpoint.ts';
 import type { SipCluster } from '../../operator/sip-cluster.ts';
-import { storeAccess } from '../../operator/store-access.ts';
+import { etcdMembers, storeAccess } from '../../operator/store-access.ts';
 import { resource } from './resources.ts';
 
 describe('exposedPorts', () => {
@@ -152,6 +152,19 @@ describe('storeAccess', () => {
       ['dc2', 'https://contact-center-etcd-dc2.voice.svc:2379'],
     ]);
     expect(targets[0]?.access).to.deep.include({ auth: { username: 'u', password: 'p' } });
+  });
+
+  it('finds each member of an etcd that is run here by its own name', async () => {
+    const planned = plan(resource('design'));
+    const { targets } = await storeAccess(planned, 'voice', async () => whole);
+    const members = etcdMembers(planned, targets, 'voice');
+    expect([...members].map(([name, list]) => [name, list.map(({ endpoint }) => endpoint)])).to.deep.equal([
+      [
+        'contact-center-etcd-dc2',
+        [0, 1, 2].map((n) => `https://contact-center-etcd-dc2-${n}.contact-center-etcd-dc2.voice.svc:2379`),
+      ],
+    ]);
+    expect(etcdMembers(planned, [], 'voice').size).to.equal(0);
   });
 
   it('leaves out only the store whose Secret is missing or lacks something, and names it', async () => {
