@@ -31,7 +31,7 @@ import { etcdMembers, storeAccess } from './store-access.ts';
 import { StatusWriter } from './status-writer.ts';
 import { withOwnSecrets } from './store-certificates.ts';
 import { ObjectWatch, type Clock } from './watch.ts';
-import { Workers } from './workers.ts';
+import { Workers, type Worked } from './workers.ts';
 
 export interface ControllerOptions {
   readonly api: KubernetesApi;
@@ -49,7 +49,7 @@ export interface ControllerOptions {
   readonly image: string;
   readonly etcdImage: string;
   /** Told of every reconcile: for metrics. */
-  readonly reconciled?: (result: 'done' | 'failed', seconds: number) => void;
+  readonly reconciled?: Worked;
 }
 
 /** Kinds that are made, which a watch tells of when somebody changes one. */
@@ -114,6 +114,11 @@ export class Controller {
 
   get depth(): number {
     return this.#workers.depth;
+  }
+
+  /** How long ago the status that was looked at least lately was known to be true, s. */
+  get statusAge(): number {
+    return this.#status.age / 1000;
   }
 
   /** Follows the cluster; nothing is decided before everything has been listed once. */

@@ -6,8 +6,9 @@ export class OperatorMetrics {
   readonly registry = new Registry();
   readonly #reconciles: Histogram<'result'>;
   readonly #calls: Counter<'verb' | 'kind' | 'status'>;
+  readonly #errors: Counter<'reason'>;
 
-  constructor(depth: () => number, leading: () => boolean) {
+  constructor(depth: () => number, leading: () => boolean, statusAge: () => number) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#reconciles = new Histogram({
@@ -23,7 +24,21 @@ export class OperatorMetrics {
       labelNames: ['verb', 'kind', 'status'],
       registers,
     });
+    this.#errors = new Counter({
+      name: 'sipcluster_operator_errors_total',
+      help: "Reconciles that failed and were tried again, by the API server's reason",
+      labelNames: ['reason'],
+      registers,
+    });
     const gauges = [
+      new Gauge({
+        name: 'sipcluster_operator_status_age_seconds',
+        help: 'Since the status of each SipCluster was last known to be true: the oldest',
+        registers: [],
+        collect() {
+          this.set(statusAge());
+        },
+      }),
       new Gauge({
         name: 'sipcluster_operator_queue_depth',
         help: 'SipClusters that wait to be reconciled',
@@ -44,8 +59,9 @@ export class OperatorMetrics {
     for (const gauge of gauges) this.registry.registerMetric(gauge);
   }
 
-  reconciled(result: 'done' | 'failed', seconds: number): void {
+  reconciled(result: 'done' | 'failed', seconds: number, error?: string): void {
     this.#reconciles.observe({ result }, seconds);
+    if (error !== undefined) this.#errors.inc({ reason: error });
   }
 
   answered(verb: string, kind: string, status: number): void {

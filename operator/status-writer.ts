@@ -15,6 +15,8 @@ export class StatusWriter {
   readonly #written = new Map<string, number>();
   /** When it is the turn of one that came too soon, ms. */
   readonly #turns = new Map<string, number>();
+  /** When each status was last written, or found to be as it should, ms. */
+  readonly #true = new Map<string, number>();
   #next = 0;
 
   constructor(api: Pick<KubernetesApi, 'apply'>, clock: Clock) {
@@ -24,9 +26,12 @@ export class StatusWriter {
 
   /** @returns ms after which to come again, since it was too soon; what was written; undefined: it says so already */
   async write(key: string, cluster: SipCluster, status: SipClusterStatus): Promise<number | SipCluster | undefined> {
-    // As JSON has it: without what is undefined.
-    if (isDeepStrictEqual(JSON.parse(JSON.stringify(status)), cluster.status)) return undefined;
     const now = this.#clock.now();
+    // As JSON has it: without what is undefined.
+    if (isDeepStrictEqual(JSON.parse(JSON.stringify(status)), cluster.status)) {
+      this.#true.set(key, now);
+      return undefined;
+    }
     const again = (this.#written.get(key) ?? -Infinity) + each;
     if (now < again) return again - now;
     // Each waits for a turn of its own: hundreds that came back for every turn would do nothing but come back.
@@ -41,10 +46,18 @@ export class StatusWriter {
     const { apiVersion, kind, metadata } = cluster;
     const { name, namespace = '' } = metadata;
     const object = { apiVersion, kind, metadata: { name, namespace }, status };
-    return (await this.#api.apply(object, manager, '/status')) as unknown as SipCluster;
+    const applied = (await this.#api.apply(object, manager, '/status')) as unknown as SipCluster;
+    this.#true.set(key, now);
+    return applied;
+  }
+
+  /** ms since the oldest of them; 0: there is none. */
+  get age(): number {
+    return this.#true.size === 0 ? 0 : this.#clock.now() - Math.min(...this.#true.values());
   }
 
   forget(key: string): void {
+    this.#true.delete(key);
     this.#written.delete(key);
     this.#turns.delete(key);
   }

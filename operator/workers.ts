@@ -3,6 +3,9 @@ import { ApiError } from './kubernetes/api-error.ts';
 import { WorkQueue } from './queue.ts';
 import type { Clock } from './watch.ts';
 
+/** `error`: what went wrong, by its kind: a reason of the API, or `Internal`. */
+export type Worked = (result: 'done' | 'failed', seconds: number, error?: string) => void;
+
 export interface WorkersOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -11,7 +14,7 @@ export interface WorkersOptions {
   /** Rejects if it has to be done again. */
   readonly work: (key: string) => Promise<void>;
   /** Told of every piece of work: for metrics. */
-  readonly worked?: (result: 'done' | 'failed', seconds: number) => void;
+  readonly worked?: Worked;
 }
 
 /** Does what the queue says, when it is due, a few at a time. */
@@ -80,7 +83,7 @@ export class Workers {
       worked?.('done', (clock.now() - began) / 1000);
     } catch (error) {
       const wait = this.#queue.failed(key, clock.now(), error instanceof ApiError ? error.retryAfter : 0);
-      worked?.('failed', (clock.now() - began) / 1000);
+      worked?.('failed', (clock.now() - began) / 1000, error instanceof ApiError ? error.reason : 'Internal');
       if (this.#running)
         log.warn({ err: error, sipcluster: key }, `could not be reconciled; again in ${Math.round(wait / 1000)} s`);
     } finally {

@@ -64,6 +64,7 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
   const metrics = new OperatorMetrics(
     () => controller.depth,
     () => leader.leading,
+    () => controller.statusAge,
   );
   const api = new KubernetesApi(config, {
     mayWrite: () => leader.leading,
@@ -79,7 +80,7 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
     wall: Date.now,
     log,
     instance: identity,
-    reconciled: (result, seconds) => metrics.reconciled(result, seconds),
+    reconciled: (...result) => metrics.reconciled(...result),
     ...(args.geoLocation !== undefined && { geoLocations: args.geoLocation }),
     ...(args.namespace !== undefined && { namespaces: args.namespace }),
     image: args.image,

@@ -75,8 +75,9 @@ describe('alerts and dashboard of the chart', () => {
     const operator = new OperatorMetrics(
       () => 0,
       () => true,
+      () => 0,
     );
-    operator.reconciled('failed', 1);
+    operator.reconciled('failed', 1, 'Conflict');
     const texts = [await new Metrics(() => status).text(), await operator.registry.metrics()];
     for (const line of texts.join('\n').split('\n')) {
       const [, name, labels = ''] = /^([a-z_]+)(?:\{(.*)\})? /.exec(line) ?? [];

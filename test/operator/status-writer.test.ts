@@ -5,7 +5,7 @@ import { GivenTime } from './given-time.ts';
 import { resource } from './resources.ts';
 
 const cluster = resource('minimal');
-const status = (observedGeneration: number): SipClusterStatus => ({ observedGeneration }) as SipClusterStatus;
+const status = (observedGeneration: number): SipClusterStatus => ({ observedGeneration });
 
 describe('writing status', () => {
   let clock: GivenTime;
@@ -35,6 +35,20 @@ describe('writing status', () => {
     expect(await comes('a')).to.equal(1);
     expect(await writer.write('a', { ...cluster, status: status(1) }, status(1))).to.equal(undefined);
     expect(written).to.deep.equal([0]);
+  });
+
+  it('knows how long ago the status that was looked at least lately was true', async () => {
+    expect(writer.age).to.equal(0);
+    await comes('a');
+    await clock.move(5000);
+    await comes('b');
+    expect(writer.age).to.equal(5000);
+    await writer.write('a', { ...cluster, status: status(1) }, status(1));
+    expect(writer.age).to.equal(0);
+    await clock.move(1000);
+    writer.forget('a');
+    writer.forget('b');
+    expect(writer.age).to.equal(0);
   });
 
   it('happens every two seconds at most for one resource', async () => {
