@@ -30,6 +30,10 @@ const [plane, etcd] = await Promise.all([ControlPlane.start(binaries), Etcd.star
 const server = new ApiServer(plane);
 const kubeconfig = join(folder, 'kubeconfig');
 let operator: ChildProcess | undefined;
+let ending = false;
+// so that what it started ends with it
+process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1));
+process.once('exit', () => operator?.kill('SIGKILL'));
 
 try {
   await server.installCrd();
@@ -111,14 +115,23 @@ function start(): ChildProcess {
     '--log-level',
     'error',
   ];
-  return spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, KUBECONFIG: kubeconfig },
   });
+  ending = false;
+  // As a Deployment does: on a busy machine it may lose its lease.
+  child.once('exit', () => {
+    if (ending) return;
+    console.log('the operator ended by itself and is started again');
+    operator = start();
+  });
+  return child;
 }
 
 async function end(child: ChildProcess | undefined): Promise<void> {
   if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  ending = true;
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
   await exited;
