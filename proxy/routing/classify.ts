@@ -32,6 +32,10 @@ class Trusted {
     return this.#ranges.has(address) || this.#named(connection?.certificateNames);
   }
 
+  hasAddress(address: string): boolean {
+    return this.#ranges.has(address);
+  }
+
   #named(shown: readonly string[] | undefined): boolean {
     if (shown === undefined || shown.length === 0) return false;
     return this.#names.some((name) => holdsName(shown, name));

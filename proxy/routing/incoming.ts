@@ -313,10 +313,13 @@ export class Incoming implements TransactionUser {
       refusing: this.#core.refusing,
       replica: this.#core.replica,
       upstreams: this.#core.upstreams,
+      isSbc: this.#isSbc,
       admitInvite: this.#admitInvite,
       admitRegister: this.#admitRegister,
     };
   }
+
+  readonly #isSbc = (host: string): boolean => this.#core.trust.sbcs.hasAddress(host);
 
   readonly #admitInvite = (): boolean => {
     const admitted = this.#invites.take(this.#core.now());

@@ -34,6 +34,8 @@ export interface View {
     chooseForAor(aor: string, excluded?: Pair): Pair | undefined;
     chooseRemote(callId: string): Pair | undefined;
   };
+  /** Whether an SBC has this address. */
+  isSbc(host: string): boolean;
   /** A token bucket: false = refused. Asked only where a row says so. */
   admitInvite(): boolean;
   /** The Retry-After, s, of a REGISTER that neither this proxy nor the pair can take now; 0: it is admitted. */
@@ -131,8 +133,8 @@ export function decide(received: Received, view: View): Decision {
 }
 
 /**
- * In a dialog that we are on: every Route left is a pair member's, or ours again behind it, as where a server stays on
- * the route by Record-Route of its own.
+ * In a dialog that we are on: every Route left is ours, a pair member's or an SBC's, as where these stay on the route by
+ * Record-Routes of their own.
  */
 function keepsToServers(received: Received, view: View): boolean {
   const { message, ownRoutes, strict, token } = received;
@@ -140,9 +142,8 @@ function keepsToServers(received: Received, view: View): boolean {
   const routes = message.values(Header.Route);
   return routes.slice(ownRoutes, strict ? -1 : routes.length).every((route) => {
     const uri = parseUri(parseNameAddr(route).uri);
-    return (
-      view.identity.isOurs(uri) || view.upstreams.memberAt(uri.host, uri.port === 0 ? 5060 : uri.port) !== undefined
-    );
+    const member = view.upstreams.memberAt(uri.host, uri.port === 0 ? 5060 : uri.port);
+    return member !== undefined || view.isSbc(uri.host) || view.identity.isOurs(uri);
   });
 }
 

@@ -437,12 +437,12 @@ describe('the core', () => {
       expect(statuses(await scene.receives(text, AT.alice))).to.deep.equal([403]);
     });
 
-    it('lets a phone go by the Record-Route of a server that stays on the route, and by none else', async () => {
+    it('lets a phone go by the Record-Routes of a server and an SBC that stay on the route, and by none else', async () => {
       const asked = requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice));
       const [ours = ''] = asked.message.values(Header.RecordRoute);
       const dialog = { callId: asked.message.callId, fromTag: asked.message.fromTag, sentBy: `${AT.alice}:5060` };
       const server = `<sip:${asked.hop.address};lr>`;
-      const route = [ours, server, '<sip:proxies.example.com;lr>'];
+      const route = [ours, server, '<sip:proxies.example.com;lr>', `<sip:${AT.sbc};lr>`];
       const sent = requestIn(await scene.receives(bye({ ...dialog, route }), AT.alice));
       expect([sent.hop.address, sent.message.values(Header.Route)]).to.deep.equal([asked.hop.address, route.slice(1)]);
 
