@@ -12,10 +12,10 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo image deploy test lint format simulate fuzz chaos bench coverage types docs package clean etcd sipp
+.PHONY: help demo image deploy test lint format simulate fuzz chaos bench test-interop coverage types docs package clean etcd sipp
 
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
 
 demo: $(INSTALLED) etcd ## Two data centres on this machine, and what may die there; KEEP=1 stays up for your own phones
 	@KEEP='$(KEEP)' node test/demo/demo.ts
@@ -49,6 +49,10 @@ chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, wit
 bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=3 STEPS=call@1000,register@2000 DOCS=1
 	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset
 	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') $(if $(DOCS),--docs)
+
+test-interop: $(INSTALLED) ## Real user agents through a real proxy and Kamailio: ONLY=baresip runs some, DOCS=1 writes docs/interop.md
+	@test/tools/install-debian.sh sip-tester:sipp sipsak:sipsak baresip-core:baresip kamailio:kamailio
+	@node test/interop/run.ts --only '$(ONLY)' $(if $(DOCS),--docs)
 
 coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; coverage/index.html shows them
 	@c8 $(MOCHA) $(TESTS)
