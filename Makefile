@@ -46,6 +46,13 @@ chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, wit
 	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime
 	@node test/chaos/run.ts --runs '$(or $(RUNS),10)' --faults '$(FAULTS)' --from '$(FROM)' $(if $(DOCS),--docs)
 
+.PHONY: hostile neighbour
+hostile: $(INSTALLED) ## Ten thousand hostile TCP connections against one proxy, some two minutes; CONNECTIONS=1000 for fewer
+	@node test/load/hostile.ts
+
+neighbour: $(INSTALLED) ## Phones calling each other beside one endpoint that sends 10,000 bad messages a second, some 50 s
+	@node test/load/bad-neighbour.ts
+
 bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=3 STEPS=call@1000,register@2000 DOCS=1
 	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset
 	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') $(if $(DOCS),--docs)

@@ -44,6 +44,19 @@ export interface ProxyConfigFile {
      * The same for SIP Servers and other proxies. Default: advertise.
      */
     readonly internal?: string;
+    /**
+     * More addresses that every listener binds, of the other family or of other networks.
+     */
+    readonly also?: {
+      /**
+       * The numeric address that it binds.
+       */
+      readonly address: string;
+      /**
+       * The numeric address that others are told. Default: the one bound.
+       */
+      readonly advertise?: string;
+    }[];
   };
   /**
    * Domains of the addresses of record served.

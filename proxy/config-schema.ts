@@ -84,6 +84,23 @@ export const configSchema = {
           format: 'ip',
           description: 'The same for SIP Servers and other proxies. Default: advertise.',
         },
+        also: {
+          type: 'array',
+          maxItems: 7,
+          description: 'More addresses that every listener binds, of the other family or of other networks.',
+          items: {
+            type: 'object',
+            required: ['address'],
+            properties: {
+              address: { type: 'string', format: 'ip', description: 'The numeric address that it binds.' },
+              advertise: {
+                type: 'string',
+                format: 'ip',
+                description: 'The numeric address that others are told. Default: the one bound.',
+              },
+            },
+          },
+        },
       },
     },
     domains: {

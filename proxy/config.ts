@@ -53,6 +53,8 @@ export interface PlaceConfig {
   readonly advertise?: string;
   /** The same for SIP Servers and other proxies, where it differs from what phones are told. */
   readonly internal?: string;
+  /** More addresses that every listener binds: of the other family, or of other networks. */
+  readonly also?: readonly { readonly address: string; readonly advertise?: string }[];
 }
 
 /** Names of the proxies, for Record-Route. */

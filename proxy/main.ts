@@ -16,7 +16,7 @@ import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
 import { TimerWheel } from './transaction/timers.ts';
-import type { Hop, Transport } from './transport/hop.ts';
+import type { Hop, Listener, Transport } from './transport/hop.ts';
 import { NAT_PING, NatPings } from './transport/nat-ping.ts';
 import { Resolver, type Target } from './transport/resolve.ts';
 import { TlsMaterial } from './transport/tls-material.ts';
@@ -97,21 +97,22 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     },
   });
   const advertise = config.place.advertise ?? config.place.address;
+  const ownAdvertised = (side: Listener['side']): string =>
+    side === 'Internal' ? (config.place.internal ?? advertise) : advertise;
   await transports.listen(
-    config.listeners.map((listener) => ({
-      transport: listener.transport,
-      port: listener.port,
-      side: listener.side,
-      tls: listener.tls,
-      origins: listener.origins,
-      address: config.place.address,
-      advertisedAddress:
-        listener.advertise?.address ??
-        (listener.side === 'Internal' ? (config.place.internal ?? advertise) : advertise),
-      advertisedPort: listener.advertise?.port,
-    })),
+    [config.place, ...(config.place.also ?? [])].flatMap((at) =>
+      config.listeners.map(({ advertise: told, ...listener }) => ({
+        ...listener,
+        address: at.address,
+        advertisedAddress:
+          at === config.place ? (told?.address ?? ownAdvertised(listener.side)) : (at.advertise ?? at.address),
+        advertisedPort: at === config.place ? told?.port : undefined,
+      })),
+    ),
   );
-  const addresses = transports.listeners.map((listener) => reachedAt(listener, config.place.internal));
+  const addresses = transports.listeners.map((listener) =>
+    reachedAt(listener, listener.address === config.place.address ? config.place.internal : undefined),
+  );
 
   const stores = config.stores.map(
     (store) => options.stores?.(store.geoLocation) ?? openStore(store, config, { log, now: wall }),
@@ -202,7 +203,11 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       reach,
     },
   });
-  const layer = new TransactionLayer({ send, now: turn.now, timers, user: core.incoming, log });
+  const resend = (text: string, hop: Hop): void => {
+    if (tracing) traceMessage(log, 'sent', text, hop);
+    transports.resend(text, hop);
+  };
+  const layer = new TransactionLayer({ send, resend, now: turn.now, timers, user: core.incoming, log });
   core.attach(layer);
 
   let known = new Map<string, ProxyRecord>();

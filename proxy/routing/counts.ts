@@ -25,6 +25,9 @@ export function newCounts() {
     /** REGISTERs of Endpoints that had too many refused. */
     registersCapped: 0,
     strayResponses: 0,
+    /** Responses whose connection was closed: sent over a new one, or to nobody. */
+    responsesAnew: 0,
+    responsesLost: 0,
     strayAcks: 0,
     resentAtSwitch: 0,
     mergedAtSwitch: 0,

@@ -175,6 +175,10 @@ export class Incoming implements TransactionUser {
     return this.#senders.mayAnswer(transaction, from);
   }
 
+  connectionGone({ request, from }: ServerTransaction, answer: string): void {
+    this.#senders.answerAnew(request, from, answer);
+  }
+
   registerAnswered(from: Hop, status: number): void {
     this.#senders.registerAnswered(from, status);
   }

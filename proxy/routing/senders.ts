@@ -46,6 +46,22 @@ export class Senders {
     return { transport: from.transport, address: from.address, port, listener: from.listener };
   }
 
+  /**
+   * The connection that a request came over is closed: its response goes to the address it came from, at the port of its
+   * Via (RFC 3261 18.2.2). A phone takes none there, and names a port that may be anybody's behind its NAT.
+   */
+  answerAnew({ via }: Message, from: Hop, answer: string): void {
+    const { counts, outside, reach } = this.#core;
+    const reachable = from.transport === 'TCP' || from.transport === 'TLS';
+    const port = via.port === 0 ? (from.transport === 'TLS' ? 5061 : 5060) : via.port;
+    const hop = reachable && this.isTrusted(from) ? reach.inward(from.transport, from.address, port) : undefined;
+    if (hop === undefined) counts.responsesLost++;
+    else {
+      counts.responsesAnew++;
+      outside.send(answer, hop);
+    }
+  }
+
   /** Something bad came from there. @returns whether it may still be answered */
   mayComplain(from: Hop): boolean {
     const { counts, log, now } = this.#core;

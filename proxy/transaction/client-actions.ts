@@ -7,9 +7,10 @@ export function sendRequest(transaction: ClientTransaction): void {
   transaction.setting.send(transaction.request, transaction.hop);
 }
 
+/** Nothing was heard: whoever is asked may be gone. */
 export function resendRequest(transaction: ClientTransaction): void {
   transaction.setting.counts.resent++;
-  sendRequest(transaction);
+  transaction.setting.resend(transaction.request, transaction.hop);
 }
 
 /** RFC 3261 17.1.1.3: to the same hop, with the INVITE's own branch. */

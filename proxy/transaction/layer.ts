@@ -24,6 +24,8 @@ export interface TransactionUser {
   unmatchedCancel(transaction: ServerTransaction, cancel: Message, from: Hop): void;
   /** Whether a response to `transaction` counts that comes from elsewhere than where its request went. */
   mayAnswer(transaction: ClientTransaction, response: Message, from: Hop): boolean;
+  /** A response can't go back over the connection that its request came by: it is closed. */
+  connectionGone(transaction: ServerTransaction, response: string): void;
   /** A response that matches no client transaction. */
   strayResponse(response: Message, from: Hop): void;
 }
@@ -31,6 +33,8 @@ export interface TransactionUser {
 export interface TransactionLayerOptions {
   /** Must not throw: what can't be sent is told by `transportError`, on a later turn. */
   send(text: string, hop: Hop): void;
+  /** The same of a request that got no answer: by default as any other. */
+  readonly resend?: (text: string, hop: Hop) => void;
   /** ms, on the clock that `timers` is advanced by. */
   now(): number;
   readonly timers: TimerWheel;
@@ -70,9 +74,12 @@ export class TransactionLayer {
       counts: this.#counts,
       now: () => options.now(),
       send: (text, hop) => options.send(text, hop),
+      resend: options.resend ?? ((text, hop) => options.send(text, hop)),
     };
     this.#clients = new Clients(this.#setting);
-    this.#servers = new Servers(this.#setting);
+    this.#servers = new Servers(this.#setting, (transaction, answer) =>
+      options.user.connectionGone(transaction, answer),
+    );
     this.#user = options.user;
     this.#limit = options.limits?.transactions ?? 250_000;
     this.#log = options.log;

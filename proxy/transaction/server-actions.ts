@@ -5,19 +5,19 @@ import type { ServerTransaction } from './server-transaction.ts';
 /** Sends a response and keeps it to answer retransmitted requests. */
 export function sendResponse(transaction: ServerTransaction, text: string): void {
   transaction.last = text;
-  transaction.setting.send(text, transaction.hop);
+  transaction.sendBack(text);
 }
 
 /** Sends a 2xx to an INVITE, which is sent again only by the one that made it (RFC 6026 6). */
 export function passSuccess(transaction: ServerTransaction, text: string): void {
   transaction.last = '';
-  transaction.setting.send(text, transaction.hop);
+  transaction.sendBack(text);
 }
 
 export function resendResponse(transaction: ServerTransaction): void {
   if (transaction.last === '') return;
   transaction.setting.counts.resent++;
-  transaction.setting.send(transaction.last, transaction.hop);
+  transaction.sendBack(transaction.last);
 }
 
 export function sendTrying(transaction: ServerTransaction): void {

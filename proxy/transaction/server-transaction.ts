@@ -6,6 +6,8 @@ import { type Setting, Transaction } from './transaction.ts';
 /** What a server transaction asks of the layer. */
 export interface ServerSide {
   readonly setting: Setting;
+  /** The connection that its request came over is closed: this response goes another way, or nowhere. */
+  connectionGone(transaction: ServerTransaction, response: string): void;
   ended(transaction: ServerTransaction): void;
 }
 
@@ -75,6 +77,13 @@ export class ServerTransaction extends Transaction {
         ? this.fire(Event.requestTimeout)
         : this.fire(status < 300 ? Event.success : Event.failure, text);
     if (allowed && this.final === 0) this.final = status;
+  }
+
+  /** The machine's own: sends a response. */
+  sendBack(text: string): void {
+    const { connection } = this.hop;
+    if (connection === undefined || connection.open) this.setting.send(text, this.hop);
+    else this.side.connectionGone(this, text);
   }
 
   /** Ends it without an answer, as if the request had never come. */

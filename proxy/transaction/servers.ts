@@ -14,10 +14,12 @@ const NON_INVITE = compile(nonInviteServer);
 /** The server transactions of a layer: finds the one that a request belongs to. */
 export class Servers implements ServerSide {
   readonly setting: Setting;
+  readonly connectionGone: ServerSide['connectionGone'];
   readonly #byKey = new TextMap<ServerTransaction>();
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, connectionGone: ServerSide['connectionGone']) {
     this.setting = setting;
+    this.connectionGone = connectionGone;
   }
 
   byKey(key: string): ServerTransaction | undefined {

@@ -24,6 +24,8 @@ export interface Setting {
   readonly counts: TransactionCounts;
   now(): number;
   send(text: string, hop: Hop): void;
+  /** The same of a request that got no answer. */
+  resend(text: string, hop: Hop): void;
 }
 
 /**

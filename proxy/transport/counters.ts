@@ -25,6 +25,9 @@ export interface TransportCounters {
   /** The kernel takes no more datagrams for now and the queue before it is full. */
   sendQueueDropped: number;
   sendFailed: number;
+  /** Requests sent again so that ICMP errors come back, and the errors that came. */
+  icmpWatched: number;
+  icmpErrors: number;
   connectionsAccepted: number;
   connectionsOpened: number;
   connectFailed: number;
@@ -68,6 +71,8 @@ export function transportCounters(): TransportCounters {
     tooLargeDropped: 0,
     sendQueueDropped: 0,
     sendFailed: 0,
+    icmpWatched: 0,
+    icmpErrors: 0,
     connectionsAccepted: 0,
     connectionsOpened: 0,
     connectFailed: 0,

@@ -4,6 +4,10 @@ export interface TransportLimits {
   readonly hops: number;
   /** Datagrams handed to the kernel and not yet taken by it, per listener. */
   readonly datagramsQueued: number;
+  /** UDP sockets at once that listen for what the network says of silent peers. */
+  readonly icmpSockets: number;
+  /** How long each does. */
+  readonly icmpTimeout: number;
   /** Open stream connections, inbound and outbound together; one more ends some that nothing holds. */
   readonly connections: number;
   /** Inbound connections that have not yet sent a whole message; one more ends the oldest of them. */
@@ -26,6 +30,8 @@ export interface TransportLimits {
 export const defaultLimits: TransportLimits = {
   hops: 65_536,
   datagramsQueued: 4_096,
+  icmpSockets: 64,
+  icmpTimeout: 4_000,
   connections: 50_000,
   halfOpen: 1_024,
   writeQueue: 1_048_576,

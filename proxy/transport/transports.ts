@@ -123,6 +123,13 @@ export class Transports {
     this.#context.fail(hop, new Error(`no listener to send ${hop.transport} to ${hop.address} from`));
   }
 
+  /** As send(), for a request that got no answer: over UDP an ICMP error of it comes to user.failed. */
+  resend(text: string, hop: Hop): void {
+    const from = hop.listener;
+    if (from instanceof UdpListener && hop.transport === 'UDP') from.resend(text, hop);
+    else this.send(text, hop);
+  }
+
   connection(number: number): Connection | undefined {
     return this.#connections.get(number);
   }

@@ -4,6 +4,7 @@ import type { Hop, Listener } from './hop.ts';
 import { formatAddress, ListenError } from './listen-error.ts';
 import type { ListenerOptions } from './listener-options.ts';
 import { stunAnswer } from './stun.ts';
+import { UdpWatch } from './udp-watch.ts';
 import type { TransportContext } from './user.ts';
 
 /** UDP's 16-bit length less its own header and that of IPv4; IPv6 does not count its fixed header. */
@@ -26,6 +27,7 @@ export class UdpListener implements Listener {
   readonly #context: TransportContext;
   readonly #hops: HopCache;
   readonly #sent: (error: Error | null) => void;
+  readonly #watches = new Map<Hop, UdpWatch>();
   /** Sends whose result is still to come: within one turn many, beyond that only what the kernel would not take. */
   #pending = 0;
   #closed = false;
@@ -33,34 +35,26 @@ export class UdpListener implements Listener {
   /** Rejects with ListenError. */
   static async open(options: ListenerOptions, context: TransportContext): Promise<UdpListener> {
     const family = options.address.includes(':') ? 6 : 4;
-    const socket = createSocket({
-      type: family === 6 ? 'udp6' : 'udp4',
-      ipv6Only: family === 6,
-      reuseAddr: false,
-      // Every address here is numeric already. Asking the resolver would cost a thread's round trip a message.
-      lookup: (hostname, _options, callback) => callback(null, hostname, family),
-    });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.once('error', reject);
-    socket.bind({ address: options.address, port: options.port, exclusive: true }, resolve);
     try {
-      await promise;
+      // a port that is shared with sockets of ours could be shared with another process unseen: first see that it is free
+      const probe = await bound(sockets(family, false), options.address, options.port);
+      const { port } = probe.address();
+      probe.close();
+      const socket = await bound(sockets(family, true), options.address, port);
+      return new UdpListener(socket, family, options, context);
     } catch (error) {
-      socket.close();
       throw new ListenError('UDP', options.address, options.port, error);
     }
-    socket.removeListener('error', reject);
-    return new UdpListener(socket, family, options, context);
   }
 
   private constructor(socket: Socket, family: 4 | 6, options: ListenerOptions, context: TransportContext) {
-    const bound = socket.address();
-    this.address = bound.address;
-    this.port = bound.port;
+    const { address, port } = socket.address();
+    this.address = address;
+    this.port = port;
     this.family = family;
     this.side = options.side;
-    this.advertisedAddress = options.advertisedAddress ?? bound.address;
-    this.advertisedPort = options.advertisedPort ?? bound.port;
+    this.advertisedAddress = options.advertisedAddress ?? address;
+    this.advertisedPort = options.advertisedPort ?? port;
     this.#socket = socket;
     this.#context = context;
     this.#hops = new HopCache(this, context.limits.hops);
@@ -109,9 +103,46 @@ export class UdpListener implements Listener {
     }
   }
 
+  /**
+   * Sends to who has not answered, by a socket that is connected to it: Linux tells ICMP errors to none else. It shares
+   * this one's port, and what comes from there comes by it as long as it is open. Beyond a bounded number, as send().
+   */
+  resend(text: string, hop: Hop): void {
+    const { counters, limits, blocked } = this.#context;
+    const known = this.#watches.get(hop);
+    if (known === undefined && (this.#watches.size >= limits.icmpSockets || hop.port < 1 || hop.port > 65_535)) {
+      this.send(text, hop);
+      return;
+    }
+    if (this.#closed || blocked.has(hop.address)) return;
+    counters.udpSent++;
+    counters.icmpWatched++;
+    const watch = known ?? this.#watch(hop);
+    watch.send(Buffer.from(text, 'latin1'));
+  }
+
+  #watch(hop: Hop): UdpWatch {
+    const { limits, counters } = this.#context;
+    const watch = new UdpWatch({
+      socket: sockets(this.family, true),
+      from: this,
+      to: hop,
+      lasts: limits.icmpTimeout,
+      received: (datagram, remote) => this.#receive(datagram, remote),
+      failed: (error) => {
+        counters.icmpErrors++;
+        this.#context.fail(this.#hops.get(hop.address, hop.port), error);
+      },
+      ended: () => this.#watches.delete(hop),
+    });
+    this.#watches.set(hop, watch);
+    return watch;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const watch of this.#watches.values()) watch.end();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#socket.close(resolve);
     await promise;
@@ -169,6 +200,31 @@ export class UdpListener implements Listener {
       }
     }
   }
+}
+
+function sockets(family: 4 | 6, reusePort: boolean): Socket {
+  return createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    ipv6Only: family === 6,
+    reuseAddr: false,
+    reusePort,
+    // Every address here is numeric already. Asking the resolver would cost a thread's round trip a message.
+    lookup: (hostname, _options, callback) => callback(null, hostname, family),
+  });
+}
+
+async function bound(socket: Socket, address: string, port: number): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.once('error', reject);
+  socket.bind({ address, port, exclusive: true }, resolve);
+  try {
+    await promise;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  socket.removeListener('error', reject);
+  return socket;
 }
 
 /** How many CR and LF (RFC 3261 7.5 allows them before a message) and NULs (keep-alives of some phones) lead. */

@@ -49,6 +49,29 @@ describe('having the proxy answer somebody else', () => {
     }
   });
 
+  it('answers over a new connection whom it trusts when the old one is closed (RFC 3261 18.2.2), and a phone never', async () => {
+    const streams = await Scene.begin({
+      listeners: [
+        { transport: 'UDP', port: 5060, side: 'Both' },
+        { transport: 'TCP', port: 5060, side: 'Both' },
+      ],
+    });
+    for (const [number, who, expected] of [
+      [1, AT.sbc, [`${AT.sbc}:5090`]],
+      [2, MALLORY, []],
+    ] as const) {
+      const connection = streams.phoneStream(number, who, 40_000);
+      const text = invite({ transport: 'TCP', sentBy: `${who}:5090`, callId: who });
+      const asked = requestIn(await streams.receives(text, who, 40_000, 'TCP', connection));
+      Object.assign(connection, { open: false });
+      const sent = await streams.receives(respond(asked.message, 486), asked.hop.address);
+      const answers = sent.filter(({ message }) => !message.isRequest);
+      expect(answers.map(({ hop }) => `${hop.address}:${hop.port}`)).to.deep.equal(expected);
+      expect(answers.every(({ hop }) => hop.connection === undefined)).to.equal(true);
+    }
+    expect([streams.core.counts.responsesAnew, streams.core.counts.responsesLost]).to.deep.equal([1, 1]);
+  });
+
   it('follows no redirection of a server on its own', async () => {
     const asked = requestIn(await scene.receives(invite({ sentBy: `${MALLORY}:5060` }), MALLORY));
     const sent = await scene.receives(

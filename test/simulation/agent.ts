@@ -110,6 +110,8 @@ export abstract class Agent implements TransactionUser {
   /** A stream of ours ended. */
   disconnected(_connection: Connection): void {}
 
+  connectionGone(): void {}
+
   mayAnswer(): boolean {
     return true;
   }

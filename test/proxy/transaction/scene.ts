@@ -152,6 +152,10 @@ export class Scene implements TransactionUser {
     this.servers.push(transaction);
   }
 
+  connectionGone(): void {
+    this.told.push('connectionGone');
+  }
+
   mayAnswer(): boolean {
     return true;
   }

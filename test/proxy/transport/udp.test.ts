@@ -1,7 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { options } from '../../builders.ts';
+import type { Hop } from '../../../proxy/transport/hop.ts';
+import { options, respond } from '../../builders.ts';
 import { Scene, until } from './scene.ts';
 
 describe('UDP', () => {
@@ -122,5 +123,58 @@ describe('UDP', () => {
     scene.transports.send(options({}), hop);
     await until(() => scene.failures.length === 1);
     expect(scene.failures[0]?.hop).to.equal(hop);
+  });
+
+  describe('sending again to who has not answered', () => {
+    it('learns at once that nobody listens there (ICMP)', async () => {
+      const { port } = phone.address();
+      phone.close();
+      const hop = scene.transports.hop('UDP', '127.0.0.1', port);
+      scene.transports.send(options({}), hop);
+      scene.transports.resend(options({}), hop);
+      await until(() => scene.failures.length === 1);
+      expect(scene.failures[0]?.hop).to.include({ transport: 'UDP', address: '127.0.0.1', port });
+      expect(scene.failures[0]?.error).to.include({ code: 'ECONNREFUSED' });
+      expect(scene.transports.counters).to.include({ icmpErrors: 1 });
+      phone = createSocket('udp4');
+    });
+
+    it('comes from the same port, and the answers arrive as ever, from others too', async () => {
+      const from: number[] = [];
+      phone.on('message', (bytes, remote) => {
+        from.push(remote.port);
+        phone.send(respond(bytes.toString('latin1'), 200), remote.port, remote.address);
+      });
+      const hop = scene.transports.hop('UDP', '127.0.0.1', phone.address().port);
+      for (let i = 0; i < 5; i++) scene.transports.resend(options({}), hop);
+      scene.transports.send(options({}), hop);
+      await until(() => scene.messages.length === 6);
+      expect(new Set(from)).to.deep.equal(new Set([scene.port('UDP')]));
+      expect(scene.messages.every((message) => message.from === hop)).to.equal(true);
+      const other = await Scene.open({ listeners: [{ transport: 'UDP' }] });
+      for (let i = 0; i < 20; i++) other.transports.send(options({}), other.hopTo(scene, 'UDP'));
+      await until(() => scene.messages.length === 26);
+      await other.transports.close();
+    });
+
+    it('takes a bounded number of sockets, each for a while', async () => {
+      const small = await Scene.open({
+        listeners: [{ transport: 'UDP' }],
+        limits: { icmpSockets: 2, icmpTimeout: 50 },
+      });
+      const to = (i: number): Hop => small.transports.hop('UDP', `127.0.0.${i}`, phone.address().port);
+      for (let i = 1; i <= 4; i++) small.transports.resend(options({}), to(i));
+      expect(small.transports.counters).to.include({ udpSent: 4, icmpWatched: 2 });
+      await until(() => {
+        small.transports.resend(options({}), to(4));
+        return small.transports.counters.icmpWatched === 3;
+      });
+      await small.transports.close();
+    });
+
+    it('survives a hop whose port is none', async () => {
+      scene.transports.resend(options({}), scene.transports.hop('UDP', '127.0.0.1', 70_000));
+      await until(() => scene.failures.length === 1);
+    });
   });
 });
