@@ -185,11 +185,6 @@ export const mutations: readonly Mutation[] = [
     plant: ({ core }) => wrap(core.incoming.strays, 'response', () => () => undefined),
   },
   {
-    name: 'nobody is told of a broken connection',
-    found: ['NotEmpty', 'NoAck', 'EndFailedByServer', 'SetUpLost', 'DialogLost', ...calls],
-    plant: ({ layer }) => wrap(layer, 'transportError', () => () => undefined),
-  },
-  {
     name: 'Timer C is off: nothing ends what rings for ever',
     found: ['NotEmpty'],
     plant: ({ timers }) =>
