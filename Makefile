@@ -20,6 +20,11 @@ help: ## List the targets
 demo: $(INSTALLED) etcd ## Two data centres on this machine, and what may die there; KEEP=1 stays up for your own phones
 	@KEEP='$(KEEP)' node test/demo/demo.ts
 
+.PHONY: e2e
+e2e: $(INSTALLED) etcd ## The operator and its proxies on a real Kubernetes: one made here (as root), or KUBECONFIG=… REGISTRY=…
+	@test/tools/install-node.sh
+	@node test/e2e/e2e.ts
+
 # docker, podman or buildah, whichever is there.
 IMAGE ?= sipcluster:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 image: ## Build the image of operator and proxies: IMAGE=registry.example/sipcluster:1.0.0, NODE_IMAGE=…

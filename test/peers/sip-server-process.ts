@@ -56,7 +56,7 @@ export class SipServerProcess {
       if ('trace' in said) this.#tracer?.(said.trace);
       else this.#reports.push(said);
     });
-    await eventually(10_000, `SIP Server ${this.sip} starts`, () => {
+    await eventually(30_000, `SIP Server ${this.sip} starts`, () => {
       if (child.exitCode !== null) throw new Error(`SIP Server ${this.sip} ended: ${this.#stderr}`);
       return this.#reports.length > 0;
     });

@@ -1,0 +1,38 @@
+import { eventually } from '../../peers/deadline.ts';
+import { cluster, namespace } from '../places.ts';
+import { since, type Stage } from '../stage.ts';
+
+const kinds = [
+  'deployments',
+  'replicasets',
+  'statefulsets',
+  'pods',
+  'configmaps',
+  'secrets',
+  'services',
+  'serviceaccounts',
+  'poddisruptionbudgets',
+  'networkpolicies',
+].join(',');
+
+/** The SipCluster is deleted, and nothing of it is left. */
+export async function removed({ kubectl, story }: Stage): Promise<void> {
+  const began = performance.now();
+  const list = async () => {
+    const ours = `--selector=sipcluster.io/cluster=${cluster}`;
+    // What a StatefulSet claims has labels of its own; nobody else claims anything here.
+    const claims = await kubectl.run('get', 'persistentvolumeclaims', '-n', namespace, '--output=name');
+    return (await kubectl.run('get', kinds, '-n', namespace, ours, '--output=name')) + claims;
+  };
+  const before = (await list()).trim().split('\n').length;
+  await kubectl.run('delete', 'sipcluster', cluster, '-n', namespace);
+  let left = '';
+  await eventually(120_000, 'nothing of the SipCluster is left', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    left = (await list()).trim();
+    return left === '';
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${left.replaceAll('\n', ', ')}`, { cause: error });
+  });
+  story.tells(`of ${before} objects none is left after ${since(began)}`);
+}

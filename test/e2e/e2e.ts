@@ -1,0 +1,87 @@
+import { paint, Story } from '../demo/story.ts';
+import { program } from '../tools/programs.ts';
+import { Cast } from './cast.ts';
+import { callsAcross, phonesRegister } from './chapters/calls.ts';
+import { etcdRestarted, proxyDeleted } from './chapters/faults.ts';
+import { applied, installed } from './chapters/install.ts';
+import { removed } from './chapters/removal.ts';
+import { changedLive, rolled, rolledWithoutOperator } from './chapters/rolls.ts';
+import { rights, seen } from './chapters/seen.ts';
+import { primaryDies } from './chapters/servers.ts';
+import { rate, trafficBegins, trafficEnds } from './chapters/traffic.ts';
+import { openCluster, type Cluster } from './cluster.ts';
+import { namespace } from './places.ts';
+import type { Stage } from './stage.ts';
+import { Terminations } from './terminations.ts';
+
+/** `make e2e`: the operator and its proxies on a real Kubernetes. Exits 0 only if the story went as told. */
+const story = new Story();
+const interrupted = Promise.withResolvers<never>();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => interrupted.reject(new Error(`interrupted by ${signal}`)));
+}
+interrupted.promise.catch(() => undefined); // it is raced below
+process.on('unhandledRejection', (error) => interrupted.reject(error));
+
+let opening: Promise<Cluster> | undefined;
+let went = true;
+try {
+  await Promise.race([tell(), interrupted.promise]);
+} catch (error) {
+  went = false;
+  story.complains(error instanceof Error ? error.message : String(error));
+}
+// Who interrupts waits until it is there to be closed.
+const cluster = await opening?.catch(() => undefined);
+await cluster?.close(went ? 'removed' : 'kept');
+if (!went && cluster?.folder !== undefined) story.complains(`logs are in ${cluster.folder}`);
+story.says(went ? 'everything went as told' : 'the story was not told to its end');
+process.exit(went ? 0 : 1);
+
+async function tell(): Promise<void> {
+  story.shows([paint('strong', 'sipcluster on Kubernetes: two data centres in one cluster')]);
+  story.chapter('A cluster');
+  const helm = await program('helm', (line) => story.says(line));
+  opening = openCluster((line) => story.says(line));
+  const { kubectl, images } = await opening;
+  const stage: Stage = { kubectl, images, story, helm, cast: new Cast(kubectl) };
+  await stage.cast.enters(images.peers);
+  story.tells('three SIP Server pairs and their phones are pods');
+
+  story.chapter('helm install');
+  await installed(stage);
+  story.chapter('kubectl apply');
+  await applied(stage);
+  story.chapter('Phones register, and call across data centres');
+  await phonesRegister(stage);
+  await callsAcross(stage);
+  story.chapter('What people and the operator may see');
+  await seen(stage);
+  await rights(stage);
+  story.chapter('A primary SIP Server is killed');
+  await primaryDies(stage);
+
+  story.chapter('An etcd is killed');
+  await etcdRestarted(stage);
+
+  story.chapter(`Everything changes under ${rate} calls a second`);
+  const terminations = new Terminations(kubectl.kubeconfig, namespace);
+  let failed: number;
+  try {
+    await trafficBegins(stage);
+    await changedLive(stage);
+    const image = images.next;
+    await rolled(stage, 'another image', { weight: 3, image });
+    await rolledWithoutOperator(stage, 'other resources', { weight: 3, image, cpu: '140m' });
+    await proxyDeleted(stage);
+  } finally {
+    failed = await trafficEnds(stage);
+    terminations.close();
+  }
+  const { seen: ended, together } = terminations;
+  if (together.length > 0) story.complains(`terminated together: ${together.join('; ')}`);
+  else story.tells(`${ended} proxies have ended, no two of a data centre at once`);
+  story.chapter('kubectl delete');
+  await removed(stage);
+  if (failed > 0 || together.length > 0) throw new Error('calls failed, or proxies ended together: see above');
+}

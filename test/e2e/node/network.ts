@@ -1,0 +1,15 @@
+/** Addresses of the node and what runs on it, of the range for tests of networks (RFC 2544); none leaves the machine. */
+export const network = {
+  /** The machine's end of the cable, and the node's: the address of node, API server and DNS. */
+  outside: '198.18.255.1',
+  node: '198.18.255.2',
+  pods: '198.18.0.0/24',
+  services: '198.19.0.0/16',
+  /** The API server's as pods know it. */
+  kubernetes: '198.19.0.1',
+  apiPort: 6443,
+} as const;
+
+export const link = { outside: 'sipcluster-e2e', inside: 'cable' } as const;
+
+export const nodeName = 'node1';
