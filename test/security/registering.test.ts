@@ -49,7 +49,8 @@ describe('registering what is not yours', () => {
   it('changes nothing at another proxy, by a 200 that this one would hand over to it', async () => {
     await scene.hasProxy('q1', 'dc1', '10.1.0.2');
     const branch = new Branches('any', 'q1').branch('z9hG4bKm', MALLORY, 'm', 1, AT.ss1.primary, 1, 7);
-    const forged = respond(register({ from: 'bob', via: [`SIP/2.0/UDP 10.1.0.2:5060;branch=${branch}`] }), 200);
+    const via = [`SIP/2.0/UDP 10.1.0.2:5060;branch=${branch}`, `SIP/2.0/UDP ${MALLORY}:5060;branch=z9hG4bKm`];
+    const forged = respond(register({ from: 'bob', via }), 200);
     expect(await scene.receives(forged, MALLORY)).to.deep.equal([]);
     expect(reached(await scene.receives(forged, AT.ss1.primary))).to.deep.equal(['10.1.0.2']);
   });
