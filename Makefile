@@ -12,7 +12,7 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo image deploy test lint format simulate fuzz chaos bench test-interop coverage types docs package clean etcd sipp
+.PHONY: help demo image deploy test lint format simulate fuzz chaos bench profile test-interop coverage types docs package clean etcd sipp
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -61,6 +61,10 @@ neighbour: $(INSTALLED) ## Phones calling each other beside one endpoint that se
 bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=3 STEPS=call@1000,register@2000 DOCS=1
 	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset
 	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') $(if $(DOCS),--docs)
+
+profile: $(INSTALLED) ## Where a call's CPU goes: a flame graph, .sipcluster/profile.svg; RATE=1000
+	@test/tools/install-debian.sh util-linux:taskset
+	@node test/bench/profile.ts $(if $(RATE),--rate '$(RATE)')
 
 test-interop: $(INSTALLED) ## Real user agents through a real proxy and Kamailio: ONLY=baresip runs some, DOCS=1 writes docs/interop.md
 	@test/tools/install-debian.sh sip-tester:sipp sipsak:sipsak baresip-core:baresip kamailio:kamailio

@@ -26,6 +26,7 @@ export const sipcluster: Contender = {
       domains: ['example.com'],
       listeners: [{ transport: 'UDP', port: at.port }],
       admin: { port: 0 },
+      drain: { dnsGrace: '0s', window: '0s', limit: '1s' },
       servers: [
         {
           name: 'server',
@@ -40,6 +41,17 @@ export const sipcluster: Contender = {
     return [process.execPath, '--trace-gc', join(root, 'operator/bin/sipcluster.js'), 'proxy', '--config', file];
   },
 };
+
+/** The same, writing a CPU profile into `directory` when it ends. */
+export function profiled(directory: string): Contender {
+  return {
+    name: sipcluster.name,
+    command(at, server, own) {
+      const [node = '', ...rest] = sipcluster.command(at, server, own);
+      return [node, '--cpu-prof', `--cpu-prof-dir=${directory}`, '--cpu-prof-interval=500', ...rest];
+    },
+  };
+}
 
 /** One worker with the same work: relays with state, pings its server, keeps what was registered in memory. */
 export const kamailio: Contender = {
@@ -112,13 +124,13 @@ export class Running {
     return [...lines].map(([, ms]) => Number(ms));
   }
 
-  /** SIGTERM, and SIGKILL after 5 s, to all that it started. */
+  /** SIGTERM, and SIGKILL after 15 s, to all that it started. */
   async end(): Promise<void> {
     if (this.ended) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#child.once('exit', () => resolve());
     this.#signal('SIGTERM');
-    const timer = setTimeout(() => this.#signal('SIGKILL'), 5000);
+    const timer = setTimeout(() => this.#signal('SIGKILL'), 15_000);
     await promise;
     clearTimeout(timer);
     this.#signal('SIGKILL');

@@ -39,7 +39,7 @@ export interface Timing {
 }
 
 /** How long a proxy may take until a first call goes through, ms. */
-const READY = 20_000;
+const READY = 60_000;
 
 /** Starts the contender on `core`, loads it and ends it. Throws if no call goes through, with what it wrote. */
 export async function measure(

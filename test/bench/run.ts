@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, setPriority } from 'node:os';
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { kamailio, sipcluster } from './contender.ts';
 import { Load } from './load.ts';
 import { measure, measureDirect, type Step, type Timing } from './measure.ts';
+import { CORE, takePlace } from './place.ts';
 import { chart, spread, table, type StepResult } from './report.ts';
 
 // Puts this proxy and Kamailio side by side: alternating, each on a core of its own, with phones and SIP Server on another.
@@ -23,11 +24,8 @@ const QUICK = ['call@1000', 'register@2000'];
 const rounds = Number(args.rounds ?? (args.quick ? 2 : 3));
 const timing: Timing = args.quick ? { warm: 6000, window: 6000 } : { warm: 10_000, window: 15_000 };
 const steps = (args.steps?.split(',') ?? (args.quick ? QUICK : ALL)).map(parseStep);
-const CORE = { proxy: 0, load: 1 };
 
-if (cpus().length < 2) throw new Error('two cores are needed: one for the proxy, one for phones and SIP Server');
-execFileSync('taskset', ['-acp', String(CORE.load), String(process.pid)], { stdio: 'ignore' });
-prefer();
+takePlace();
 
 const load = await Load.open('127.0.0.1');
 const results: StepResult[] = [];
@@ -75,7 +73,7 @@ function keep(all: readonly StepResult[]): void {
   const said = `${time.slice(0, 10)}, ${machine.cpu ?? ''}, ${machine.cores} cores, ${machine.kamailio}, Node.js ${process.version}, ${rounds} rounds of ${timing.window / 1000} s:`;
   const filled = page.replace(
     /<!-- bench -->[^]*<!-- \/bench -->/,
-    () => `<!-- bench -->\n\n${said}\n\n${text}\n\n<!-- /bench -->`,
+    () => `<!-- bench -->\n\n${said}\n\n${text}\n\n![CPU a call and a REGISTER](performance.svg)\n\n<!-- /bench -->`,
   );
   writeFileSync('docs/performance.md', filled);
 }
@@ -90,13 +88,4 @@ function parseStep(text: string): Step {
     throw new Error(`no step "${text}": steps are call@RATE and register@RATE`);
   }
   return { scenario, rate: Number(rate) };
-}
-
-/** Before what else runs here, where that is allowed; the proxies are children and inherit it. */
-function prefer(): void {
-  try {
-    setPriority(-15);
-  } catch {
-    console.error('not allowed to run before other work on this machine: it disturbs more');
-  }
 }
