@@ -49,8 +49,12 @@ describe('whatever happens in whatever order', () => {
           if (does.event === 'response') {
             scene.receive(respond(text, does.status, { toTag: does.toTag }), hopTo(over));
           } else if (does.event === 'cancel') transaction.cancel();
-          else if (does.event === 'transportError') scene.layer.transportError(hopTo(over));
-          else if (does.event === 'cancelAnswered') {
+          else if (does.event === 'transportError') {
+            const before = owner.heard.length;
+            scene.layer.transportError(hopTo(over));
+            // No outcome yet: the owner of a ringing INVITE is told, and may go on waiting
+            if (transaction.state.name === 'Proceeding') owner.heard.length = before;
+          } else if (does.event === 'cancelAnswered') {
             const sent = scene.sent.find(({ message }) => message.method === 'CANCEL');
             if (sent !== undefined) scene.receive(respond(sent.message, 200), hopTo(over));
           } else {
