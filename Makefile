@@ -12,7 +12,7 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo image deploy test lint format simulate fuzz chaos bench profile test-interop coverage types docs package clean etcd sipp
+.PHONY: help demo image deploy test lint format simulate fuzz fuzz-udp chaos bench profile test-interop coverage types docs package clean etcd sipp
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -46,6 +46,9 @@ simulate: $(INSTALLED) ## Whole clusters in virtual time, with faults, from a se
 
 fuzz: $(INSTALLED) ## Mutated messages and conversations for the parser, the framer and the whole core: FOR=60s SEED=1
 	@node test/fuzz/run.ts --for '$(or $(FOR),60s)' $(if $(SEED),--seed '$(SEED)')
+
+fuzz-udp: $(INSTALLED) ## A million mutated messages over UDP at a real proxy, and its heap before and after: COUNT=1000000 SEED=1
+	@node --expose-gc test/fuzz/over-udp.ts --count '$(or $(COUNT),1000000)' --seed '$(or $(SEED),1)'
 
 chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, with calls up: RUNS=10 FAULTS=primary-killed,proxy-killed DOCS=1 FROM=commit
 	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime
