@@ -46,6 +46,9 @@ export class StreamSide {
 
   /** Ends the streams to an address, and tells of it on a later turn. */
   closeTo(address: string): void {
+    // what waits for a connection to be opened is not sent when it comes about after all
+    for (const [key, held] of this.#connecting)
+      if (key.startsWith(`${address} `)) for (const { hop } of held.splice(0)) this.#fail(hop);
     for (const end of this.#ends.values()) {
       if (end.remoteAddress !== address) continue;
       end.close();
