@@ -16,7 +16,7 @@ export interface Taken {
 }
 
 /** How many rows one call of expire() looks at: a data centre's phones may all expire in one second. */
-const EXPIRE_AT_ONCE = 20_000;
+const EXPIRE_AT_ONCE = 8000;
 /** How much room is made at once where there are too many, so that not each new one has to look for it. */
 const EVICT_SHARE = 100;
 

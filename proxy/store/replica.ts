@@ -137,9 +137,9 @@ export class Replica {
     return this.#ready;
   }
 
-  /** Every store was loaded once: what is not here is nowhere. */
+  /** Every store was loaded once: what is not here is nowhere. One whose credentials nobody gave us is left out. */
   get complete(): boolean {
-    return this.#sources.every(({ isLoaded }) => isLoaded);
+    return this.#sources.every(({ isLoaded, reason }) => isLoaded || reason === 'SecretMissing');
   }
 
   onReady(callback: () => void): void {

@@ -34,7 +34,7 @@ export interface StoreFollower {
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  /** What a user can act on: `Unreachable`, `Deadline`, `NoSpace`, `Unauthenticated`, `Closed`, `Refused`. */
+  /** What a user can act on: `Unreachable`, `Deadline`, `NoSpace`, `Unauthenticated`, `Closed`, `Refused`, `SecretMissing`. */
   readonly reason: string;
   constructor(reason: string, message: string, options?: ErrorOptions) {
     super(message, options);

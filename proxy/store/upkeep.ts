@@ -9,8 +9,9 @@ import type { WriteBehind } from './write-behind.ts';
 
 /** Index of our own data centre's store, the only one that is written to. */
 export const OWN = 0;
-/** How many bindings are looked at in one go for being in the store. */
+/** How many bindings are looked at in one go for being in the store, and how many of them are written: that takes longer. */
 const SWEEP_AT_ONCE = 20_000;
+const WRITE_AT_ONCE = 2500;
 /** When a proxy writes what another one of its data centre should have written by then, ms. */
 const SECOND_SWEEP = 5000;
 
@@ -97,7 +98,9 @@ export class Upkeep {
       this.#sweepAt = Infinity;
       this.#startSweep(true);
     }
+    const most = this.counters.storeRepaired + WRITE_AT_ONCE;
     for (let i = 0; i < SWEEP_AT_ONCE && this.#sweep !== undefined && this.#writes.hasRoom; i++) {
+      if (this.counters.storeRepaired >= most) return;
       const { done, value } = this.#sweep.next();
       if (done === true) this.#sweep = undefined;
       else this.#check(value, now);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { EtcdStore } from '../../../proxy/store/etcd.ts';
 import { MemoryStore } from '../../../proxy/store/memory.ts';
 import { openStore } from '../../../proxy/store/open.ts';
+import { Recorder } from './recorder.ts';
 import { silent } from './records.ts';
 
 describe('opening a store', () => {
@@ -24,14 +25,21 @@ describe('opening a store', () => {
     await store.close();
   });
 
-  it('reads credentials, and says which file it can not read', async () => {
+  it('reads credentials, and waits for those that are not there yet', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'open-store-'));
     const config = { geoLocation: 'dc1', endpoints: ['http://127.0.0.1:1'], auth: directory };
-    expect(() => openStore(config, shard, options)).to.throw(/dc1.*username/);
+    const told = async (more: object = {}): Promise<string> => {
+      const store = openStore({ ...config, ...more }, shard, options);
+      const recorder = Recorder.of(store);
+      await recorder.until((r) => r.reason !== '');
+      await store.close();
+      return recorder.reason;
+    };
+    expect(await told()).to.equal('SecretMissing');
     await writeFile(join(directory, 'username'), 'root\n');
     await writeFile(join(directory, 'password'), 'secret\n');
-    await openStore(config, shard, options).close();
-    expect(() => openStore({ ...config, tls: directory }, shard, options)).to.throw(/dc1.*ca\.crt/);
+    expect(await told()).to.equal('Unreachable');
+    expect(await told({ tls: directory }), 'no ca.crt').to.equal('SecretMissing');
     await rm(directory, { recursive: true });
   });
 });

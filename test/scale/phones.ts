@@ -1,0 +1,35 @@
+import type { Binding } from '../../proxy/store/records.ts';
+
+/** The shard's range in the stores that the measurements fill. */
+export const PREFIX = '/sipcluster/v1/voice/contact-center/SIP_Cluster_Switch/SIP_Cluster_DN/';
+
+/** The `i`-th phone's binding as a proxy stores it: over TLS, with instance, reg-id, owner and flow. */
+export function phone(i: number, now: number): Binding {
+  const address = `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
+  const instance = `<urn:uuid:${i.toString(16).padStart(8, '0')}-7dec-11d0-a765-00a0c91e6bf6>`;
+  return {
+    aor: aorOf(i),
+    id: `${instance};1`,
+    contact: `sip:agent${i}@${address}:5061;transport=tls;ob`,
+    q: 1000,
+    transport: 'TLS',
+    sourceAddress: address,
+    sourcePort: 20_000 + (i % 40_000),
+    expires: now + 3_600_000 + (i % 600_000),
+    stamp: {
+      first: now - i,
+      callId: `${(i * 7919).toString(16).padStart(10, '0')}@${address}`,
+      cseq: 1,
+      commit: now + 0.001,
+    },
+    instance,
+    regId: 1,
+    owner: `contact-center-sip-cluster-switch-dn-dc1-${i % 3}`,
+    boot: `boot-of-${i % 3}`,
+    flow: i,
+  };
+}
+
+export function aorOf(i: number): string {
+  return `agent${i}@sip.example.com`;
+}
