@@ -17,9 +17,7 @@ const SPREAD = MINUTE;
 const ROTATION = DAY;
 /** How often a verification is noted. */
 const NOTED_EVERY = HOUR;
-/** Proxies that start together on an empty store choose one id for its first key: they read the clock within this. */
-const FIRST_KEY_EPOCH = 10 * MINUTE;
-/** Two keys a day of each data centre, for some days. */
+/** Two keys a day of each data centre, for some days, and one more of each proxy that started on an empty store. */
 const LIMIT = 1024;
 
 interface Entry {
@@ -118,8 +116,10 @@ export class KeyRing {
   async #make(newest: TokenKey | undefined, now: number): Promise<void> {
     if (this.#making) return;
     this.#making = true;
-    // All proxies here come to the same id, so that one of them makes the key and the others find it made.
-    let id = fnv1a(`${this.#geoLocation} ${newest?.created ?? Math.floor(now / FIRST_KEY_EPOCH)}`) & 0xffff;
+    // All proxies here come to the same id, so that one of them makes the key and the others find it made. Not so on an
+    // empty store: what was lost may have had that id, and tokens that its key signed are still about.
+    let id =
+      newest === undefined ? randomBytes(2).readUInt16BE() : fnv1a(`${this.#geoLocation} ${newest.created}`) & 0xffff;
     while (this.#byId.has(id)) id = (id + 1) & 0xffff;
     const secret = randomBytes(32).toString('base64url');
     const key = { id, geoLocation: this.#geoLocation, secret, created: now, verified: now };

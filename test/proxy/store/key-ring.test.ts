@@ -47,14 +47,35 @@ describe('key ring', () => {
   });
   const names = (geoLocation: string): string[] => [...cluster.entries(geoLocation).keys()].toSorted();
 
-  it('makes one key where two proxies start together on an empty store, which signs at once', async () => {
+  it('makes a key at once on an empty store, and proxies that start together come to sign with one of theirs', async () => {
     const rings = [ring('dc1'), ring('dc1')];
     expect(rings[0]?.signing(NOW)).to.equal(undefined);
     await Promise.all(rings.map((keys) => keys.tend(NOW)));
-    await until(() => rings.every((keys) => keys.ids().length === 1));
-    expect(names('dc1')).to.have.length(1);
+    expect(rings.map((keys) => keys.signing(NOW)?.secret.length)).to.deep.equal([43, 43]);
+    await until(() => rings.every((keys) => keys.ids().length === names('dc1').length));
     const [a, b] = rings.map((keys) => keys.signing(NOW));
-    expect(a?.secret).to.have.length(43).and.to.equal(b?.secret);
+    expect(a?.secret).to.equal(b?.secret);
+  });
+
+  it('makes one new key, however many proxies there are, when one is due', async () => {
+    const rings = [ring('dc1'), ring('dc1')];
+    await rings[0]?.tend(NOW);
+    await until(() => rings.every((keys) => keys.ids().length === 1));
+    await Promise.all(rings.map((keys) => keys.tend(NOW + DAY)));
+    await until(() => rings.every((keys) => keys.ids().length === 2));
+    expect(names('dc1')).to.have.length(2);
+  });
+
+  it('makes its first key under another id when the store was lost, since tokens of the old one are about', async () => {
+    const ids = new Set<number>();
+    for (let i = 0; i < 8; i++) {
+      const keys = ring('dc1');
+      await keys.tend(NOW);
+      for (const id of keys.ids()) ids.add(id);
+      cluster.lose('dc1');
+      cluster = new MemoryCluster({ now: () => NOW });
+    }
+    expect(ids.size).to.be.greaterThan(6);
   });
 
   it('signs with a new key a minute after it was made, and makes one daily', async () => {
