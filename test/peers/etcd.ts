@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,11 @@ export class Etcd {
   /** Ends the process and removes its data. */
   async stop(): Promise<void> {
     await this.kill();
-    await rm(this.#directory, { recursive: true, force: true });
+    for (const directory of [this.#directory, this.#backup]) await rm(directory, { recursive: true, force: true });
+  }
+
+  get #backup(): string {
+    return `${this.#directory}.backup`;
   }
 
   /** Ends the process as a crash would; its data stays. */
@@ -55,6 +59,21 @@ export class Etcd {
   /** Starts again on the same ports with the same data. */
   async restart(): Promise<void> {
     await this.kill();
+    await this.#run();
+  }
+
+  /** Puts the data aside as a backup of now; the process is started again. */
+  async backUp(): Promise<void> {
+    await this.kill();
+    await cp(this.#directory, this.#backup, { recursive: true });
+    await this.#run();
+  }
+
+  /** Starts again on the same ports with the data of the backup. */
+  async restore(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true });
+    await cp(this.#backup, this.#directory, { recursive: true });
     await this.#run();
   }
 
