@@ -91,6 +91,10 @@ deploy: $(INSTALLED) ## Generate deploy/operator.yaml, the chart for `kubectl ap
 package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sipcluster-VERSION.tgz
 	@node --disable-warning=ExperimentalWarning test/tools/package.ts dist
 
+.PHONY: scale
+scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs: COUNT=1000000; some minutes
+	@node --expose-gc test/scale/bindings.ts '$(or $(COUNT),1000000)'
+
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
 	rm -rf node_modules coverage dist .sipcluster
 

@@ -36,9 +36,11 @@ export class Metrics {
     this.#proxies.set(status.proxies.length);
     this.#storeAvailable.reset();
     this.#storeLoaded.reset();
+    this.#storeLag.reset();
     for (const store of status.stores) {
       this.#storeAvailable.set({ geo_location: store.geoLocation }, store.available ? 1 : 0);
       this.#storeLoaded.set({ geo_location: store.geoLocation }, store.loaded ? 1 : 0);
+      if (store.lag !== undefined) this.#storeLag.set({ geo_location: store.geoLocation }, store.lag / 1000);
     }
     this.#readPairs(status);
     this.#defects.reset();
@@ -106,6 +108,11 @@ export class Metrics {
   readonly #storeLoaded = this.#gauge('store_loaded', '1 once the store of the data centre has been loaded.', [
     'geo_location',
   ]);
+  readonly #storeLag = this.#gauge(
+    'store_lag_seconds',
+    "How old the newest heartbeat of the data centre's proxies is that has come through its store: over 15 s, news is late.",
+    ['geo_location'],
+  );
   readonly #memberState = this.#gauge('member_state', '1 for the state that the member of a pair is in.', [
     'pair',
     'role',

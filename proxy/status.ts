@@ -14,6 +14,8 @@ export interface ProxyStatus {
     readonly available: boolean;
     readonly loaded: boolean;
     readonly reason: string;
+    /** How old the newest heartbeat of the data centre's proxies is that has come, ms: they make one every 5 s. */
+    readonly lag?: number;
   }[];
   readonly pairs: readonly PairHealth[];
   /** What proxies of other data centres publish of theirs. */

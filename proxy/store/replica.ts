@@ -41,6 +41,8 @@ interface StoreState {
   readonly available: boolean;
   readonly loaded: boolean;
   readonly reason: string;
+  /** How old the newest heartbeat of its data centre is that has come, ms: proxies make one every 5 s. */
+  readonly lag?: number;
 }
 
 /**
@@ -149,11 +151,13 @@ export class Replica {
 
   /** Our own data centre's first. */
   get stores(): readonly StoreState[] {
-    return this.#sources.map(({ store, isAvailable, isLoaded, reason }) => ({
+    const now = this.#now();
+    return this.#sources.map(({ store, isAvailable, isLoaded, reason, heartbeat }) => ({
       geoLocation: store.geoLocation,
       available: isAvailable,
       loaded: isLoaded,
       reason,
+      ...(heartbeat === 0 ? {} : { lag: Math.max(0, now - heartbeat) }),
     }));
   }
 

@@ -33,6 +33,8 @@ export class Source implements StoreFollower {
   reason = 'NotYetReached';
   /** It was loaded once. */
   isLoaded = false;
+  /** When the newest heartbeat of its data centre's proxies that has come was made, on their clocks; 0: none has. */
+  heartbeat = 0;
   onAvailable: (() => void) | undefined;
   onLoaded: (() => void) | undefined;
   readonly #origin: number;
@@ -138,8 +140,10 @@ export class Source implements StoreFollower {
       }
       case 'health': {
         const record = decodeHealth(parsed, value);
-        if (record !== undefined) health.put(parsed.name, record, value, this.#origin);
-        return record !== undefined;
+        if (record === undefined) return false;
+        this.heartbeat = Math.max(this.heartbeat, record.at);
+        health.put(parsed.name, record, value, this.#origin);
+        return true;
       }
       case 'owner':
         return true;

@@ -18,7 +18,7 @@ function status(more: Partial<ProxyStatus> = {}): ProxyStatus {
     addresses: [],
     configuration: { hash: 'h1' },
     counts: { registrations: 3, calls: 2, transactions: 1 },
-    stores: [{ geoLocation: 'dc1', available: true, loaded: true, reason: '' }],
+    stores: [{ geoLocation: 'dc1', available: true, loaded: true, reason: '', lag: 2500 }],
     pairs: [
       {
         name: 'ss1',
@@ -110,6 +110,7 @@ describe('the admin port', () => {
       'sipcluster_member_round_trip_seconds{pair="ss1",role="primary",address="127.0.0.1:5060"} 0.0015',
     );
     expect(text).to.include('sipcluster_registrations 3');
+    expect(text).to.include('sipcluster_store_lag_seconds{geo_location="dc1"} 2.5');
   });
 
   it("counts as the proxy's own counters do, however often it is scraped", async () => {

@@ -310,6 +310,20 @@ describe('replica', () => {
     expect(changes).to.be.greaterThan(1);
   });
 
+  it('tells how old the news of each data centre is', async () => {
+    const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
+    await ready(a, b);
+    const lags = (): (number | undefined)[] => a.replica.stores.map(({ lag }) => lag);
+    expect(lags()).to.deep.equal([undefined, undefined, undefined]);
+    b.replica.publishHealth(healthRecord('b', { geoLocation: 'dc2', at: now }));
+    await until(() => lags()[1] === 0);
+    a.links.get('dc2')?.setCut(true);
+    now += 20_000;
+    b.replica.publishHealth(healthRecord('b', { geoLocation: 'dc2', at: now }));
+    await settle();
+    expect(lags()).to.deep.equal([undefined, 20_000, undefined]);
+  });
+
   it('keeps the proxies of a data centre that is out of reach, and those a restored store has yet to name', async () => {
     const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
     await ready(a, b);
