@@ -16,21 +16,21 @@ type Shard = Pick<ProxyConfig, 'namespace' | 'cluster' | 'switch' | 'dn'>;
 export function openStore(store: StoreConfig, shard: Shard, options: { log: Log; now(): number }): Store {
   const { geoLocation, endpoints, tls, auth } = store;
   if (store.memory === true || endpoints === undefined) return new MemoryCluster(options).store(geoLocation);
-  const open = (credentials: Credentials): Store =>
+  const open = (part: Credentials): Store =>
     new EtcdStore({
       geoLocation,
       endpoints,
       prefix: prefix(shard.namespace, shard.cluster, shard.switch, shard.dn),
       log: options.log,
       now: () => options.now(),
-      ...credentials,
+      ...part,
     });
   if (tls === undefined && auth === undefined) return open({});
-  const read = (): Credentials => ({
+  const credentials = (): Credentials => ({
     ...(tls === undefined ? {} : { tls: readTls(geoLocation, tls) }),
     ...(auth === undefined ? {} : { auth: readAuth(geoLocation, auth) }),
   });
-  return new SecretStore({ geoLocation, read, open, log: options.log });
+  return new SecretStore({ geoLocation, read: credentials, open, log: options.log });
 }
 
 type Credentials = Pick<EtcdClientOptions, 'tls' | 'auth'>;
