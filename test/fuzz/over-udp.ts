@@ -45,7 +45,7 @@ for (let sent = 0; sent < count; sent += AT_ONCE) {
 }
 const seconds = (Date.now() - begun) / 1000;
 const after = await heapAtRest();
-const { internalErrors = 0 } = proxy.status().counts as { internalErrors?: number };
+const { internalErrors = -1 } = proxy.status().counters;
 await proxy.end();
 for (const socket of [...sources, asker]) socket.close();
 console.log(
