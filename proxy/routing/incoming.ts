@@ -175,8 +175,8 @@ export class Incoming implements TransactionUser {
     return this.#senders.mayAnswer(transaction, from);
   }
 
-  connectionGone({ request, from }: ServerTransaction, answer: string): void {
-    this.#senders.answerAnew(request, from, answer);
+  connectionGone({ viaPort, from }: ServerTransaction, answer: string): void {
+    this.#senders.answerAnew(from, viaPort, answer);
   }
 
   registerAnswered(from: Hop, status: number): void {

@@ -50,10 +50,10 @@ export class Senders {
    * The connection that a request came over is closed: its response goes to the address it came from, at the port of its
    * Via (RFC 3261 18.2.2). A phone takes none there, and names a port that may be anybody's behind its NAT.
    */
-  answerAnew({ via }: Message, from: Hop, answer: string): void {
+  answerAnew(from: Hop, viaPort: number, answer: string): void {
     const { counts, outside, reach } = this.#core;
     const reachable = from.transport === 'TCP' || from.transport === 'TLS';
-    const port = via.port === 0 ? (from.transport === 'TLS' ? 5061 : 5060) : via.port;
+    const port = viaPort === 0 ? (from.transport === 'TLS' ? 5061 : 5060) : viaPort;
     const hop = reachable && this.isTrusted(from) ? reach.inward(from.transport, from.address, port) : undefined;
     if (hop === undefined) counts.responsesLost++;
     else {

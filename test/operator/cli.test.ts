@@ -157,7 +157,7 @@ spec:
     const { code, err } = await run(['status', '--data-dir', dataDir]);
     expect([code, err]).to.deep.equal([
       1,
-      `no \`sipcluster up\` runs in ${dataDir}. Start one, or name its directory by --data-dir.\n`,
+      `no \`sipcluster up\` runs in ${dataDir}. Start one, or name its directory by --data-dir. For proxies on Kubernetes name a namespace by -n, or a context by --context.\n`,
     ]);
   });
 
@@ -198,6 +198,7 @@ admin: { port: 9060 }
 servers: [{ name: ss1, geoLocation: dc1, members: [{ role: primary, host: 127.0.0.1, port: 9, transport: UDP }] }]
 proxiesIn: [dc1]
 stores: [{ geoLocation: dc1, memory: true }]
+drain: { dnsGrace: 0s, window: 0s, limit: 5s }
 `;
 
     it('runs until SIGTERM, takes a changed file live, and keeps the old one where the new one is wrong', async () => {

@@ -72,6 +72,24 @@ describe('having the proxy answer somebody else', () => {
     expect([streams.core.counts.responsesAnew, streams.core.counts.responsesLost]).to.deep.equal([1, 1]);
   });
 
+  it('passes a 200 that is sent again over a new connection, too', async () => {
+    const streams = await Scene.begin({
+      listeners: [
+        { transport: 'UDP', port: 5060, side: 'Both' },
+        { transport: 'TCP', port: 5060, side: 'Both' },
+      ],
+    });
+    const connection = streams.phoneStream(1, AT.sbc, 40_000);
+    const text = invite({ transport: 'TCP', sentBy: `${AT.sbc}:5090` });
+    const asked = requestIn(await streams.receives(text, AT.sbc, 40_000, 'TCP', connection));
+    const answer = respond(asked.message, 200);
+    await streams.receives(answer, asked.hop.address);
+    Object.assign(connection, { open: false });
+    const again = await streams.receives(answer, asked.hop.address);
+    expect(again.map(({ hop }) => `${hop.transport} ${hop.address}:${hop.port}`)).to.deep.equal([`TCP ${AT.sbc}:5090`]);
+    expect(streams.errors).to.deep.equal([]);
+  });
+
   it('follows no redirection of a server on its own', async () => {
     const asked = requestIn(await scene.receives(invite({ sentBy: `${MALLORY}:5060` }), MALLORY));
     const sent = await scene.receives(
