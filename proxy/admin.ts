@@ -5,6 +5,7 @@ import { isIPv6, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Logger as Log } from 'pino';
 import { Metrics } from './metrics.ts';
 import type { CallView, ProxyStatus, RegistrationView } from './status.ts';
@@ -18,8 +19,8 @@ export interface AdminOptions {
   readonly token?: string | undefined;
   readonly log: Log;
   readonly status: () => ProxyStatus;
-  readonly registrations: (aor: string | undefined) => readonly RegistrationView[];
-  readonly calls: (callId: string | undefined) => readonly CallView[];
+  readonly registrations: (aor: string | undefined) => Iterable<RegistrationView>;
+  readonly calls: (callId: string | undefined) => Iterable<CallView>;
   /** Opens POST /block, which cuts links for tests and the demo. */
   readonly block?: (addresses: ReadonlySet<string>) => void;
 }
@@ -148,12 +149,20 @@ function isSame(a: string, b: string): boolean {
   return timingSafeEqual(digest(a), digest(b));
 }
 
-function* array(views: readonly (RegistrationView | CallView)[]): Generator<string> {
-  for (let from = 0; from < views.length; from += PIECE) {
-    const piece = views.slice(from, from + PIECE).map((view) => JSON.stringify(view));
-    yield `${from === 0 ? '[' : ',\n'}${piece.join(',\n')}`;
+/** Some at a time, and between them what else there is to do: a list of a million must hold up no call. */
+async function* array(views: Iterable<RegistrationView | CallView>): AsyncGenerator<string> {
+  let piece: string[] = [];
+  let before = '[';
+  for (const view of views) {
+    piece.push(JSON.stringify(view));
+    if (piece.length < PIECE) continue;
+    yield `${before}${piece.join(',\n')}`;
+    before = ',\n';
+    piece = [];
+    await setImmediate();
   }
-  yield views.length === 0 ? '[]\n' : ']\n';
+  if (piece.length > 0) yield `${before}${piece.join(',\n')}`;
+  yield piece.length === 0 && before === '[' ? '[]\n' : ']\n';
 }
 
 async function addresses(request: IncomingMessage): Promise<string[]> {

@@ -271,9 +271,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   replica.start();
 
   const natPings = new NatPings({
-    proxy: config.place.name,
-    bindings: () => replica.allBindings(wall()),
-    count: () => replica.counts(wall()).bindings,
+    end: () => replica.bindingRows,
+    source: (row) => replica.natSource(row, config.place.name, turn.wall()),
     ping: (address, port) => {
       const hop = hopTo('UDP', address, port);
       if (hop !== undefined) transports.send(NAT_PING, hop);

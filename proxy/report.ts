@@ -91,13 +91,12 @@ export class Report {
     };
   }
 
-  /** Of one address of record, or all. */
-  registrations(aor: string | undefined): RegistrationView[] {
+  /** Of one address of record, or all: those are read one by one, since a million at once would hold up calls. */
+  *registrations(aor: string | undefined): IterableIterator<RegistrationView> {
     const { replica, wall } = this.#of;
-    const views: RegistrationView[] = [];
-    for (const binding of replica.allBindings(wall())) {
-      if (aor !== undefined && binding.aor !== aor) continue;
-      views.push({
+    const bindings = aor === undefined ? replica.allBindings(wall()) : replica.bindingsOfAor(aor, wall());
+    for (const binding of bindings) {
+      yield {
         aor: binding.aor,
         contact: binding.contact,
         transport: binding.transport,
@@ -106,20 +105,16 @@ export class Report {
         geoLocation: binding.geoLocation,
         ...(binding.owner === undefined ? {} : { owner: binding.owner }),
         ...(binding.instance === undefined ? {} : { instance: binding.instance }),
-      });
+      };
     }
-    return views;
   }
 
   /** One call in progress, or all. */
-  calls(callId: string | undefined): CallView[] {
-    const views: CallView[] = [];
-    for (const call of this.#of.replica.allCalls()) {
-      if (callId !== undefined && call.callId !== callId) continue;
-      const { since, expires, ...rest } = call;
-      views.push({ ...rest, since: new Date(since).toISOString(), expires: new Date(expires).toISOString() });
+  *calls(callId: string | undefined): IterableIterator<CallView> {
+    for (const { since, expires, ...rest } of this.#of.replica.allCalls()) {
+      if (callId !== undefined && rest.callId !== callId) continue;
+      yield { ...rest, since: new Date(since).toISOString(), expires: new Date(expires).toISOString() };
     }
-    return views;
   }
 
   /** Outages come later and change nothing: until the first pings are answered, or late, a phone would get 503 for no reason. */

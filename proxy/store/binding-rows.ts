@@ -114,6 +114,15 @@ export class BindingRows {
     return itsAor === aor && (id === undefined || itsId === id);
   }
 
+  /** Where the binding in a row is reached, if `owner` holds its flow and that is over UDP: no object is made for others. */
+  natSource(row: number, owner: string): { address: string; port: number } | undefined {
+    const chunk = this.#chunk(row);
+    const at = row & MASK;
+    if (chunk.owners[at]?.name !== owner || chunk.kinds[at] !== UDP) return undefined;
+    const address = unpack(chunk.texts[at] ?? '')[SOURCE_ADDRESS] ?? '';
+    return { address, port: (chunk.whole[at * WHOLE_COLUMNS + SOURCE] ?? 0) & 0xffff };
+  }
+
   expires(row: number): number {
     return this.#chunk(row).reals[(row & MASK) * REAL_COLUMNS + EXPIRES] ?? 0;
   }
@@ -247,6 +256,8 @@ const MASK = CHUNK - 1;
 const [EXPIRES, UNTIL, FIRST, COMMIT, FLOW, REAL_COLUMNS] = [0, 1, 2, 3, 4, 5];
 const [CSEQ, SOURCE, NEXT, PEER, AOR_HASH, CONTACT_HASH, DUE, WHOLE_COLUMNS] = [0, 1, 2, 3, 4, 5, 6, 7];
 const [TRANSPORT, REMOVED] = [7, 8];
+/** The kind of a binding over UDP that is not removed: its place in TRANSPORTS. */
+const UDP = 0;
 const [HELD, LIVE] = [1, 2];
 const MAX_OWNERS = 1000;
 
@@ -268,6 +279,9 @@ const OF_ID = '=';
 const OTHER = '+';
 const NUL = '\u0000';
 const QUOTED = '\u0000\u0000';
+
+/** Its place in what pack() puts together. */
+const SOURCE_ADDRESS = 4;
 
 /** AOR, id, contact if it differs from the id, Call-ID, source address, and then what not all have. */
 function pack(binding: Binding): string {

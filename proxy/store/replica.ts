@@ -185,6 +185,24 @@ export class Replica {
     }
   }
 
+  /** As allBindings(), of one AOR. */
+  bindingsOfAor(aor: string, now: number): (Binding & { geoLocation: string })[] {
+    return this.#bindings.ofAor(aor, now).map((binding) => {
+      const origin = this.#bindings.rows.origin(this.#bindings.find(aor, binding.id));
+      return { ...binding, geoLocation: this.#sources[origin]?.store.geoLocation ?? '' };
+    });
+  }
+
+  /** Every binding is in a row below this; some rows below it hold none. */
+  get bindingRows(): number {
+    return this.#bindings.rows.end;
+  }
+
+  /** Where the live binding in a row is reached, if it is a UDP one whose flow `owner` holds: phones behind NAT. */
+  natSource(row: number, owner: string, now: number): { address: string; port: number } | undefined {
+    return this.#bindings.isLiveAt(row, now) ? this.#bindings.rows.natSource(row, owner) : undefined;
+  }
+
   /** The stamp of a change that a REGISTER makes which arrived at `arrived`. */
   stamp(aor: string, id: string, callId: string, cseq: number, arrived: number): Stamp {
     return nextStamp(this.#bindings.get(aor, id)?.stamp, callId, cseq, arrived, this.#clock, this.#now());

@@ -1,21 +1,21 @@
-import type { Binding } from '../store/records.ts';
-
 /** RFC 5626 4.4.1's ping: a datagram that SIP passes over and NATs take for traffic. */
 export const NAT_PING = '\r\n\r\n';
 
-interface NatPingsOptions {
-  /** The proxy's name. */
-  readonly proxy: string;
-  /** All bindings known. It is walked a little at a time, so it must bear changes meanwhile. */
-  readonly bindings: () => Iterable<Binding>;
-  /** How many there are. */
-  readonly count: () => number;
-  readonly ping: (address: string, port: number) => void;
+/** How many rows are looked at in one tick at most: after a pause of the process all would be due at once. */
+const AT_ONCE = 20_000;
+
+/** Where a phone behind a NAT is reached: numeric address and port. */
+export interface NatSource {
+  readonly address: string;
+  readonly port: number;
 }
 
-/** Whether this proxy keeps a binding's way through a NAT open: a UDP one, that is owned, behind no Sbc, and by it. */
-export function needsNatPing(binding: Binding, proxy: string, now: number): boolean {
-  return binding.transport === 'UDP' && binding.owner === proxy && binding.removed !== true && binding.expires > now;
+interface NatPingsOptions {
+  /** Bindings are numbered below this; some of the numbers are of none. */
+  readonly end: () => number;
+  /** The source of the binding with a number, if it is one whose way through a NAT this proxy keeps open. */
+  readonly source: (row: number) => NatSource | undefined;
+  readonly ping: (address: string, port: number) => void;
 }
 
 /** How many of `total` are due once `elapsed` of `period` ms has gone by, so that they are spread evenly over it. */
@@ -29,10 +29,9 @@ export function dueBy(elapsed: number, period: number, total: number): number {
  */
 export class NatPings {
   readonly #options: NatPingsOptions;
-  #walk: Iterator<Binding> | undefined;
-  #began = 0;
+  #began: number | undefined;
   #total = 0;
-  #walked = 0;
+  #row = 0;
 
   constructor(options: NatPingsOptions) {
     this.#options = options;
@@ -41,27 +40,28 @@ export class NatPings {
   /** `period` in ms; 0: none are sent. */
   tick(now: number, period: number): void {
     if (period <= 0) {
-      this.#walk = undefined;
+      this.#began = undefined;
       return;
     }
-    if (this.#walk !== undefined) {
+    const { end } = this.#options;
+    if (this.#began !== undefined) {
       const elapsed = now - this.#began;
+      const isOver = elapsed >= period;
       // what was added since the walk began comes last
-      this.#go(elapsed >= period ? Infinity : dueBy(elapsed, period, this.#total), now);
-      if (elapsed < period) return;
+      const due = isOver ? end() : dueBy(elapsed, period, this.#total);
+      this.#go(Math.min(due, this.#row + AT_ONCE));
+      if (!isOver || this.#row < due) return;
     }
-    this.#walk = this.#options.bindings()[Symbol.iterator]();
     this.#began = now;
-    this.#total = this.#options.count();
-    this.#walked = 0;
+    this.#total = end();
+    this.#row = 0;
   }
 
-  #go(upTo: number, now: number): void {
-    const { proxy, ping } = this.#options;
-    for (; this.#walked < upTo; this.#walked++) {
-      const next = this.#walk?.next();
-      if (next === undefined || next.done === true) return;
-      if (needsNatPing(next.value, proxy, now)) ping(next.value.sourceAddress, next.value.sourcePort);
+  #go(upTo: number): void {
+    const { source, ping } = this.#options;
+    for (; this.#row < upTo; this.#row++) {
+      const at = source(this.#row);
+      if (at !== undefined) ping(at.address, at.port);
     }
   }
 }

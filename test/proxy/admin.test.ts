@@ -140,6 +140,27 @@ describe('the admin port', () => {
     expect(text).to.include('sipcluster_defects_total{defect="Loop Detected"} 0');
   });
 
+  it('makes a long list a piece at a time, so that it holds up nothing else', async () => {
+    let turn = 0;
+    const perTurn = new Map<number, number>();
+    const turns = setInterval(() => turn++, 0);
+    await start({
+      *registrations() {
+        for (let i = 0; i < 5000; i++) {
+          perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1);
+          // a timer has its turn only where the loop is left
+          const end = i % 1000 === 0 ? performance.now() + 2 : 0;
+          while (performance.now() < end);
+          yield registration(`user${i}`);
+        }
+      },
+    });
+    const list = (await (await get('/registrations')).json()) as readonly unknown[];
+    clearInterval(turns);
+    expect(list).to.have.length(5000);
+    expect(Math.max(...perTurn.values())).to.be.at.most(2001);
+  });
+
   it('lists registrations, all or of one address of record', async () => {
     const all = Array.from({ length: 2500 }, (_, n) => registration(`user${n}`));
     await start({ registrations: (aor) => (aor === undefined ? all : all.filter((view) => view.aor === aor)) });

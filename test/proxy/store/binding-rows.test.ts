@@ -75,6 +75,21 @@ describe('binding rows', () => {
     ]);
   });
 
+  it('say where a phone is whose UDP flow a proxy holds, and of no others', () => {
+    const rows = new BindingRows();
+    const owned = { owner: 'p1', boot: 'b', flow: 0, sourceAddress: '192.0.2.1', sourcePort: 0xffff };
+    const row = rows.add(binding({ ...owned, q: 1000, path: ['<sip:a>'] }));
+    expect(rows.natSource(row, 'p1')).to.deep.equal({ address: '192.0.2.1', port: 0xffff });
+    expect(rows.natSource(row, 'p2'), "another's").to.equal(undefined);
+    const others = [binding({ ...owned, transport: 'TCP' }), removed(), binding()];
+    expect(others.map((other) => rows.natSource(rows.add(other), 'p1'))).to.deep.equal([
+      ...[undefined, undefined, undefined],
+    ]);
+    rows.drop(row);
+    expect(rows.natSource(row, 'p1'), 'given back').to.equal(undefined);
+    expect(rows.natSource(rows.add(binding({ ...owned, aor: 'a\0b' })), 'p1')?.address).to.equal('192.0.2.1');
+  });
+
   it('keep tombstones', () => {
     const rows = new BindingRows();
     const row = rows.add(removed({ stamp: stamp({ cseq: 7 }) }));

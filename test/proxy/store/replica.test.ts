@@ -125,6 +125,8 @@ describe('replica', () => {
     expect(stored('dc2')).to.have.length(0);
     await until(() => contacts(b).length === 1);
     expect([...b.replica.allBindings(now)].map(({ geoLocation }) => geoLocation)).to.deep.equal(['dc1']);
+    expect(b.replica.bindingsOfAor('alice@example.com', now)).to.deep.equal([...b.replica.allBindings(now)]);
+    expect(b.replica.bindingsOfAor('nobody@example.com', now)).to.deep.equal([]);
     expect(b.replica.bindingsByContact('sip:alice@10.0.0.1:5060', now)).to.have.length(1);
     expect(b.replica.counts(now)).to.deep.equal({ bindings: 1, calls: 0 });
   });
