@@ -97,7 +97,8 @@ export function waysByAddress(binding: Binding, reach: Reach): Way[] {
   if (transport === 'UDP') push(ways, reach.hop('UDP', sourceAddress, binding.sourcePort), end, requestUri);
   else if (!elsewhere && (transport === 'TCP' || transport === 'TLS')) {
     const port = contact.port === 0 ? (transport === 'TLS' ? 5061 : 5060) : contact.port;
-    push(ways, reach.hop(transport, contact.host, port), end, requestUri);
+    // its dialogs outlive the registration and its flow: what is in them leads there by its contact
+    push(ways, reach.hop(transport, contact.host, port), OPEN, requestUri);
   }
   return ways;
 }

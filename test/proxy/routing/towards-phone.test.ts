@@ -135,6 +135,25 @@ describe('towards a phone', () => {
       expect([copy?.hop.transport, copy?.hop.port, copy?.hop.connection]).to.deep.equal(['TCP', 5070, undefined]);
     });
 
+    it('stays reachable so in its calls, though its registration runs out', async () => {
+      const contact = `sip:bob@${NAT}:5070;transport=tcp`;
+      await bound({ id: 't', contact, owner: 'q9', boot: 'x', flow: 3, expires: scene.time + 60_000 });
+      const [copy] = copies(await calls({ callId: 'c', fromTag: 'carol' }));
+      const route = copy?.message.values(Header.RecordRoute) ?? [];
+      await scene.receives(respond(copy?.message ?? '', 200, { toTag: 'bob', contact: `<${contact}>` }), NAT, 5070);
+      await scene.passes(61_000);
+      const text = bye({
+        callId: 'c',
+        fromTag: 'carol',
+        toTag: 'bob',
+        uri: contact,
+        route,
+        sentBy: `${AT.ss1.primary}:5060`,
+      });
+      const [inDialog] = copies(await scene.receives(text, AT.ss1.primary));
+      expect([inDialog?.hop.address, inDialog?.hop.port]).to.deep.equal([NAT, 5070]);
+    });
+
     it('is 480 at once where there is no other way', async () => {
       await bound({ id: 't', owner: 'q9', boot: 'x', flow: 3 });
       expect(statuses(await calls()).at(-1)).to.equal(480);
