@@ -170,8 +170,8 @@ export class Copying implements ClientOwner {
       this.#earlier = undefined;
       // the member that lost its place knows nothing of what rings at the other: that one's answer counts
       if (rings(this.#transaction)) return;
-      // so does that of the target that was tried beside this one
-      if (status === 503 && this.#isResolved) return;
+      // nor does one that is out of service speak for it, be it a member, a proxy or a target of a name
+      if (status === 503) return;
     } else if (status === 482 && this.#earlier !== undefined) {
       // the backup has this request already, from the primary: that one's answer counts
       core.counts.mergedAtSwitch++;

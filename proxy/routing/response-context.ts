@@ -106,7 +106,7 @@ export class ResponseContext {
     const first = this.status < 200;
     if (!first && this.received.message.method !== 'INVITE') return;
     if (first) this.#cancelOthers(copy, message.status, 'Call completed elsewhere');
-    if (this.registration === undefined) this.#respond(forwardResponse(message, this.server.hop), message.status);
+    if (this.registration === undefined) this.#respond(this.#back(message), message.status);
     else this.registration.granted(message);
     if (first) this.#ended(message.status, copy, message);
   }
@@ -142,10 +142,20 @@ export class ResponseContext {
       // 16.7 step 6: the next hop upstream would take a 503 for ours
       this.#respond(returning(best, this.server.hop).status(500, 'Server Out Of Service').render(), 500);
     } else {
-      const text = isChallenge(status) ? this.#withChallenges(best) : forwardResponse(best, this.server.hop);
-      this.#respond(text, status);
+      this.#respond(isChallenge(status) ? this.#withChallenges(best) : this.#back(best), status);
     }
     this.#ended(this.status, copy);
+  }
+
+  /**
+   * RFC 3261 9.2: CANCELs are answered hop by hop. One that is handed on has the branch of its INVITE, and the next hop
+   * may know a CANCEL with that branch already, which this proxy sent itself before it was started again: its answer has
+   * no Via but ours.
+   */
+  #back(message: Message): string {
+    const request = this.received.message;
+    if (request.method !== 'CANCEL') return forwardResponse(message, this.server.hop);
+    return response(request, message.status, reasonPhrase(message.status), undefined, this.core.tag());
   }
 
   #respond(text: string, status: number): void {

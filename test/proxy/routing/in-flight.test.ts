@@ -68,6 +68,13 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
       expect(statuses(await scene.receives(respond(asked.message, 200), AT.ss1.backup))).to.deep.equal([200]);
     });
 
+    it('is an INVITE that the member which lost its place answers 503: the other’s answer counts', async () => {
+      await scene.receives(respond(asked.message, 100), AT.ss1.primary);
+      const again = requestIn(await switches(scene, asked, transport));
+      expect(statuses(await scene.receives(respond(asked.message, 503), AT.ss1.primary))).to.deep.equal([]);
+      expect(statuses(await scene.receives(respond(again.message, 200), AT.ss1.backup))).to.deep.equal([200]);
+    });
+
     it('is a ringing INVITE: left to the server’s own recovery', async () => {
       await scene.receives(respond(asked.message, 180), AT.ss1.primary);
       expect(requests(await switches(scene, asked, transport))).to.deep.equal([]);

@@ -88,6 +88,19 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
     expect(later[0]?.message.via.branch).to.equal(asked.message.via.branch);
   });
 
+  it('is answered though the next hop takes it for the CANCEL that this proxy sent itself before it was started again', async () => {
+    const { p1, p2 } = await twoProxies();
+    await p1.receives(invite(CALL), AT.alice);
+    await isWritten(p1);
+    const handed = requestIn(await p2.receives(cancel(CALL), AT.alice));
+    // of which there was no Via but that proxy's (RFC 3261 9.1)
+    const [ours] = handed.message.values(Header.Via);
+    const known = respond(handed.message, 200).replace(/(Via: .*\r\n)+/, `Via: ${ours}\r\n`);
+    const [back] = await p2.receives(known, AT.proxy);
+    expect([back?.message.status, back?.hop.address]).to.deep.equal([200, AT.alice]);
+    expect(back?.message.values(Header.Via)).to.deep.equal(handed.message.values(Header.Via).slice(1));
+  });
+
   it('is answered 481 when nobody knows its call', async () => {
     const { p2 } = await twoProxies();
     expect(statuses(await p2.receives(cancel(CALL), AT.alice))).to.deep.equal([481]);
