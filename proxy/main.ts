@@ -144,8 +144,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     onSwitch: (pair, from, to) => {
       log.info({ pair: pair.name, from: from?.role ?? 'none', to: to?.role ?? 'none' }, 'pair switched');
       core.pairSwitched(pair, to);
+      if (from === undefined) return;
       // one that gave up its place in order still answers what it was sent
-      if (from !== undefined && upstreams.stateOf(from) === 'Down') transports.closeTo(from.address, from.port);
+      transports.closeTo(from.address, from.port, upstreams.stateOf(from) === 'Down' ? 'all' : 'opening');
     },
     onChange: () => report.publishHealth(),
     forget: (member) => pinger.forget(member),

@@ -97,11 +97,13 @@ export class Connections {
     return connection;
   }
 
-  /** Ends the connections to this remote address and port. */
-  closeTo(address: string, port: number): void {
+  /** Ends the connections to this remote address and port, or those of them that have not come about yet. */
+  closeTo(address: string, port: number, which: 'all' | 'opening'): void {
     for (const connection of this.#byNumber.values()) {
       if (connection.remoteAddress !== address || connection.remotePort !== port) continue;
-      connection.close(new Error(`connections to ${formatAddress(address, port)} are closed: it is down`));
+      if (which === 'opening' && connection.ready) continue;
+      const why = which === 'all' ? 'it is down' : 'it is out of service';
+      connection.close(new Error(`connections to ${formatAddress(address, port)} are closed: ${why}`));
     }
   }
 

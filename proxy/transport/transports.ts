@@ -148,9 +148,9 @@ export class Transports {
     return this.#connections.size;
   }
 
-  /** Ends the streams to a member that is Down. */
-  closeTo(address: string, port: number): void {
-    this.#connections.closeTo(address, port);
+  /** Ends the streams to a member that is Down, or those `opening`: what waits for them was not sent yet, and won't be. */
+  closeTo(address: string, port: number, which: 'all' | 'opening'): void {
+    this.#connections.closeTo(address, port, which);
   }
 
   /**

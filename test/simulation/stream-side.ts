@@ -44,11 +44,12 @@ export class StreamSide {
     else this.#open(text, hop);
   }
 
-  /** Ends the streams to an address, and tells of it on a later turn. */
-  closeTo(address: string): void {
+  /** Ends the streams to an address, or those `opening`, and tells of it on a later turn. */
+  closeTo(address: string, which: 'all' | 'opening'): void {
     // what waits for a connection to be opened is not sent when it comes about after all
     for (const [key, held] of this.#connecting)
       if (key.startsWith(`${address} `)) for (const { hop } of held.splice(0)) this.#fail(hop);
+    if (which === 'opening') return;
     for (const end of this.#ends.values()) {
       if (end.remoteAddress !== address) continue;
       end.close();

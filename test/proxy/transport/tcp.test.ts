@@ -318,7 +318,7 @@ describe('TCP', () => {
       const hop = scene.hopTo(server, 'TCP');
       scene.transports.send(options({}), hop);
       await until(() => server.messages.length === 1);
-      server.transports.closeTo('127.0.0.1', server.messages[0]?.from.port ?? 0);
+      server.transports.closeTo('127.0.0.1', server.messages[0]?.from.port ?? 0, 'all');
       await until(() => scene.closed.length === 1);
       scene.transports.send(options({}), hop);
       await until(() => server.messages.length === 2);
@@ -330,9 +330,26 @@ describe('TCP', () => {
       const hop = scene.hopTo(server, 'TCP');
       scene.transports.send(options({}), hop);
       await until(() => server.messages.length === 1);
-      scene.transports.closeTo('127.0.0.1', hop.port);
+      scene.transports.closeTo('127.0.0.1', hop.port, 'all');
       await until(() => server.closed.length === 1 && scene.closed.length === 1);
       expect(scene.failures[0]?.error.message).to.equal(`connections to 127.0.0.1:${hop.port} are closed: it is down`);
+    });
+
+    it('is not brought about to a member that went out of service meanwhile: what waited for it is told so', async () => {
+      const server = await open();
+      const scene = await open();
+      const hop = scene.hopTo(server, 'TCP');
+      scene.transports.send(options({}), hop);
+      scene.transports.closeTo('127.0.0.1', hop.port, 'opening');
+      await until(() => scene.failures.length === 1);
+      expect(scene.failures[0]?.hop.port).to.equal(hop.port);
+      // one that is up stays
+      scene.transports.send(options({}), hop);
+      await until(() => server.messages.length === 1);
+      scene.transports.closeTo('127.0.0.1', hop.port, 'opening');
+      scene.transports.send(options({}), hop);
+      await until(() => server.messages.length === 2);
+      expect(scene.failures).to.have.length(1);
     });
   });
 
