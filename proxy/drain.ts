@@ -30,13 +30,15 @@ export interface Left {
   readonly transactions: number;
   /** Streams that phones and SBCs have opened. */
   readonly streams: number;
+  /** What our own store does not have yet: registrations that were granted while it was away. */
+  readonly writes: number;
 }
 
 /** @param elapsed since the signal, ms */
 export function phaseAt(elapsed: number, { dnsGrace, window, limit }: DrainConfig, left: Left): Phase {
   if (elapsed >= limit) return 'Gone';
   if (elapsed < dnsGrace) return 'Grace';
-  if (left.transactions === 0 && left.streams === 0) return 'Gone';
+  if (left.transactions === 0 && left.streams === 0 && left.writes === 0) return 'Gone';
   return elapsed < dnsGrace + window ? 'Closing' : 'Finishing';
 }
 

@@ -67,7 +67,8 @@ export class Shutdown {
   #left(): Left {
     let streams = 0;
     for (const _ of this.#streams()) streams++;
-    return { transactions: this.#parts.layer.counts.servers, streams };
+    const { layer, core } = this.#parts;
+    return { transactions: layer.counts.servers, streams, writes: core.replica.unwritten };
   }
 
   #close(count: number): void {

@@ -134,6 +134,11 @@ export class Replica {
     });
   }
 
+  /** How much our own data centre's store does not have yet. */
+  get unwritten(): number {
+    return this.#writes.size;
+  }
+
   /** Our own data centre's store was loaded once, and there is a key to sign with or none could be made. */
   get ready(): boolean {
     return this.#ready;

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { Drain, duties, phaseAt } from '../../proxy/drain.ts';
 
 const config = { dnsGrace: 30_000, window: 120_000, limit: 180_000 };
-const busy = { transactions: 1, streams: 10 };
-const nothing = { transactions: 0, streams: 0 };
+const busy = { transactions: 1, streams: 10, writes: 1 };
+const nothing = { transactions: 0, streams: 0, writes: 0 };
 
 describe('a drain', () => {
   it('takes new work as long as names may lead here, even if nothing is left', () => {
@@ -21,8 +21,15 @@ describe('a drain', () => {
 
   it('waits after the window for what is still busy, up to the limit', () => {
     expect(phaseAt(150_000, config, busy)).to.equal('Finishing');
-    expect(phaseAt(179_999, config, { transactions: 0, streams: 1 })).to.equal('Finishing');
+    expect(phaseAt(179_999, config, { transactions: 0, streams: 1, writes: 0 })).to.equal('Finishing');
     expect(phaseAt(180_000, config, busy)).to.equal('Gone');
+  });
+
+  it('waits for a store that is away, up to the limit: what it was granted is nowhere else', () => {
+    const unwritten = { ...nothing, writes: 3 };
+    expect(phaseAt(30_000, config, unwritten)).to.equal('Closing');
+    expect(phaseAt(179_999, config, unwritten)).to.equal('Finishing');
+    expect(phaseAt(180_000, config, unwritten)).to.equal('Gone');
   });
 
   it('is over as soon as nothing is left, once the names are forgotten', () => {
@@ -42,7 +49,7 @@ describe('a drain', () => {
     const closed: number[] = [];
     for (let second = 1; second <= 150; second++) {
       const now = second * 1000;
-      const count = drain.step(now, { transactions: 0, streams });
+      const count = drain.step(now, { transactions: 0, streams, writes: 0 });
       if (drain.phase === 'Closing') closed.push(count);
       streams -= count;
       if (second === 30) expect(streams).to.equal(1200);
@@ -58,7 +65,7 @@ describe('a drain', () => {
     let streams = 3;
     const times: number[] = [];
     for (let now = 0; now <= 150_000; now += 100) {
-      const count = drain.step(now, { transactions: 1, streams });
+      const count = drain.step(now, { transactions: 1, streams, writes: 0 });
       if (count > 0) times.push(now);
       streams -= count;
     }
@@ -69,7 +76,7 @@ describe('a drain', () => {
   it('lets busy streams be and closes them when they are idle: all that are left are asked for after the window', () => {
     const drain = new Drain(config, 0);
     drain.step(100_000, busy);
-    expect(drain.step(160_000, { transactions: 3, streams: 7 })).to.equal(7);
+    expect(drain.step(160_000, { transactions: 3, streams: 7, writes: 0 })).to.equal(7);
   });
 
   it('never closes more than there are, nor anything in its grace, however time and streams come and go', () => {
@@ -82,7 +89,7 @@ describe('a drain', () => {
           let now = 1_000_000;
           for (const [passed, streams, transactions] of steps) {
             now += passed;
-            const count = drain.step(now, { streams, transactions });
+            const count = drain.step(now, { writes: 0, streams, transactions });
             expect(count).to.be.within(0, streams);
             if (drain.phase === 'Grace' || drain.phase === 'Gone') expect(count).to.equal(0);
           }

@@ -22,6 +22,8 @@ const TICK = 10;
 const HEARTBEAT = 5000;
 const HOUSEKEEPING = 1000;
 const FINISH = 2000;
+/** How long it waits for a store that is away, ms: `drain.limit`. */
+const LIMIT = 20_000;
 
 /** One run of a proxy: everything of proxy/main.ts but sockets, on the simulated network and clock. */
 export class ProxyProcess {
@@ -88,7 +90,8 @@ export class ProxyProcess {
       onSwitch: (pair, from, to) => {
         world.trace.note(place.host, `${pair.name}: ${from?.role ?? 'none'} -> ${to?.role ?? 'none'}`);
         this.core.pairSwitched(pair, to);
-        if (from !== undefined && this.upstreams.stateOf(from) === 'Down') this.#streams.closeTo(from.address);
+        if (from === undefined) return;
+        this.#streams.closeTo(from.address, this.upstreams.stateOf(from) === 'Down' ? 'all' : 'opening');
       },
       onChange: () => this.#publishHealth(),
     });
@@ -167,9 +170,11 @@ export class ProxyProcess {
     this.state = 'Draining';
     this.core.draining = true;
     if (this.replica.ready) this.#publishProxy();
-    const end = clock.now + FINISH;
-    while (this.alive && this.core.unanswered > 0 && clock.now < end)
-      await new Promise<void>((resolve) => void clock.after(20, resolve));
+    const began = clock.now;
+    const isLeft = (): boolean =>
+      (this.core.unanswered > 0 && clock.now < began + FINISH) ||
+      (this.replica.unwritten > 0 && clock.now < began + LIMIT);
+    while (this.alive && isLeft()) await new Promise<void>((resolve) => void clock.after(20, resolve));
     await this.replica.close();
   }
 

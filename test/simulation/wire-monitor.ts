@@ -57,7 +57,9 @@ export class WireMonitor {
     const proxy = this.#world.proxyAt(to);
     if (proxy !== undefined && message.isRequest) this.#requestArrived(proxy, from, message);
     if (proxy !== undefined && message.method === 'REGISTER' && message.status >= 200 && message.status < 300) {
-      if (this.#world.pairAt(from) !== undefined) truth.told(message.callId, message.cseq, proxy.name, clock.now);
+      // the one that asked; behind one address another one may get it first, and hands it over
+      if (proxyOf(message.via.branch) === proxyName(proxy.name))
+        truth.told(message.callId, message.cseq, proxy.name, clock.now);
     }
     if (message.isRequest && message.toTag !== '' && this.#world.proxyAt(from) !== undefined) {
       const pair = this.#world.pairAt(to);
