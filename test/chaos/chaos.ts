@@ -9,7 +9,7 @@ import { proxyFaults } from './proxy-faults.ts';
 import { releaseRolled } from './release-rolled.ts';
 import { serverFaults } from './server-faults.ts';
 import { storeFaults } from './store-faults.ts';
-import { table } from './table.ts';
+import { merged, table } from './table.ts';
 import { World } from './world.ts';
 
 /** Every fault, inflicted on two data centres in use. Exits 0 only if nothing was lost that must not be. */
@@ -89,16 +89,18 @@ function tell(outcome: Outcome): void {
   ].join(', ');
   if (isAsPromised(outcome)) story.tells(line);
   else story.complains(line);
-  for (const complaint of outcome.complaints.slice(0, 12)) story.says(complaint);
+  for (const line of [...outcome.broken, ...outcome.failures.slice(0, 12)]) story.says(line);
 }
 
-function isAsPromised(outcome: Outcome): boolean {
-  return outcome.callsLost === 0 && outcome.setupsLostLate === 0 && outcome.registrationsLost === 0;
+function isAsPromised({ callsLost, setupsLostLate, registrationsLost, broken }: Outcome): boolean {
+  return callsLost === 0 && setupsLostLate === 0 && registrationsLost === 0 && broken.length === 0;
 }
 
+/** The rows of what was inflicted now take the place of those there were; the others stay. */
 function writeTable(): void {
   const file = new URL('../../docs/failover.md', import.meta.url);
   const text = readFileSync(file, 'utf8');
-  const marked = /<!-- chaos -->[^]*<!-- \/chaos -->/;
-  writeFileSync(file, text.replace(marked, `<!-- chaos -->\n\n${table(results)}\n\n<!-- /chaos -->`));
+  const marked = /<!-- chaos -->([^]*)<!-- \/chaos -->/;
+  const known = marked.exec(text)?.[1] ?? '';
+  writeFileSync(file, text.replace(marked, `<!-- chaos -->\n\n${merged(known, results, all)}\n\n<!-- /chaos -->`));
 }

@@ -25,8 +25,10 @@ export interface Outcome {
   readonly switched: number | undefined;
   /** ms from the fault to the begin of the last attempt that failed or was delayed. */
   readonly disturbed: number;
-  /** What must not be. */
-  readonly complaints: readonly string[];
+  /** What was promised and is not so. */
+  readonly broken: readonly string[];
+  /** What became of each attempt that failed. */
+  readonly failures: readonly string[];
 }
 
 /** Inflicts the fault on a world that is whole and in use, heals it, and says what it cost. */
@@ -57,6 +59,8 @@ export async function experiment(world: World, fault: Fault): Promise<Outcome> {
   const callsLost = await load.hangsUp(load.held);
   const complaint = await fault.complaint?.(world);
   const registrationsLost = await missing(world);
+  await fault.restore?.(world);
+  await world.hasPairsInService();
 
   const failed = (what: Attempt['what']): Attempt[] =>
     load.attempts.filter((attempt) => attempt.what === what && attempt.failure !== undefined);
@@ -68,15 +72,15 @@ export async function experiment(world: World, fault: Fault): Promise<Outcome> {
     .filter((attempt) => attempt.at > at && !parted(attempt))
     .filter(({ failure, took }) => failure !== undefined || took > PROMPT)
     .reduce((last, attempt) => Math.max(last, attempt.at - at), 0);
-  const complaints = [
+  const broken = [
     ...(complaint === undefined ? [] : [complaint]),
     ...(switched !== undefined && switched > fault.bound
       ? [`switched after ${Math.round(switched)} ms, promised are ${fault.bound} ms`]
       : []),
-    ...load.attempts
-      .filter(({ failure, ...attempt }) => failure !== undefined && !parted({ failure, ...attempt }))
-      .map(({ what, at: began, failure }) => `${what} begun at ${Math.round(began - at)} ms: ${failure}`),
   ];
+  const failures = load.attempts
+    .filter((attempt) => attempt.failure !== undefined && !parted(attempt))
+    .map(({ what, at: began, failure }) => `${what} begun at ${Math.round(began - at)} ms: ${failure}`);
   return {
     callsUp: HELD,
     callsLost: callsLost + ((fault.parts === true ? inside.length : HELD / 2) - used),
@@ -87,7 +91,8 @@ export async function experiment(world: World, fault: Fault): Promise<Outcome> {
     registrationsLost,
     switched,
     disturbed,
-    complaints,
+    broken,
+    failures,
   };
 }
 

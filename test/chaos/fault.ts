@@ -23,6 +23,8 @@ export interface Fault {
   heal(world: World): Promise<void>;
   /** What must hold once it is healed, and the reason if it does not. */
   complaint?(world: World): Promise<string | undefined>;
+  /** Puts back what healing leaves changed, when all is counted and nobody calls. */
+  restore?(world: World): Promise<void>;
 }
 
 /** Whether every proxy of the data centre sees this member active. */

@@ -11,6 +11,13 @@ const silent = oosCheck.interval + oosCheck.timeout + SLACK;
 const promotion = 300 + 500;
 
 const ss1 = 'dc1-ss1';
+/** The primary that died comes back, as a backup. */
+async function comesBack(world: World, name: string): Promise<void> {
+  const { primary } = world.pair(name);
+  await primary.starts();
+  await primary.follows();
+}
+
 const primaryOf = (name: string): string => pairs.find((pair) => pair.name === name)?.primary.address ?? '';
 
 /** Brings a pair's primary back in its place, by taking its partner down. */
@@ -34,7 +41,8 @@ export const serverFaults: readonly Fault[] = [
     inflict: (world) => world.pair(ss1).primary.isKilled(),
     switched: (world) => sees(world, 'dc1', ss1, 'backup'),
     lasts: 2000,
-    heal: (world) => restores(world, ss1),
+    heal: (world) => comesBack(world, ss1),
+    restore: (world) => restores(world, ss1),
   },
   {
     name: 'primary-silent',
@@ -44,10 +52,8 @@ export const serverFaults: readonly Fault[] = [
     inflict: async (world) => world.network.isolate(primaryOf(ss1)),
     switched: (world) => sees(world, 'dc1', ss1, 'backup'),
     lasts: 2000,
-    heal: async (world) => {
-      world.network.mend();
-      await restores(world, ss1);
-    },
+    heal: async (world) => world.network.mend(),
+    restore: (world) => restores(world, ss1),
   },
   {
     name: 'primary-paused',
@@ -61,9 +67,9 @@ export const serverFaults: readonly Fault[] = [
     complaint: async (world) => {
       await sleep(3000);
       const kept = await sees(world, 'dc1', ss1, 'backup');
-      await restores(world, ss1);
       return kept ? undefined : 'the primary took its pair back when it woke';
     },
+    restore: (world) => restores(world, ss1),
   },
   {
     name: 'backup-late',
@@ -73,6 +79,7 @@ export const serverFaults: readonly Fault[] = [
     inflict: (world) => world.pair(slowPair).primary.isKilled(),
     switched: (world) => sees(world, 'dc1', slowPair, 'backup'),
     lasts: 2000,
-    heal: (world) => restores(world, slowPair),
+    heal: (world) => comesBack(world, slowPair),
+    restore: (world) => restores(world, slowPair),
   },
 ];

@@ -29,6 +29,20 @@ export function table(results: ReadonlyMap<Fault, readonly Outcome[]>): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+/** `known`, a table of before, with the rows of `results` in place of its own, in the order of `faults`. */
+export function merged(
+  known: string,
+  results: ReadonlyMap<Fault, readonly Outcome[]>,
+  faults: readonly Pick<Fault, 'what'>[],
+): string {
+  const [head = '', line = '', ...now] = table(results).split('\n');
+  const rows = new Map<string, string>();
+  for (const row of [...known.trim().split('\n').slice(2), ...now])
+    rows.set(row.split(' | ')[0]?.replace('| ', '') ?? '', row);
+  const names = new Set([...faults.map(({ what }) => what), ...rows.keys()]);
+  return [head, line, ...[...names].flatMap((name) => rows.get(name) ?? [])].join('\n');
+}
+
 function lostOf(before: number, late: number): string {
   return late === 0 ? String(before) : `${before} + ${late} after the switch`;
 }

@@ -97,7 +97,7 @@ const kinds: Readonly<Record<string, Injection>> = {
     };
     proxy.stop().then(begun, (error: unknown) => world.violation('Threw', String(error)));
   },
-  /** A rolling upgrade: one proxy after the other. */
+  /** A rolling upgrade: one proxy after the other, each when the one before is ready, as a Deployment does it. */
   proxiesRolled(world) {
     const fault = world.faults.at(
       'rolling restart',
@@ -109,7 +109,8 @@ const kinds: Readonly<Record<string, Injection>> = {
         if (proxy.process === undefined || proxy.host.paused) continue;
         await proxy.stop();
         proxy.start();
-        await new Promise<void>((resolve) => void world.clock.after(world.random.between(500, 4000), resolve));
+        do await new Promise<void>((resolve) => void world.clock.after(world.random.between(500, 4000), resolve));
+        while (proxy.process?.state === 'Starting');
       }
       fault.to = world.clock.now;
     };
