@@ -242,7 +242,7 @@ export class Copying implements ClientOwner {
       core.counts.resentAtSwitch++;
       this.#toMember(pair.active);
     } else if (this.target.pinned) this.#wait();
-    else this.#toOtherPair(undefined);
+    else this.#toOtherPairOrWait();
   }
 
   get #isSentTwice(): boolean {
@@ -257,8 +257,16 @@ export class Copying implements ClientOwner {
     const other = member !== undefined && (member.address !== hop.address || member.port !== hop.port);
     if (other && this.#attempt < 3) this.#toMember(member);
     else if (this.target.pinned) this.#wait();
-    else if (!this.#triedOther) this.#toOtherPair(undefined);
+    else if (!this.#triedOther) this.#toOtherPairOrWait();
     else this.#fail(503, undefined);
+  }
+
+  /** It was sent when its pair was in service: what is new gets 503 now, but this had no answer yet and follows its pair. */
+  #toOtherPairOrWait(): void {
+    const { core } = this.context;
+    if (core.upstreams.chooseForCall(this.context.received.message.callId, this.target.pair) !== undefined)
+      this.#toOtherPair(undefined);
+    else this.#wait();
   }
 
   /** Nobody became active in time. */
