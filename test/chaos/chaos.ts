@@ -89,7 +89,7 @@ function tell(outcome: Outcome): void {
   ].join(', ');
   if (isAsPromised(outcome)) story.tells(line);
   else story.complains(line);
-  for (const line of [...outcome.broken, ...outcome.failures.slice(0, 12)]) story.says(line);
+  for (const reason of [...outcome.broken, ...outcome.failures.slice(0, 12)]) story.says(reason);
 }
 
 function isAsPromised({ callsLost, setupsLostLate, registrationsLost, broken }: Outcome): boolean {
