@@ -128,7 +128,8 @@ export class WireMonitor {
         message.callId,
       );
     }
-    if (exchange.final === 0) {
+    // what a proxy refuses that is not ready yet it has no transaction of: the same again it may take
+    if (exchange.final === 0 && proxy.process?.replica.ready === true) {
       exchange.final = status;
       exchange.finalAt = clock.now;
     }
