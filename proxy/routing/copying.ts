@@ -103,6 +103,16 @@ export class Copying implements ClientOwner {
     this.#toMember(member);
   }
 
+  /** No member of its pair is in service: what is new and has no answer at all goes to another pair, if there is one. */
+  pairLost(): void {
+    if (!this.pending || this.context.cancelled || this.target.pinned || this.#triedOther) return;
+    if (this.#transaction === undefined || this.#transaction.lastStatus > 0 || this.#earlier !== undefined) return;
+    const { core, received, registration } = this.context;
+    const { method, toTag, callId } = received.message;
+    const isNew = registration !== undefined || (method === 'INVITE' && toTag === '');
+    if (isNew && core.upstreams.chooseForCall(callId, this.target.pair) !== undefined) this.#toOtherPair(undefined);
+  }
+
   /** The proxy that this copy was handed to has said nothing: it may be dead, and its record not yet. Or a target has. */
   silent(proxy: string | undefined): void {
     this.#silence = undefined;

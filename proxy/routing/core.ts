@@ -177,7 +177,8 @@ export class Core {
   /** A pair's active member changed. */
   pairSwitched(pair: Pair, to: Member | undefined): void {
     this.counts.pairSwitches++;
-    if (to !== undefined) this.pending.switched(pair, to);
+    if (to === undefined) this.pending.lost(pair);
+    else this.pending.switched(pair, to);
   }
 
   memberUnreachable(pair: Pair, hop: Hop): void {

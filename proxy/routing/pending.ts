@@ -66,6 +66,11 @@ export class Pending {
     for (const copy of this.#on.get(pair)?.all() ?? []) copy.switched(to);
   }
 
+  /** The pair has no active member any more. */
+  lost(pair: Pair): void {
+    for (const copy of this.#on.get(pair)?.all() ?? []) copy.pairLost();
+  }
+
   /** The proxy's record is gone: what was handed to it takes the next way. */
   gone(proxy: string): void {
     const waiting = this.#on.get(proxy);

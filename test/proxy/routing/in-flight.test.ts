@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { cancel } from '../../builders.ts';
+import { cancel, register } from '../../builders.ts';
 import { AT, bye, config, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 import type { MemberConfig } from '../../../proxy/config.ts';
 
@@ -107,6 +107,38 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
     });
   });
 }
+
+describe('what is under way when a pair loses its last member', () => {
+  let scene: Scene;
+  const lost = async (asked: Sent): Promise<string[]> => {
+    scene.pinged(asked.hop.address === AT.ss1.primary ? 'ss1' : 'ss2', 'primary', 'Timeout');
+    await scene.settled();
+    return requests(scene.takes());
+  };
+  beforeEach(async () => {
+    scene = await Scene.begin();
+  });
+
+  it('goes to another pair if it is new and nobody has answered it', async () => {
+    const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+    const other = asked.hop.address === AT.ss1.primary ? AT.ss2.primary : AT.ss1.primary;
+    expect(await lost(asked)).to.deep.equal([`INVITE ${other}`]);
+    expect(scene.core.counts.triedOtherPair).to.equal(1);
+    const registering = requestIn(await scene.receives(register({ from: 'bob', sentBy: `${AT.bob}:5060` }), AT.bob));
+    expect(registering.hop.address).to.equal(other);
+  });
+
+  it('stays if a server has said 100: the promoted member may have it', async () => {
+    const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+    await scene.receives(respond(asked.message, 100), asked.hop.address);
+    expect(await lost(asked)).to.deep.equal([]);
+  });
+
+  it('stays if it is inside a dialog', async () => {
+    const asked = requestIn(await scene.receives(bye({ ...CALL, toTag: 'b' }), AT.alice));
+    expect(await lost(asked)).to.deep.equal([]);
+  });
+});
 
 describe('a request of a call whose pair has no member in service', () => {
   let scene: Scene;
