@@ -11,7 +11,7 @@ import { Identity } from './routing/identity.ts';
 import type { Reach } from './routing/way.ts';
 import { parseUri } from './sip/uri.ts';
 import { openStore } from './store/open.ts';
-import type { ProxyAddress, ProxyRecord } from './store/records.ts';
+import { HEARTBEAT, type ProxyAddress, type ProxyRecord } from './store/records.ts';
 import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
@@ -55,7 +55,6 @@ export interface RunningProxy {
 
 /** The wheel's step and the longest that an answer waits for its turn, ms. */
 const TICK = 10;
-const HEARTBEAT = 5000;
 /** How long the end waits for the stores to take the last writes, ms. */
 const CLOSE_STORES = 1500;
 

@@ -1,16 +1,21 @@
 import type { Transport } from '../transport/hop.ts';
+import { NUL, packTexts, QUOTED, unpackTexts } from './binding-text.ts';
+import { FlowOwners, UNOWNED } from './flow-owners.ts';
 import type { Binding } from './records.ts';
+import { TextSlots } from './text-slots.ts';
 
 /**
- * A million bindings at a few hundred bytes each: the texts of one are one string, its numbers stand in columns, and
- * nothing else is an object of its own, so that the garbage collector has little to walk. A row is a number.
+ * A million bindings at a few hundred bytes each: texts lie in slots, numbers stand in columns, and nothing is an
+ * object of its own, so that the garbage collector has nothing to walk. A row is a number.
  */
 export class BindingRows {
   readonly #chunks: Chunk[] = [];
-  /** Who holds a flow: each is in thousands of bindings. */
-  readonly #owners = new Map<string, Owner>();
+  readonly #texts = new TextSlots();
+  readonly #owners = new FlowOwners();
   /** The first of the rows that were given back, linked by `next`. */
   #free = NONE;
+  /** How often the store began to name anew what it holds. */
+  #round = 1;
   /** Rows ever used: all in use are below it. */
   end = 0;
 
@@ -23,39 +28,28 @@ export class BindingRows {
     } else {
       this.#free = this.next(row);
     }
-    this.set(row, binding);
+    this.#setWhole(row, TEXT, this.#texts.put(packTexts(binding)));
+    this.#setNumbers(row, binding);
     return row;
   }
 
   drop(row: number): void {
-    const chunk = this.#chunk(row);
-    chunk.texts[row & MASK] = undefined;
-    chunk.owners[row & MASK] = undefined;
+    this.#texts.drop(this.#whole(row, TEXT));
+    this.#owners.give(this.#whole(row, OWNER));
+    this.#setWhole(row, OWNER, UNOWNED);
+    this.#chunk(row).kinds[row & MASK] = 0;
     this.setNext(row, this.#free);
     this.#free = row;
   }
 
   isUsed(row: number): boolean {
-    return this.#chunk(row).texts[row & MASK] !== undefined;
+    return (this.#kind(row) & USED) !== 0;
   }
 
   /** What has become of the binding in a row: its numbers and texts, not how it is linked, held and so on. */
   set(row: number, binding: Binding): void {
-    const { stamp, owner, boot, flow, removed, transport } = binding;
-    const chunk = this.#chunk(row);
-    const at = row & MASK;
-    chunk.texts[at] = pack(binding);
-    chunk.owners[at] = owner === undefined && boot === undefined ? undefined : this.#owner(owner, boot);
-    const reals = at * REAL_COLUMNS;
-    chunk.reals[reals + EXPIRES] = binding.expires;
-    chunk.reals[reals + UNTIL] = binding.until ?? 0;
-    chunk.reals[reals + FIRST] = stamp.first;
-    chunk.reals[reals + COMMIT] = stamp.commit;
-    chunk.reals[reals + FLOW] = flow ?? -1;
-    const whole = at * WHOLE_COLUMNS;
-    chunk.whole[whole + CSEQ] = stamp.cseq;
-    chunk.whole[whole + SOURCE] = (binding.q << 16) | binding.sourcePort;
-    chunk.kinds[at] = TRANSPORTS.indexOf(transport) | (removed === true ? REMOVED : 0);
+    this.#setWhole(row, TEXT, this.#texts.replace(this.#whole(row, TEXT), packTexts(binding)));
+    this.#setNumbers(row, binding);
   }
 
   get(row: number): Binding {
@@ -65,8 +59,8 @@ export class BindingRows {
     const whole = at * WHOLE_COLUMNS;
     const source = chunk.whole[whole + SOURCE] ?? 0;
     const kind = chunk.kinds[at] ?? 0;
-    const [aor = '', id = '', contact = '', callId = '', sourceAddress = '', instance, regId, path, more] = unpack(
-      chunk.texts[at] ?? '',
+    const { aor, id, contact, callId, sourceAddress, ...more } = unpackTexts(
+      this.#texts.get(chunk.whole[whole + TEXT] ?? 0),
     );
     const isRemoved = (kind & REMOVED) !== 0;
     const binding: Mutable<Binding> = {
@@ -86,12 +80,11 @@ export class BindingRows {
       },
     };
     if (isRemoved) binding.removed = true;
-    if (instance !== undefined && instance !== '')
-      binding.instance = instance === OF_ID ? instanceOf(id) : instance.slice(1);
-    if (regId !== undefined && regId !== '') binding.regId = Number(regId);
-    if (path !== undefined && path !== '') binding.path = JSON.parse(path) as string[];
-    if (more !== undefined && more !== '') binding.more = JSON.parse(more) as Record<string, unknown>;
-    const owner = chunk.owners[at];
+    if (more.instance !== undefined) binding.instance = more.instance;
+    if (more.regId !== undefined) binding.regId = more.regId;
+    if (more.path !== undefined) binding.path = more.path;
+    if (more.more !== undefined) binding.more = more.more;
+    const owner = this.#owners.get(chunk.whole[whole + OWNER] ?? UNOWNED);
     if (owner?.name !== undefined) binding.owner = owner.name;
     if (owner?.boot !== undefined) binding.boot = owner.boot;
     const flow = chunk.reals[reals + FLOW] ?? -1;
@@ -103,24 +96,21 @@ export class BindingRows {
 
   /** Whether the row's binding is one of `aor`, and the one with `id` if that is given. */
   is(row: number, aor: string, id: string | undefined): boolean {
-    const text = this.#chunk(row).texts[row & MASK] ?? '';
-    if (!text.startsWith(QUOTED)) {
-      if (text.charCodeAt(aor.length) !== 0 || !text.startsWith(aor)) return false;
-      const start = aor.length + 1;
-      if (id !== undefined && (text.charCodeAt(start + id.length) !== 0 || !text.startsWith(id, start))) return false;
+    const place = this.#whole(row, TEXT);
+    if (!this.#texts.holds(place, 0, QUOTED)) {
+      if (!this.#texts.holds(place, 0, aor)) return false;
+      if (id !== undefined && !this.#texts.holds(place, aor.length + 1, id)) return false;
       if (!aor.includes(NUL) && id?.includes(NUL) !== true) return true;
     }
-    const [itsAor, itsId] = unpack(text);
-    return itsAor === aor && (id === undefined || itsId === id);
+    const texts = unpackTexts(this.#texts.get(place));
+    return texts.aor === aor && (id === undefined || texts.id === id);
   }
 
   /** Where the binding in a row is reached, if `owner` holds its flow and that is over UDP: no object is made for others. */
   natSource(row: number, owner: string): { address: string; port: number } | undefined {
-    const chunk = this.#chunk(row);
-    const at = row & MASK;
-    if (chunk.owners[at]?.name !== owner || chunk.kinds[at] !== UDP) return undefined;
-    const address = unpack(chunk.texts[at] ?? '')[SOURCE_ADDRESS] ?? '';
-    return { address, port: (chunk.whole[at * WHOLE_COLUMNS + SOURCE] ?? 0) & 0xffff };
+    if (this.#kind(row) !== OVER_UDP || this.#owners.get(this.#whole(row, OWNER))?.name !== owner) return undefined;
+    const { sourceAddress } = unpackTexts(this.#texts.get(this.#whole(row, TEXT)));
+    return { address: sourceAddress, port: this.#whole(row, SOURCE) & 0xffff };
   }
 
   expires(row: number): number {
@@ -132,7 +122,7 @@ export class BindingRows {
   }
 
   isRemoved(row: number): boolean {
-    return ((this.#chunk(row).kinds[row & MASK] ?? 0) & REMOVED) !== 0;
+    return (this.#kind(row) & REMOVED) !== 0;
   }
 
   /** Index of the store that holds this version; 0 is our own data centre's. */
@@ -146,20 +136,25 @@ export class BindingRows {
 
   /** Our own data centre's store is known to hold this version. */
   isHeld(row: number): boolean {
-    return ((this.#chunk(row).states[row & MASK] ?? 0) & HELD) !== 0;
+    return this.#whole(row, HELD) === this.#round;
   }
 
   setHeld(row: number, held: boolean): void {
-    this.#setState(row, HELD, held);
+    this.#setWhole(row, HELD, held ? this.#round : 0);
+  }
+
+  /** None is known to be held any more, until the store names it again. */
+  forgetHeld(): void {
+    this.#round++;
   }
 
   /** Counted as live: it has not been looked at since it expired. */
   isLive(row: number): boolean {
-    return ((this.#chunk(row).states[row & MASK] ?? 0) & LIVE) !== 0;
+    return this.#chunk(row).lives[row & MASK] === 1;
   }
 
   setLive(row: number, live: boolean): void {
-    this.#setState(row, LIVE, live);
+    this.#chunk(row).lives[row & MASK] = live ? 1 : 0;
   }
 
   /** The next row of the same place in the index of AORs; NONE at the end. */
@@ -206,10 +201,26 @@ export class BindingRows {
     this.#setWhole(row, DUE, due);
   }
 
-  #setState(row: number, bit: number, on: boolean): void {
-    const { states } = this.#chunk(row);
-    const state = states[row & MASK] ?? 0;
-    states[row & MASK] = on ? state | bit : state & ~bit;
+  #setNumbers(row: number, binding: Binding): void {
+    const { stamp, flow, removed, transport } = binding;
+    const chunk = this.#chunk(row);
+    const at = row & MASK;
+    const reals = at * REAL_COLUMNS;
+    chunk.reals[reals + EXPIRES] = binding.expires;
+    chunk.reals[reals + UNTIL] = binding.until ?? 0;
+    chunk.reals[reals + FIRST] = stamp.first;
+    chunk.reals[reals + COMMIT] = stamp.commit;
+    chunk.reals[reals + FLOW] = flow ?? -1;
+    const whole = at * WHOLE_COLUMNS;
+    chunk.whole[whole + CSEQ] = stamp.cseq;
+    chunk.whole[whole + SOURCE] = (binding.q << 16) | binding.sourcePort;
+    const owner = chunk.whole[whole + OWNER] ?? UNOWNED;
+    chunk.whole[whole + OWNER] = this.#owners.change(owner, binding.owner, binding.boot);
+    chunk.kinds[at] = USED | TRANSPORTS.indexOf(transport) | (removed === true ? REMOVED : 0);
+  }
+
+  #kind(row: number): number {
+    return this.#chunk(row).kinds[row & MASK] ?? 0;
   }
 
   #whole(row: number, column: number): number {
@@ -218,18 +229,6 @@ export class BindingRows {
 
   #setWhole(row: number, column: number, value: number): void {
     this.#chunk(row).whole[(row & MASK) * WHOLE_COLUMNS + column] = value;
-  }
-
-  #owner(name: string | undefined, boot: string | undefined): Owner {
-    const key = `${name?.length ?? NONE} ${name ?? ''}${boot === undefined ? '' : ` ${boot}`}`;
-    let owner = this.#owners.get(key);
-    if (owner === undefined) {
-      // rolls bring ever new ones: rows keep theirs
-      if (this.#owners.size >= MAX_OWNERS) this.#owners.clear();
-      owner = { name, boot };
-      this.#owners.set(key, owner);
-    }
-    return owner;
   }
 
   #chunk(row: number): Chunk {
@@ -242,11 +241,6 @@ export class BindingRows {
 /** No row. */
 export const NONE = -1;
 
-interface Owner {
-  readonly name: string | undefined;
-  readonly boot: string | undefined;
-}
-
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const CHUNK_BITS = 14;
@@ -254,62 +248,19 @@ const CHUNK = 1 << CHUNK_BITS;
 const MASK = CHUNK - 1;
 
 const [EXPIRES, UNTIL, FIRST, COMMIT, FLOW, REAL_COLUMNS] = [0, 1, 2, 3, 4, 5];
-const [CSEQ, SOURCE, NEXT, PEER, AOR_HASH, CONTACT_HASH, DUE, WHOLE_COLUMNS] = [0, 1, 2, 3, 4, 5, 6, 7];
-const [TRANSPORT, REMOVED] = [7, 8];
-/** The kind of a binding over UDP that is not removed: its place in TRANSPORTS. */
-const UDP = 0;
-const [HELD, LIVE] = [1, 2];
-const MAX_OWNERS = 1000;
+const [CSEQ, SOURCE, NEXT, PEER, AOR_HASH, CONTACT_HASH] = [0, 1, 2, 3, 4, 5];
+const [DUE, TEXT, OWNER, HELD, WHOLE_COLUMNS] = [6, 7, 8, 9, 10];
 
 const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
+/** A kind: the place in TRANSPORTS, and what else it is. */
+const [TRANSPORT, REMOVED, USED] = [7, 8, 16];
+const OVER_UDP = USED | TRANSPORTS.indexOf('UDP');
 
 /** The columns of so many rows: they grow a piece at a time, so that none is ever copied. */
 class Chunk {
-  readonly texts: (string | undefined)[] = Array.from({ length: CHUNK });
-  readonly owners: (Owner | undefined)[] = Array.from({ length: CHUNK });
   readonly reals = new Float64Array(CHUNK * REAL_COLUMNS);
   readonly whole = new Int32Array(CHUNK * WHOLE_COLUMNS);
   readonly kinds = new Uint8Array(CHUNK);
-  readonly states = new Uint8Array(CHUNK);
+  readonly lives = new Uint8Array(CHUNK);
   readonly origins = new Uint8Array(CHUNK);
-}
-
-/** Stands for the instance that the id begins with, as it mostly does; others begin with OTHER. */
-const OF_ID = '=';
-const OTHER = '+';
-const NUL = '\u0000';
-const QUOTED = '\u0000\u0000';
-
-/** Its place in what pack() puts together. */
-const SOURCE_ADDRESS = 4;
-
-/** AOR, id, contact if it differs from the id, Call-ID, source address, and then what not all have. */
-function pack(binding: Binding): string {
-  const { aor, id, contact, stamp, sourceAddress, instance, regId, path, more, removed } = binding;
-  const parts = [aor, id, contact === id && removed !== true ? '' : contact, stamp.callId, sourceAddress];
-  if (instance !== undefined || regId !== undefined || path !== undefined || more !== undefined) {
-    parts.push(instance === undefined ? '' : instance === instanceOf(id) ? OF_ID : OTHER + instance);
-    parts.push(regId === undefined ? '' : String(regId));
-    if (path !== undefined || more !== undefined) parts.push(path === undefined ? '' : JSON.stringify(path));
-    if (more !== undefined) parts.push(JSON.stringify(more));
-  }
-  const text = parts.join(NUL);
-  return splits(text, parts.length) ? text : QUOTED + JSON.stringify(parts);
-}
-
-/** Nothing that is sent over the wire holds a NUL, but an escaped one may be meant. */
-function splits(text: string, parts: number): boolean {
-  let count = 1;
-  for (let at = text.indexOf(NUL); at >= 0; at = text.indexOf(NUL, at + 1)) count++;
-  return count === parts && !text.startsWith(QUOTED);
-}
-
-function unpack(text: string): string[] {
-  return text.startsWith(QUOTED) ? (JSON.parse(text.slice(QUOTED.length)) as string[]) : text.split(NUL);
-}
-
-/** `<instance-id>` of `<instance-id>;<reg-id>`. */
-function instanceOf(id: string): string {
-  const end = id.lastIndexOf(';');
-  return end < 0 ? id : id.slice(0, end);
 }

@@ -12,8 +12,8 @@ import {
   GRPCNotFoundError,
   GRPCOutOfRangeError,
   GRPCUnauthenticatedError,
-  type IOptions,
 } from 'etcd3';
+import { EtcdHosts, noRetry } from './etcd-hosts.ts';
 import { readHere } from './etcd-wire.ts';
 import { StoreError } from './store.ts';
 
@@ -28,20 +28,9 @@ export interface EtcdClientOptions {
 /** How long one call may take, ms. */
 export const CALL_DEADLINE = 2000;
 
-type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
-
-/** etcd3 retries and breaks circuits by itself unless told not to; we do it, where we know what a retry may do. */
-const noFaultHandling: Policy = {
-  get _altReturn(): never {
-    throw new TypeError('only there for its type');
-  },
-  onSuccess: () => ({ dispose: () => undefined }),
-  onFailure: () => ({ dispose: () => undefined }),
-  execute: async (call, signal = new AbortController().signal) => call({ signal }),
-};
-
 export function etcdClient(options: EtcdClientOptions): Etcd3 {
   const { endpoints, tls, auth } = options;
+  const members = new EtcdHosts(endpoints.length);
   return new Etcd3({
     hosts: [...endpoints],
     ...(tls === undefined
@@ -54,19 +43,20 @@ export function etcdClient(options: EtcdClientOptions): Etcd3 {
         }),
     ...(auth === undefined ? {} : { auth: { username: auth.username, password: auth.password } }),
     grpcOptions: {
-      // a link that was cut without a word is noticed in 15 s
+      // a link that was cut without a word is noticed in 15 s; etcd ends connections that are kept alive for no call
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 5000,
-      'grpc.keepalive_permit_without_calls': 1,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1000,
       // etcd itself bounds what it sends: a page, or a fragment of 2 MiB and an event
       'grpc.max_receive_message_length': 64 << 20,
+      // a page comes in one go, and not in as many turns of the event loop as it has times 64 KiB
+      'grpc-node.flow_control_window': 4 << 20,
       callInvocationTransformer: readHere,
     },
     // gRPC compares deadlines with the real clock
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + CALL_DEADLINE }),
-    faultHandling: { global: noFaultHandling, host: () => noFaultHandling },
+    faultHandling: { global: noRetry, host: (host) => members.policy(host) },
   });
 }
 

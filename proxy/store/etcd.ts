@@ -82,6 +82,10 @@ export class EtcdStore implements Store {
     this.#watch.start();
   }
 
+  reopen(why: string): void {
+    this.#watch?.reopen(why);
+  }
+
   async put(key: string, value: string, life?: Life): Promise<void> {
     if (life === 'presence') this.#present.set(key, value);
     await this.#group.add('put', key, value, life, undefined);

@@ -110,6 +110,9 @@ export interface PairHealth {
   readonly members: readonly MemberHealth[];
 }
 
+/** How often a proxy publishes its health, changed or not, ms. */
+export const HEARTBEAT = 5000;
+
 /** `health/<pod>`: what one proxy sees of its data centre's pairs, under its lease. */
 export interface HealthRecord {
   readonly proxy: string;

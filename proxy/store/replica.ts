@@ -70,6 +70,8 @@ export class Replica {
   readonly #onReady: (() => void)[] = [];
   readonly #onProxies: (() => void)[] = [];
   readonly #onHealth: ((record: HealthRecord) => void)[] = [];
+  /** Data centres that have live proxies. */
+  #livesIn: ReadonlySet<string> = new Set();
   #ready = false;
 
   constructor(options: ReplicaOptions) {
@@ -318,6 +320,7 @@ export class Replica {
     this.#calls.expire(now);
     this.#proxies.expire(now);
     this.#health.expire(now);
+    for (const source of this.#sources) source.check(this.#livesIn.has(source.store.geoLocation));
     this.#writes.retry();
     this.flushCalls();
     if (!this.#own.isAvailable || !this.#own.isLoaded) return;
@@ -340,6 +343,7 @@ export class Replica {
 
   #proxiesChanged(): void {
     const all = [...this.#proxies.records.values()];
+    this.#livesIn = new Set(all.map(({ geoLocation }) => geoLocation));
     const here = all.filter(({ geoLocation }) => geoLocation === this.#geoLocation);
     this.#colleagues.set(new Map(here.map(({ name, boot }) => [name, boot])));
     this.#callLog.singly = all.some(({ layout }) => layout === undefined);

@@ -7,10 +7,21 @@ export interface Links {
   hash(row: number): number;
 }
 
-/** Rows by hash: eight bytes each, however many there are. Who looks up checks what it finds. */
+const PIECE_BITS = 12;
+const PIECE = 1 << PIECE_BITS;
+const MASK = PIECE - 1;
+
+/**
+ * Rows by hash: four bytes each, however many there are. It grows by one place with every row (linear hashing), so
+ * that no call ever waits for the others to be moved. Who looks up checks what it finds.
+ */
 export class RowIndex {
   readonly #links: Links;
-  #places = new Int32Array(1024).fill(NONE);
+  /** Places in pieces, none of which is ever copied. */
+  readonly #pieces: Int32Array[] = [new Int32Array(PIECE).fill(NONE)];
+  /** Places before the current doubling, and how many of them were split in two since. */
+  #level = PIECE;
+  #split = 0;
   #size = 0;
 
   constructor(links: Links) {
@@ -19,22 +30,21 @@ export class RowIndex {
 
   /** The first row that may be one with this hash; links lead to the others. */
   first(hash: number): number {
-    return this.#places[hash & (this.#places.length - 1)] ?? NONE;
+    return this.#first(this.#place(hash));
   }
 
   add(row: number): void {
-    if (this.#size >= this.#places.length) this.#grow();
-    this.#size++;
-    this.#link(row);
+    if (++this.#size > this.#level + this.#split) this.#grow();
+    this.#link(row, this.#place(this.#links.hash(row)));
   }
 
   remove(row: number): void {
     const links = this.#links;
-    const place = links.hash(row) & (this.#places.length - 1);
-    const first = this.#places[place] ?? NONE;
+    const place = this.#place(links.hash(row));
+    const first = this.#first(place);
     this.#size--;
     if (first === row) {
-      this.#places[place] = links.next(row);
+      this.#setFirst(place, links.next(row));
       return;
     }
     for (let before = first; before !== NONE; before = links.next(before)) {
@@ -44,22 +54,41 @@ export class RowIndex {
     }
   }
 
-  #link(row: number): void {
-    const place = this.#links.hash(row) & (this.#places.length - 1);
-    this.#links.setNext(row, this.#places[place] ?? NONE);
-    this.#places[place] = row;
+  #place(hash: number): number {
+    const place = hash & (2 * this.#level - 1);
+    return place < this.#level + this.#split ? place : place & (this.#level - 1);
   }
 
-  /** Some 10 ms for a million rows. */
+  /** One more place: it takes over what belongs there of the one that is half of it. */
   #grow(): void {
-    const old = this.#places;
-    this.#places = new Int32Array(old.length * 2).fill(NONE);
-    for (const first of old) {
-      for (let row = first; row !== NONE;) {
-        const next = this.#links.next(row);
-        this.#link(row);
-        row = next;
-      }
+    const from = this.#split;
+    const end = this.#level + from;
+    if (end >> PIECE_BITS === this.#pieces.length) this.#pieces.push(new Int32Array(PIECE).fill(NONE));
+    this.#split++;
+    if (this.#split === this.#level) {
+      this.#level *= 2;
+      this.#split = 0;
     }
+    let row = this.#first(from);
+    this.#setFirst(from, NONE);
+    while (row !== NONE) {
+      const next = this.#links.next(row);
+      this.#link(row, this.#place(this.#links.hash(row)));
+      row = next;
+    }
+  }
+
+  #link(row: number, place: number): void {
+    this.#links.setNext(row, this.#first(place));
+    this.#setFirst(place, row);
+  }
+
+  #first(place: number): number {
+    return this.#pieces[place >> PIECE_BITS]?.[place & MASK] ?? NONE;
+  }
+
+  #setFirst(place: number, row: number): void {
+    const piece = this.#pieces[place >> PIECE_BITS];
+    if (piece !== undefined) piece[place & MASK] = row;
   }
 }

@@ -45,6 +45,10 @@ export class SecretStore<Credentials> implements Store {
     else this.#followOn(this.#store);
   }
 
+  reopen(why: string): void {
+    this.#store?.reopen?.(why);
+  }
+
   async put(key: string, value: string, life?: Life): Promise<void> {
     if (life === 'presence') this.#present.set(key, value);
     await this.#opened(`put ${key}`).put(key, value, life);

@@ -8,9 +8,12 @@ import { decodeBinding, decodeHealth, decodeProxy, decodeTokenKey } from './code
 import type { KeyRing } from './key-ring.ts';
 import { parseKey, type Key } from './keys.ts';
 import type { Presence } from './presence.ts';
-import type { Binding, HealthRecord, ProxyRecord } from './records.ts';
+import { HEARTBEAT, type Binding, type HealthRecord, type ProxyRecord } from './records.ts';
 import type { Store, StoreFollower } from './store.ts';
 import { OWN, type Upkeep } from './upkeep.ts';
+
+/** A watch that brought none of its data centre's heartbeats for so long is opened anew, ms. */
+const DEAF = 3 * HEARTBEAT;
 
 /** What a proxy knows by all stores together. */
 export interface Known {
@@ -35,6 +38,8 @@ export class Source implements StoreFollower {
   isLoaded = false;
   /** When the newest heartbeat of its data centre's proxies that has come was made, on their clocks; 0: none has. */
   heartbeat = 0;
+  /** When the last one came, on our clock. */
+  #heardAt = 0;
   onAvailable: (() => void) | undefined;
   onLoaded: (() => void) | undefined;
   readonly #origin: number;
@@ -66,7 +71,7 @@ export class Source implements StoreFollower {
     health.listing(this.#origin);
     if (this.#origin !== OWN) return;
     keys.listing();
-    for (const row of bindings.used()) if (bindings.rows.origin(row) === OWN) bindings.rows.setHeld(row, false);
+    bindings.rows.forgetHeld();
   }
 
   loaded(): void {
@@ -78,6 +83,15 @@ export class Source implements StoreFollower {
     calls.loaded(this.#origin, this.#restored, now);
     if (this.#origin === OWN) upkeep.loaded(now);
     this.onLoaded?.();
+  }
+
+  /** Whether the watch brings what it must; call it every second or so. `expected`: a proxy of its data centre lives. */
+  check(expected: boolean): void {
+    if (!expected || !this.isAvailable || this.#heardAt === 0) return;
+    const silence = this.#now() - this.#heardAt;
+    if (silence < DEAF) return;
+    this.#heardAt = this.#now();
+    this.store.reopen?.(`none of the heartbeats of ${this.store.geoLocation} came for ${Math.round(silence / 1000)} s`);
   }
 
   put(key: string, value: string): void {
@@ -141,6 +155,7 @@ export class Source implements StoreFollower {
       case 'health': {
         const record = decodeHealth(parsed, value);
         if (record === undefined) return false;
+        this.#heardAt = this.#now();
         this.heartbeat = Math.max(this.heartbeat, record.at);
         health.put(parsed.name, record, value, this.#origin);
         return true;

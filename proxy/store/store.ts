@@ -8,6 +8,8 @@ export interface Store {
   follow(follower: StoreFollower): void;
   /** Grouped with others; of several puts of one key the last wins. Resolves once committed; rejects with StoreError. */
   put(key: string, value: string, life?: Life): Promise<void>;
+  /** Opens the watch anew, from where it was: it is up, but brings nothing. Absent where that can't be. */
+  reopen?(why: string): void;
   /** With `held`, only if that is the value the store holds. */
   remove(key: string, held?: string): Promise<void>;
   /** Compare-and-create: false, and nothing written, if the key exists. */

@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
-import type { Etcd3, IDuplexStream, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
+import type { Etcd3, IDuplexStream, IRangeRequest, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { rangeOf, storeError } from './etcd-client.ts';
+import { passBySilent } from './etcd-hosts.ts';
 import { PAGE, Pages } from './pages.ts';
 import { StoreError, type StoreFollower } from './store.ts';
 
@@ -21,6 +23,11 @@ export interface WatchOptions {
   readonly log: Log;
   readonly times?: WatchTimes;
 }
+
+/** How often a page of a list is asked for. */
+const PAGE_TRIES = 3;
+/** How many keys of a list are taken in before what else there is has its turn. */
+const KEYS_A_TURN = 100;
 
 const TIMES: WatchTimes = { ask: 5000, giveUp: 10_000 };
 /** etcd reports progress of all watches of a stream under this id, and of one under its own. */
@@ -45,6 +52,8 @@ export class Watch {
   #clusterId = '';
   #seen = 0n;
   #stream: IDuplexStream<IWatchRequest, IWatchResponse> | undefined;
+  /** Ends the stream, if there is one. */
+  #end: ((why: StoreError) => void) | undefined;
   /** Why it is out of touch, as far as that was said. */
   #complained = '';
   #closed = false;
@@ -68,6 +77,12 @@ export class Watch {
     this.#next = undefined;
     this.#restored ||= restored;
     this.#stream?.cancel();
+  }
+
+  /** The watch is up but does not bring what it must: it is opened anew, to another member if there is one. */
+  reopen(why: string): void {
+    if (this.#stream !== undefined) passBySilent(this.#stream);
+    this.#end?.(new StoreError('Unreachable', why));
   }
 
   async close(): Promise<void> {
@@ -126,13 +141,12 @@ export class Watch {
       pages.read(page);
       const range = pages.next();
       // etcd looks for the next page while this one is taken in
-      const next = range && this.#client.kv.range({ ...range, limit: PAGE, revision });
+      const next = range && this.#page({ ...range, limit: PAGE, revision }, clusterId);
       // it is awaited below: until then its failure is no one's
       next?.catch(() => undefined);
-      for (const { key, value } of page.kvs) this.#put(key, value);
+      await this.#takeIn(page);
       if (next === undefined) break;
       page = await next;
-      if (this.#closed) throw new StoreError('Closed', 'closed while listing');
     }
     this.#clusterId = clusterId;
     this.#seen = BigInt(revision);
@@ -140,6 +154,33 @@ export class Watch {
     this.#restored = false;
     this.#follower.available(true, '');
     this.#follower.loaded();
+  }
+
+  /** A page of a list that has begun: one that gets lost is asked for again, since the list would begin anew without it. */
+  async #page(range: IRangeRequest, clusterId: string): Promise<IRangeResponse> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const page = await this.#client.kv.range(range);
+        if (page.header.cluster_id === clusterId) return page;
+        throw new StoreError('Unreachable', 'the store became another cluster while it was listed');
+      } catch (error) {
+        const { reason } = storeError(error, 'list the store');
+        if (this.#closed || tries === PAGE_TRIES || (reason !== 'Deadline' && reason !== 'Unreachable')) throw error;
+        await this.#backoff.pause();
+      }
+    }
+  }
+
+  /** A few keys a turn of the event loop: calls don't wait for a list. */
+  async #takeIn({ kvs }: IRangeResponse): Promise<void> {
+    for (let from = 0; from < kvs.length; from += KEYS_A_TURN) {
+      await setImmediate();
+      if (this.#closed) throw new StoreError('Closed', 'closed while listing');
+      for (let i = from; i < Math.min(from + KEYS_A_TURN, kvs.length); i++) {
+        const kv = kvs[i];
+        if (kv !== undefined) this.#put(kv.key, kv.value);
+      }
+    }
   }
 
   /** Watches until the stream ends or a reason is found to end it; rejects with that. */
@@ -150,7 +191,10 @@ export class Watch {
     let asked = false;
     let check: NodeJS.Timeout | undefined;
     try {
+      // while it was opened nobody could cancel it
+      if (this.#closed) throw new StoreError('Closed', 'closed while the watch was opened');
       await new Promise<never>((_resolve, reject) => {
+        this.#end = reject;
         stream.on('data', (response) => {
           heard = performance.now();
           asked = false;
@@ -162,6 +206,7 @@ export class Watch {
         check = setInterval(() => {
           const silence = performance.now() - heard;
           if (silence >= this.#times.giveUp) {
+            passBySilent(stream);
             reject(new StoreError('Unreachable', `the watch has been silent for ${Math.round(silence)} ms`));
           } else if (silence >= this.#times.ask && !asked) {
             asked = true;
@@ -180,6 +225,7 @@ export class Watch {
     } finally {
       clearInterval(check);
       this.#stream = undefined;
+      this.#end = undefined;
       // as in the presence lease: a stream cancelled while writable makes etcd3 drop every channel to the host
       stream.end();
       stream.cancel();

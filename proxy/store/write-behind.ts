@@ -62,7 +62,8 @@ export class WriteBehind {
 
   /** `value` is what is being written to the key, and nothing newer waits. */
   isWriting(key: string, value: string): boolean {
-    return this.#writes.get(key)?.value === value;
+    // while a list is read nothing is on its way, and the key need not be hashed
+    return this.#writes.size > 0 && this.#writes.get(key)?.value === value;
   }
 
   /** Resolves when the key's last write is committed, or when the store refused it for good; never rejects. */

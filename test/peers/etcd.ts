@@ -9,31 +9,70 @@ import { findEtcd } from '../../operator/find-etcd.ts';
 /** How long etcd may take to start or stop, ms. */
 const PATIENCE = 10_000;
 
-/** A real etcd of one member on free loopback ports, with its data in a temporary directory. */
+/** A member of an etcd with others: its name, its port for them, and all members as `--initial-cluster` has them. */
+export interface Membership {
+  readonly name: string;
+  readonly peerPort: number;
+  readonly cluster: string;
+}
+
+/** Files of its certificate. */
+interface Tls {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A real etcd, of one member unless it is told of others, on free loopback ports, with its data in a temporary directory. */
 export class Etcd {
   readonly port: number;
   readonly endpoint: string;
   readonly #binary: string;
-  readonly #peerPort: number;
+  readonly #membership: Membership;
   readonly #flags: readonly string[];
+  readonly #tls: Tls | undefined;
+  /** Where it says whether it is healthy, without TLS. */
+  readonly #health: string;
   #directory: string;
   #token = 0;
   #child: ChildProcess | undefined;
 
-  private constructor(binary: string, ports: readonly [number, number], directory: string, flags: readonly string[]) {
+  private constructor(
+    binary: string,
+    directory: string,
+    options: { membership: Membership; ports: readonly [number, number]; flags: readonly string[]; tls?: Tls },
+  ) {
+    const { membership, flags, tls } = options;
+    const [port, healthPort] = options.ports;
     this.#binary = binary;
-    [this.port, this.#peerPort] = ports;
-    this.endpoint = `http://127.0.0.1:${this.port}`;
     this.#directory = directory;
+    this.#membership = membership;
     this.#flags = flags;
+    this.#tls = tls;
+    this.port = port;
+    this.endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+    this.#health = `http://127.0.0.1:${healthPort}`;
   }
 
   /** Rejects with what etcd said if it does not start. `flags`: more of its flags. */
-  static async start(flags: readonly string[] = []): Promise<Etcd> {
+  static async start(
+    flags: readonly string[] = [],
+    options: { readonly membership?: Membership; readonly tls?: Tls } = {},
+  ): Promise<Etcd> {
+    const peerPort = options.membership?.peerPort ?? (await freePort());
+    const membership = options.membership ?? { name: 'test', peerPort, cluster: `test=http://127.0.0.1:${peerPort}` };
     const ports = [await freePort(), await freePort()] as const;
-    const etcd = new Etcd(await findEtcd(), ports, await emptyDirectory(), flags);
+    const etcd = new Etcd(await findEtcd(), await emptyDirectory(), { ...options, membership, ports, flags });
     await etcd.#run();
     return etcd;
+  }
+
+  /** Stops in the middle of what it does, as a host does that hangs: connections stay, nothing is said. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
   }
 
   /** Ends the process and removes its data. */
@@ -65,16 +104,25 @@ export class Etcd {
   /** Puts the data aside as a backup of now; the process is started again. */
   async backUp(): Promise<void> {
     await this.kill();
-    await cp(this.#directory, this.#backup, { recursive: true });
+    await this.copyData();
     await this.#run();
   }
 
   /** Starts again on the same ports with the data of the backup. */
   async restore(): Promise<void> {
     await this.kill();
+    await this.putDataBack();
+    await this.#run();
+  }
+
+  /** A backup of the data of a process that was ended. */
+  async copyData(): Promise<void> {
+    await cp(this.#directory, this.#backup, { recursive: true });
+  }
+
+  async putDataBack(): Promise<void> {
     await rm(this.#directory, { recursive: true });
     await cp(this.#backup, this.#directory, { recursive: true });
-    await this.#run();
   }
 
   /** Starts again on the same ports with no data. `asAnother`: it is another cluster, by its id. */
@@ -86,11 +134,14 @@ export class Etcd {
   }
 
   async #run(): Promise<void> {
-    const peer = `http://127.0.0.1:${this.#peerPort}`;
+    const { name, peerPort, cluster } = this.#membership;
+    const peer = `http://127.0.0.1:${peerPort}`;
     const args = [
-      ...['--name', 'test', '--data-dir', this.#directory, '--log-level', 'error', '--unsafe-no-fsync'],
+      ...['--name', name, '--data-dir', this.#directory, '--log-level', 'error', '--unsafe-no-fsync'],
       ...['--listen-client-urls', this.endpoint, '--advertise-client-urls', this.endpoint],
-      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`],
+      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', cluster],
+      ...['--listen-metrics-urls', this.#health],
+      ...(this.#tls === undefined ? [] : ['--cert-file', this.#tls.cert, '--key-file', this.#tls.key]),
       ...['--initial-cluster-token', `test-${this.#token}`, ...this.#flags],
     ];
     const child = spawn(this.#binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -111,7 +162,7 @@ export class Etcd {
       if (child.exitCode !== null) throw new Error(`etcd ended with ${child.exitCode}: ${said()}`);
       if (performance.now() > end) throw new Error(`etcd was not healthy within ${PATIENCE} ms: ${said()}`);
       try {
-        const response = await fetch(`${this.endpoint}/health`, { signal: AbortSignal.timeout(1000) });
+        const response = await fetch(`${this.#health}/health`, { signal: AbortSignal.timeout(1000) });
         if (response.ok) return;
       } catch {
         // not listening yet
@@ -125,7 +176,7 @@ async function emptyDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'sipcluster-etcd-'));
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -151,6 +151,20 @@ describe('etcd store', function () {
     await relay.close();
   });
 
+  it('closes while its watch is being opened', async () => {
+    const store = open();
+    await store.put('binding/a/1', '1');
+    const took = await new Promise<number>((resolve, reject) => {
+      const recorder = Recorder.of(store);
+      // the watch is opened right after
+      recorder.loaded = () => {
+        const start = performance.now();
+        store.close().then(() => resolve(performance.now() - start), reject);
+      };
+    });
+    expect(took).to.be.lessThan(5000);
+  });
+
   it('writes presence again under a new lease when it was lost', async () => {
     const store = client({ times: { presence: { ttl: 2, beat: 100 } } });
     const recorder = Recorder.of(client());
