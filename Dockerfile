@@ -7,6 +7,14 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
  && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx --sbom-type=application >sbom.cdx.json
 
+# Many datagrams a system call: a quarter less CPU a call.
+FROM ${NODE_IMAGE} AS native
+RUN command -v cc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
+WORKDIR /app
+COPY --from=packages /app/node_modules/node-api-headers node_modules/node-api-headers
+COPY proxy/transport/native proxy/transport/native
+RUN sh proxy/transport/native/build.sh && test -f proxy/transport/native/build/udp.node
+
 FROM ${NODE_IMAGE} AS code
 WORKDIR /src
 COPY . .
@@ -25,6 +33,7 @@ ENV NODE_ENV=production
 COPY --from=packages /app/node_modules /app/node_modules
 COPY --from=packages /app/sbom.cdx.json /app/
 COPY --from=code /app /app
+COPY --from=native /app/proxy/transport/native/build /app/proxy/transport/native/build
 # Numeric, so that runAsNonRoot can be checked.
 USER 65532:65532
 ENTRYPOINT ["node", "/app/operator/bin/sipcluster.js"]

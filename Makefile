@@ -96,7 +96,7 @@ scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs: COUNT=10
 	@node --expose-gc test/scale/bindings.ts '$(or $(COUNT),1000000)'
 
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
-	rm -rf node_modules coverage dist .sipcluster
+	rm -rf node_modules coverage dist .sipcluster proxy/transport/native/build
 
 etcd:
 	@test/tools/install-etcd.sh
@@ -105,8 +105,9 @@ sipp:
 	@test/tools/install-sipp.sh
 
 # npm writes this file last, and after package-lock.json when it changes that itself.
-$(INSTALLED): package-lock.json
+$(INSTALLED): package-lock.json proxy/transport/native/udp.c
 	@echo 'Installing the npm packages, Node.js among them: up to a minute.' >&2
 	@npm ci --no-audit --no-fund --loglevel=error
 	@test -x node_modules/node/bin/node || { echo 'npm has not installed Node.js: it must run the install script of the package `node` (npm config get ignore-scripts).' >&2; rm -f $@; exit 1; }
+	@sh proxy/transport/native/build.sh
 	@touch $@

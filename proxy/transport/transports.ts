@@ -25,6 +25,8 @@ interface TransportsOptions {
   readonly log: Log;
   readonly now: () => number;
   readonly limits?: Partial<TransportLimits> | undefined;
+  /** UDP by native/udp.c where that is there; by default true. */
+  readonly batched?: boolean | undefined;
   /** Certificates, for TLS and WSS. */
   readonly tls?: TlsMaterial | undefined;
   /** The configured server at this numeric address and port, to be judged by its own names and authorities. */
@@ -51,6 +53,7 @@ export class Transports {
       user,
       log,
       limits: { ...defaultLimits, ...options.limits },
+      batched: options.batched ?? true,
       counters: this.counters,
       blocked: new Set(),
       now,

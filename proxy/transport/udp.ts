@@ -1,9 +1,12 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { HopCache } from './hop-cache.ts';
 import type { Hop, Listener } from './hop.ts';
 import { formatAddress, ListenError } from './listen-error.ts';
 import type { ListenerOptions } from './listener-options.ts';
 import { stunAnswer } from './stun.ts';
+import { BatchSocket, native } from './udp-batch.ts';
+import { NodeSocket } from './udp-node.ts';
+import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 import { UdpWatch } from './udp-watch.ts';
 import type { TransportContext } from './user.ts';
 
@@ -23,13 +26,10 @@ export class UdpListener implements Listener {
   readonly side: Listener['side'];
   readonly advertisedAddress: string;
   readonly advertisedPort: number;
-  readonly #socket: Socket;
+  readonly #socket: UdpSocket;
   readonly #context: TransportContext;
   readonly #hops: HopCache;
-  readonly #sent: (error: Error | null) => void;
   readonly #watches = new Map<Hop, UdpWatch>();
-  /** Sends whose result is still to come: within one turn many, beyond that only what the kernel would not take. */
-  #pending = 0;
   #closed = false;
 
   /** Rejects with ListenError. */
@@ -38,35 +38,35 @@ export class UdpListener implements Listener {
     try {
       // a port that is shared with sockets of ours could be shared with another process unseen: first see that it is free
       const probe = await bound(sockets(family, false), options.address, options.port);
-      const { port } = probe.address();
+      const { address, port } = probe.address();
       probe.close();
-      const socket = await bound(sockets(family, true), options.address, port);
-      return new UdpListener(socket, family, options, context);
+      const bind = await binder(family, address, port, context);
+      return new UdpListener(bind, address, port, family, options, context);
     } catch (error) {
       throw new ListenError('UDP', options.address, options.port, error);
     }
   }
 
-  private constructor(socket: Socket, family: 4 | 6, options: ListenerOptions, context: TransportContext) {
-    const { address, port } = socket.address();
+  private constructor(
+    bind: (user: UdpSocketUser) => UdpSocket,
+    address: string,
+    port: number,
+    family: 4 | 6,
+    options: ListenerOptions,
+    context: TransportContext,
+  ) {
     this.address = address;
     this.port = port;
     this.family = family;
     this.side = options.side;
     this.advertisedAddress = options.advertisedAddress ?? address;
     this.advertisedPort = options.advertisedPort ?? port;
-    this.#socket = socket;
     this.#context = context;
     this.#hops = new HopCache(this, context.limits.hops);
-    // One callback for all messages: the error names the address and port it is about.
-    this.#sent = (error) => {
-      this.#pending--;
-      if (error !== null) this.#sendFailed(error);
-    };
-    this.#raiseBuffers();
-    socket.on('message', (datagram, remote) => this.#receive(datagram, remote));
-    socket.on('error', (error) => {
-      context.log.warn({ err: error }, `receiving on UDP ${formatAddress(this.address, this.port)} failed`);
+    this.#socket = bind({
+      hop: (from, at) => this.#hops.get(from, at),
+      received: (bytes, start, end, from) => this.#receive(bytes, start, end, from),
+      failed: (error, to, at) => this.#failed(error, to, at),
     });
   }
 
@@ -86,21 +86,17 @@ export class UdpListener implements Listener {
       this.#context.fail(hop, new Error(`${text.length} bytes do not fit in a datagram`));
       return;
     }
-    if (this.#pending >= limits.datagramsQueued && this.#socket.getSendQueueCount() >= limits.datagramsQueued) {
-      counters.sendQueueDropped++;
-      this.#context.fail(hop, new Error(`${limits.datagramsQueued} datagrams wait to be sent already`));
+    if (hop.port < 1 || hop.port > 65_535) {
+      counters.sendFailed++;
+      this.#context.fail(hop, new Error(`there is no port ${hop.port}`));
       return;
     }
-    counters.udpSent++;
-    this.#pending++;
-    try {
-      this.#socket.send(Buffer.from(text, 'latin1'), 0, text.length, hop.port, hop.address, this.#sent);
-    } catch (error) {
-      // Port 0 and the like: refused before the kernel sees it.
-      this.#pending--;
-      counters.sendFailed++;
-      this.#context.fail(hop, error instanceof Error ? error : new Error(String(error)));
+    if (this.#socket.send(text, hop)) {
+      counters.udpSent++;
+      return;
     }
+    counters.sendQueueDropped++;
+    this.#context.fail(hop, new Error(`${limits.datagramsQueued} datagrams wait to be sent already`));
   }
 
   /**
@@ -128,7 +124,8 @@ export class UdpListener implements Listener {
       from: this,
       to: hop,
       lasts: limits.icmpTimeout,
-      received: (datagram, remote) => this.#receive(datagram, remote),
+      received: (datagram, { address, port }) =>
+        this.#receive(datagram, 0, datagram.length, this.#hops.get(address, port)),
       failed: (error) => {
         counters.icmpErrors++;
         this.#context.fail(this.#hops.get(hop.address, hop.port), error);
@@ -143,63 +140,67 @@ export class UdpListener implements Listener {
     if (this.#closed) return;
     this.#closed = true;
     for (const watch of this.#watches.values()) watch.end();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#socket.close(resolve);
-    await promise;
+    await this.#socket.close();
   }
 
-  #receive(datagram: Buffer, remote: RemoteInfo): void {
+  #receive(bytes: Buffer, first: number, end: number, from: Hop): void {
     if (this.#closed) return;
     const { counters, blocked, user } = this.#context;
-    if (blocked.size !== 0 && blocked.has(remote.address)) {
+    if (blocked.size !== 0 && blocked.has(from.address)) {
       counters.blockedDropped++;
       return;
     }
-    const start = fillerLength(datagram);
+    const start = fillerEnd(bytes, first, end);
     // RFC 5389 6: the first two bits of STUN are zero, those of SIP's text never both.
-    if (start < datagram.length && (datagram[0] ?? 0) < 4) {
-      this.#answerStun(datagram, remote);
+    if (start < end && (bytes[first] ?? 0) < 4) {
+      this.#answerStun(bytes.subarray(first, end), from);
       return;
     }
-    if (datagram.length - start < minPayload) return;
+    if (end - start < minPayload) return;
     counters.udpReceived++;
-    user.message(datagram.toString('latin1', start), this.#hops.get(remote.address, remote.port));
+    user.message(bytes.toString('latin1', start, end), from);
   }
 
   /** RFC 5626 4.4.2: a phone learns by it that its flow, and the NAT's binding before it, are still the same. */
-  #answerStun(datagram: Buffer, { address, port }: RemoteInfo): void {
-    const { counters, limits } = this.#context;
-    const answer = stunAnswer(datagram, address, port);
-    if (answer === undefined || port === 0 || this.#pending >= limits.datagramsQueued) {
-      counters.stunDropped++;
+  #answerStun(datagram: Buffer, from: Hop): void {
+    const { counters } = this.#context;
+    const answer = stunAnswer(datagram, from.address, from.port);
+    if (answer !== undefined && from.port !== 0 && this.#socket.sendBytes(answer, from)) counters.stunAnswered++;
+    else counters.stunDropped++;
+  }
+
+  #failed(error: Error, address: string, port: number): void {
+    if (port === 0) {
+      this.#context.log.warn({ err: error }, `receiving on UDP ${formatAddress(this.address, this.port)} failed`);
       return;
     }
-    counters.stunAnswered++;
-    this.#pending++;
-    this.#socket.send(answer, port, address, this.#sent);
-  }
-
-  #sendFailed(error: Error): void {
     this.#context.counters.sendFailed++;
-    const address = 'address' in error ? error.address : undefined;
-    const port = 'port' in error ? error.port : undefined;
-    if (typeof address === 'string' && typeof port === 'number') {
-      this.#context.fail(this.#hops.get(address, port), error);
-    } else {
-      this.#context.log.warn({ err: error }, `sending from UDP ${formatAddress(this.address, this.port)} failed`);
-    }
+    this.#context.fail(this.#hops.get(address, port), error);
   }
+}
 
-  #raiseBuffers(): void {
-    for (const raise of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
-      try {
-        this.#socket[raise](socketBuffer);
-      } catch (error) {
-        // Works all the same, but a burst is lost sooner.
-        this.#context.log.debug({ err: error }, `${raise} of UDP ${formatAddress(this.address, this.port)} refused`);
-      }
+/** What makes the listener's socket: the one that takes many datagrams a call, where there is one. */
+async function binder(
+  family: 4 | 6,
+  address: string,
+  port: number,
+  { limits, batched, log }: TransportContext,
+): Promise<(user: UdpSocketUser) => UdpSocket> {
+  if (batched && native !== undefined && family === 4) {
+    const from = native;
+    return (user) => new BatchSocket(from, address, port, socketBuffer, limits.datagramsQueued, user);
+  }
+  if (batched && family === 4) log.info('UDP by node:dgram, at more CPU a message: native/udp.c was not built here');
+  const socket = await bound(sockets(family, true), address, port);
+  for (const raise of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
+    try {
+      socket[raise](socketBuffer);
+    } catch (error) {
+      // Works all the same, but a burst is lost sooner.
+      log.debug({ err: error }, `${raise} of UDP ${formatAddress(address, port)} refused`);
     }
   }
+  return (user) => new NodeSocket(socket, limits.datagramsQueued, user);
 }
 
 function sockets(family: 4 | 6, reusePort: boolean): Socket {
@@ -227,12 +228,12 @@ async function bound(socket: Socket, address: string, port: number): Promise<Soc
   return socket;
 }
 
-/** How many CR and LF (RFC 3261 7.5 allows them before a message) and NULs (keep-alives of some phones) lead. */
-function fillerLength(datagram: Buffer): number {
-  let length = 0;
-  for (; length < datagram.length; length++) {
-    const byte = datagram[length];
+/** Where a message begins: RFC 3261 7.5 allows CR and LF before it, and keep-alives of some phones are NULs. */
+function fillerEnd(bytes: Buffer, start: number, end: number): number {
+  let at = start;
+  for (; at < end; at++) {
+    const byte = bytes[at];
     if (byte !== 0x0d && byte !== 0x0a && byte !== 0) break;
   }
-  return length;
+  return at;
 }

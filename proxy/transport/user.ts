@@ -23,6 +23,8 @@ export interface TransportContext {
   readonly user: TransportUser;
   readonly log: Log;
   readonly limits: TransportLimits;
+  /** Whether UDP goes by native/udp.c where that is there. */
+  readonly batched: boolean;
   readonly counters: TransportCounters;
   /** Addresses that are cut off; replaced as a whole, so read it each time. */
   blocked: ReadonlySet<string>;

@@ -41,7 +41,7 @@ function strip(file: string): void {
       to.replace(/\.ts$/, '.js'),
       text.replaceAll(/((?:from|import)\s*\(?\s*')(\.{1,2}\/[^']*)\.ts'/g, "$1$2.js'"),
     );
-  } else if (/\.(js|json|yaml)$/.test(file)) {
+  } else if (/\.(js|json|yaml|c|sh)$/.test(file)) {
     mkdirSync(dirname(to), { recursive: true });
     cpSync(join(root, file), to);
   }
@@ -56,5 +56,7 @@ function manifest(): string {
     allowScripts: _allowScripts,
     ...rest
   } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
-  return `${JSON.stringify(rest, undefined, 2)}\n`;
+  // npm runs it when the package is installed
+  const scripts = { install: 'sh proxy/transport/native/build.sh' };
+  return `${JSON.stringify({ ...rest, scripts }, undefined, 2)}\n`;
 }

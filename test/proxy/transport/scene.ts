@@ -9,6 +9,7 @@ import type { SipError } from '../../../proxy/sip/sip-error.ts';
 interface SceneOptions {
   listeners?: (Partial<ListenerOptions> & { transport: Transport })[];
   limits?: Partial<TransportLimits>;
+  batched?: boolean;
   tls?: TlsMaterial;
   tlsPeer?: (address: string, port: number) => TlsPeer | undefined;
   /** Called for each message after it was noted. */
@@ -26,7 +27,7 @@ export class Scene {
   onMalformed: (error: SipError, from: Hop) => void = () => undefined;
   readonly transports: Transports;
 
-  constructor({ limits, onMessage, tls, tlsPeer }: SceneOptions = {}) {
+  constructor({ limits, batched, onMessage, tls, tlsPeer }: SceneOptions = {}) {
     this.transports = new Transports({
       user: {
         message: (text, from) => {
@@ -43,6 +44,7 @@ export class Scene {
       log: pino({ level: 'silent' }),
       now: () => this.at,
       limits,
+      batched,
       tls,
       tlsPeer,
     });

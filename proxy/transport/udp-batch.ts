@@ -1,0 +1,162 @@
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+import type { Hop } from './hop.ts';
+import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
+
+/** What native/udp.c exports. Addresses are IPv4's as numbers. */
+interface Native {
+  /** A negative number is the system's error. */
+  open(
+    address: number,
+    port: number,
+    bufferSize: number,
+    received: Buffer,
+    receivedNumbers: Buffer,
+    sent: Buffer,
+    sentNumbers: Buffer,
+    onReceived: (count: number) => void,
+    onFailed: (error: number, address: number, port: number) => void,
+  ): NativeSocket | number;
+}
+
+interface NativeSocket {
+  /** Gives the kernel what waits. What it does not take goes later. */
+  flush(): void;
+  close(): void;
+}
+
+// As native/udp.c has them.
+const BATCH = 64;
+const SLOT = 65_536;
+const QUEUE = 4096;
+const RECEIVED_STRIDE = 3;
+const SENT_HEAD = 2;
+const SENT_STRIDE = 4;
+/** Bytes of the datagrams that wait to go out. */
+const SENT_BYTES = 2_097_152;
+
+/** Peers whose hop is found by number, one for each slot. */
+const KNOWN = 4096;
+
+/** Whether this machine has what takes many datagrams a system call: Linux, and a C compiler when it was installed. */
+export const native = load();
+
+function load(): Native | undefined {
+  try {
+    return createRequire(import.meta.url)('./native/build/udp.node') as Native;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What has come in, side by side. All sockets use it, one at a time: each takes what it got before it returns. */
+const received = Buffer.allocUnsafeSlow(BATCH * SLOT);
+const receivedNumbers = new Uint32Array(BATCH * RECEIVED_STRIDE);
+
+/** A UDP socket by native/udp.c. */
+export class BatchSocket implements UdpSocket {
+  readonly #socket: NativeSocket;
+  readonly #user: UdpSocketUser;
+  readonly #bytes = Buffer.allocUnsafeSlow(SENT_BYTES);
+  /** How many wait, how many bytes they take; then for each offset, length, address and port. */
+  readonly #numbers = new Uint32Array(SENT_HEAD + QUEUE * SENT_STRIDE);
+  readonly #limit: number;
+  readonly #hops: (Hop | undefined)[] = Array.from<undefined>({ length: KNOWN });
+  readonly #addresses = new Uint32Array(KNOWN);
+  #closed = false;
+
+  /** Bound to what is free. Throws what the system says. At most `limit` datagrams wait to go out. */
+  constructor(with_: Native, address: string, port: number, bufferSize: number, limit: number, user: UdpSocketUser) {
+    this.#user = user;
+    this.#limit = Math.min(limit, QUEUE);
+    const socket = with_.open(
+      numberOf(address),
+      port,
+      bufferSize,
+      received,
+      Buffer.from(receivedNumbers.buffer),
+      this.#bytes,
+      Buffer.from(this.#numbers.buffer),
+      (count) => this.#received(count),
+      (error, to, at) => user.failed(systemError(error), textOf(to), at),
+    );
+    if (typeof socket === 'number') throw systemError(-socket);
+    this.#socket = socket;
+  }
+
+  get queued(): number {
+    return this.#numbers[0] ?? 0;
+  }
+
+  send(text: string, { address, port }: Hop): boolean {
+    const numbers = this.#numbers;
+    let count = numbers[0] ?? 0;
+    let bytes = numbers[1] ?? 0;
+    if (count >= BATCH || bytes + text.length > SENT_BYTES) {
+      this.#socket.flush();
+      count = numbers[0] ?? 0;
+      bytes = numbers[1] ?? 0;
+      if (count >= this.#limit || bytes + text.length > SENT_BYTES) return false;
+    }
+    const at = SENT_HEAD + count * SENT_STRIDE;
+    numbers[at] = bytes;
+    numbers[at + 1] = this.#bytes.write(text, bytes, 'latin1');
+    numbers[at + 2] = numberOf(address);
+    numbers[at + 3] = port;
+    numbers[0] = count + 1;
+    numbers[1] = bytes + text.length;
+    return true;
+  }
+
+  sendBytes(bytes: Buffer, hop: Hop): boolean {
+    return this.send(bytes.toString('latin1'), hop);
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) this.#socket.close();
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  #received(count: number): void {
+    for (let i = 0; i < count && !this.#closed; i++) {
+      const length = receivedNumbers[i * RECEIVED_STRIDE] ?? 0;
+      const address = receivedNumbers[i * RECEIVED_STRIDE + 1] ?? 0;
+      const port = receivedNumbers[i * RECEIVED_STRIDE + 2] ?? 0;
+      this.#user.received(received, i * SLOT, i * SLOT + length, this.#hopOf(address, port));
+    }
+  }
+
+  #hopOf(address: number, port: number): Hop {
+    const slot = (Math.imul(address ^ (port << 16) ^ port, 0x9e3779b1) >>> 20) & (KNOWN - 1);
+    const known = this.#hops[slot];
+    if (known !== undefined && known.port === port && this.#addresses[slot] === address) return known;
+    const hop = this.#user.hop(textOf(address), port);
+    this.#hops[slot] = hop;
+    this.#addresses[slot] = address;
+    return hop;
+  }
+}
+
+function systemError(number: number): Error {
+  const code = getSystemErrorName(-number);
+  return Object.assign(new Error(code), { code, errno: -number });
+}
+
+/** Of a dotted quad. */
+function numberOf(address: string): number {
+  let number = 0;
+  let byte = 0;
+  for (let i = 0; i < address.length; i++) {
+    const c = address.charCodeAt(i);
+    if (c === 46) {
+      number = (number << 8) | byte;
+      byte = 0;
+    } else byte = byte * 10 + c - 48;
+  }
+  return ((number << 8) | byte) >>> 0;
+}
+
+function textOf(address: number): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+}
