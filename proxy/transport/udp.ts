@@ -86,9 +86,14 @@ export class UdpListener implements Listener {
       this.#context.fail(hop, new Error(`${text.length} bytes do not fit in a datagram`));
       return;
     }
-    if (hop.port < 1 || hop.port > 65_535) {
+    if (hop.port < 1 || hop.port > 65_535 || hop.address.includes(':') !== (this.family === 6)) {
       counters.sendFailed++;
-      this.#context.fail(hop, new Error(`there is no port ${hop.port}`));
+      this.#context.fail(
+        hop,
+        new Error(
+          `${formatAddress(hop.address, hop.port)} can't be reached from ${formatAddress(this.address, this.port)}`,
+        ),
+      );
       return;
     }
     if (this.#socket.send(text, hop)) {
