@@ -12,6 +12,7 @@ const PROMPT = 900;
 
 /** What one fault did to the calls and registrations of that time. */
 export interface Outcome {
+  /** Those held all the time, and those that were set up meanwhile. */
   readonly callsUp: number;
   readonly callsLost: number;
   readonly setups: number;
@@ -81,10 +82,12 @@ export async function experiment(world: World, fault: Fault): Promise<Outcome> {
   const failures = load.attempts
     .filter((attempt) => attempt.failure !== undefined && !parted(attempt))
     .map(({ what, at: began, failure }) => `${what} begun at ${Math.round(began - at)} ms: ${failure}`);
+  const calls = load.attempts.filter(({ what }) => what === 'call');
+  const hangUps = failed('hang-up').filter((attempt) => !parted(attempt));
   return {
-    callsUp: HELD,
-    callsLost: callsLost + ((fault.parts === true ? inside.length : HELD / 2) - used),
-    setups: load.attempts.filter(({ what }) => what === 'call').length,
+    callsUp: HELD + calls.filter(({ failure }) => failure === undefined).length,
+    callsLost: callsLost + ((fault.parts === true ? inside.length : HELD / 2) - used) + hangUps.length,
+    setups: calls.length,
     setupsLost: lost.length - late.length,
     setupsLostLate: late.length,
     registersLost: failed('register').filter((attempt) => !parted(attempt)).length,

@@ -11,7 +11,8 @@ const PATIENCE = 20_000;
 
 /** What became of one attempt: when it began, after how long it was answered, and the reason if it failed. */
 export interface Attempt {
-  readonly what: 'call' | 'register' | 'in-dialog';
+  /** `hang-up`: of a call that was set up; `held`: in one that is up all the time. */
+  readonly what: 'call' | 'register' | 'hang-up' | 'held';
   /** `performance.now()` */
   readonly at: number;
   readonly took: number;
@@ -57,7 +58,7 @@ export class Load {
       const callee = this.#phone(to, turn + 3);
       this.#attempt('call', async () => {
         const call = await caller.calls(callee.user);
-        setTimeout(() => this.#note('in-dialog', () => call.hangsUp()), 500);
+        setTimeout(() => this.#note('hang-up', () => call.hangsUp()), 500);
       });
       this.#attempt('register', () => this.#phone(turn % 2 === 0 ? 'dc2' : 'dc1', turn).registers());
     }, 1000 / RATE);
@@ -75,7 +76,7 @@ export class Load {
       calls.map(({ caller }) =>
         within(PATIENCE, 'hold', caller.holds()).then(
           () => 1,
-          (error: unknown) => this.#failed('in-dialog', error),
+          (error: unknown) => this.#failed('held', error),
         ),
       ),
     );
@@ -89,7 +90,7 @@ export class Load {
         within(PATIENCE, 'BYE', caller.hangsUp()).then(
           () => 0,
           (error: unknown) => {
-            this.#failed('in-dialog', error);
+            this.#failed('held', error);
             return 1;
           },
         ),
