@@ -216,7 +216,8 @@ export class Core {
   ended(context: ResponseContext, status: number, pair: Pair | undefined, answer: Message | undefined): void {
     this.#unanswered--;
     if (context.registration !== undefined) {
-      context.registration.pair.registers.leave();
+      const now = this.now();
+      context.registration.pair.registers.leave(now - context.startedAt, now);
       this.incoming.registerAnswered(context.received.from, status);
     }
     this.#calls.ended(context, status, pair, answer);
