@@ -70,8 +70,12 @@ profile: $(INSTALLED) ## Where a call's CPU goes: a flame graph, .sipcluster/pro
 	@node test/bench/profile.ts $(if $(RATE),--rate '$(RATE)')
 
 test-interop: $(INSTALLED) ## Real user agents through a real proxy and Kamailio: ONLY=baresip runs some, DOCS=1 writes docs/interop.md
-	@test/tools/install-debian.sh sip-tester:sipp sipsak:sipsak baresip-core:baresip kamailio:kamailio
+	@test/tools/install-debian.sh sip-tester:sipp sipsak:sipsak baresip-core:baresip linphone-cli:linphonec chromium:chromium kamailio:kamailio
 	@node test/interop/run.ts --only '$(ONLY)' $(if $(DOCS),--docs)
+
+.PHONY: mutation
+mutation: $(INSTALLED) ## Break proxy/sip and proxy/transaction in thousands of places and see that a test fails: FILES=proxy/sip/via.ts
+	@NODE_COMPILE_CACHE=.sipcluster/compiled stryker run test/mutation/stryker.json $(if $(FILES),--mutate '$(FILES)')
 
 coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; coverage/index.html shows them
 	@c8 $(MOCHA) $(TESTS)

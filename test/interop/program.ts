@@ -13,6 +13,7 @@ export class Program {
     const keep = (chunk: Buffer): void => void (this.output = (this.output + chunk.toString('latin1')).slice(-60_000));
     child.stdout?.on('data', keep);
     child.stderr?.on('data', keep);
+    child.stdin?.on('error', () => undefined);
     child.on('error', (error) => (this.output += error.message));
   }
 
@@ -23,6 +24,17 @@ export class Program {
       name,
       spawn(name, args, { stdio: [...stdio], detached: true, ...(cwd === undefined ? {} : { cwd }) }),
     );
+  }
+
+  /** One that takes commands on its standard input, and keeps what it keeps in `home`. */
+  static startAtHome(name: string, args: readonly string[], home: string): Program {
+    const stdio = ['pipe', 'pipe', 'pipe'] as const;
+    const env = { ...process.env, HOME: home };
+    return new Program(name, spawn(name, args, { stdio: [...stdio], detached: true, cwd: home, env }));
+  }
+
+  type(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   get runs(): boolean {

@@ -2,14 +2,26 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { baresips } from './baresip-cases.ts';
+import { browsers } from './browser-cases.ts';
 import type { Agent, Case } from './case.ts';
+import { linphones } from './linphone-cases.ts';
 import { sbc } from './sbc.ts';
 import { sipp } from './sipp.ts';
 import { sipsak } from './sipsak.ts';
 import { Stage } from './stage.ts';
 import { writeTable } from './table.ts';
 
-const AGENTS: readonly Agent[] = [sipp, sipsak, baresips('UDP'), baresips('TCP'), baresips('TLS'), sbc];
+const AGENTS: readonly Agent[] = [
+  sipp,
+  sipsak,
+  baresips('UDP'),
+  baresips('TCP'),
+  baresips('TLS'),
+  linphones('UDP'),
+  linphones('TCP'),
+  browsers,
+  sbc,
+];
 
 /** `make test-interop`: every agent's cases against a real proxy; ends with 1 if one has failed. */
 const { values } = parseArgs({
