@@ -19,7 +19,7 @@ import { groupOf, Owned } from './owned.ts';
 import type { Facts } from './plan/facts.ts';
 import { plan, type Plan } from './plan/plan.ts';
 import { PodNotes } from './pod-notes.ts';
-import { podTrouble } from './pod-trouble.ts';
+import { podKept, podTrouble } from './pod-trouble.ts';
 import { label, manager } from './render/kubernetes/metadata.ts';
 import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
@@ -116,6 +116,11 @@ export class Controller {
     return this.#workers.depth;
   }
 
+  /** SipClusters whose status was found to be true, or written, by this operator. */
+  get reported(): number {
+    return this.#status.known;
+  }
+
   /** How long ago the status that was looked at least lately was known to be true, s. */
   get statusAge(): number {
     return this.#status.age / 1000;
@@ -127,7 +132,8 @@ export class Controller {
     for (const namespace of this.#options.namespaces ?? [undefined]) {
       this.#watch(resources.SipCluster, namespace, undefined, (now, before) => this.#clusterChanged(now, before));
       for (const resource of [...made, resources.Pod]) {
-        this.#watch(resource, namespace, labelled, (now, before) => this.#ownedChanged(now, before));
+        const kept = resource === resources.Pod ? podKept : undefined;
+        this.#watch(resource, namespace, labelled, (now, before) => this.#ownedChanged(now, before), kept);
       }
     }
     for (const watch of this.#watches) watch.start();
@@ -324,6 +330,7 @@ export class Controller {
     namespace: string | undefined,
     selector: string | undefined,
     changed: (now: KubernetesObject | undefined, before: KubernetesObject | undefined) => void,
+    kept?: (object: KubernetesObject) => KubernetesObject,
   ): void {
     const { api, clock, log } = this.#options;
     const source = api.source(resource, namespace, selector);
@@ -335,6 +342,7 @@ export class Controller {
         log,
         changed,
         synced: () => this.synced && this.#workers.start(),
+        ...(kept && { kept }),
       }),
     );
   }

@@ -1,10 +1,10 @@
-import type { Etcd3 } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { decodeHealth, decodeProxy } from '../proxy/store/codec.ts';
-import { etcdClient, type EtcdClientOptions } from '../proxy/store/etcd-client.ts';
+import type { EtcdClientOptions } from '../proxy/store/etcd-client.ts';
 import { parseKey } from '../proxy/store/keys.ts';
 import type { HealthRecord, ProxyRecord } from '../proxy/store/records.ts';
 import { Watch } from '../proxy/store/watch.ts';
+import { accessId, EtcdConnections, type EtcdConnection } from './etcd-connections.ts';
 import { Ownership, type Claim } from './ownership.ts';
 import type { Clock } from './watch.ts';
 
@@ -52,6 +52,7 @@ export interface ObserverOptions {
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #clusters = new Map<string, Map<string, Followed>>();
+  readonly #connections = new EtcdConnections();
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -65,10 +66,15 @@ export class Observer {
       const id = idOf(target);
       const known = now.get(id);
       now.delete(id);
-      next.set(id, known ?? new Followed(target, this.#options, () => this.#options.changed(cluster)));
+      next.set(id, known ?? this.#open(cluster, target));
     }
     for (const followed of now.values()) followed.close(true);
     this.#clusters.set(cluster, next);
+  }
+
+  #open(cluster: string, target: ObserveTarget): Followed {
+    const connection = this.#connections.take(target.access);
+    return new Followed(target, connection, this.#options, () => this.#options.changed(cluster));
   }
 
   views(cluster: string): readonly StoreView[] {
@@ -87,15 +93,14 @@ export class Observer {
   }
 }
 
-function idOf({ prefix, geoLocation, access: { endpoints, tls, auth } }: ObserveTarget): string {
-  const secrets = [tls?.ca, tls?.cert, tls?.key].map((pem) => pem?.toString('base64'));
-  return JSON.stringify([prefix, geoLocation, endpoints, secrets, auth?.username, auth?.password]);
+function idOf({ prefix, geoLocation, access }: ObserveTarget): string {
+  return [prefix, geoLocation, accessId(access)].join(' ');
 }
 
 /** Presence and health of one target. */
 class Followed {
   readonly #target: ObserveTarget;
-  readonly #client: Etcd3;
+  readonly #connection: EtcdConnection;
   readonly #watches: readonly Watch[];
   readonly #ownership: Ownership | undefined;
   readonly #proxies = new Map<string, ProxyRecord>();
@@ -106,15 +111,20 @@ class Followed {
   #reason = 'NotYetReached';
   #closed = false;
 
-  constructor(target: ObserveTarget, { log, clock, uid }: ObserverOptions, changed: () => void) {
+  constructor(
+    target: ObserveTarget,
+    connection: EtcdConnection,
+    { log, clock, uid }: ObserverOptions,
+    changed: () => void,
+  ) {
     this.#target = target;
     this.#log = log.child({ store: target.geoLocation, switch: target.switch, dn: target.dn });
-    this.#client = etcdClient(target.access);
+    this.#connection = connection;
     this.#watches = ['proxy/', 'health/'].map((kind) => this.#watch(kind, changed));
     for (const watch of this.#watches) watch.start();
     const { prefix, geoLocation } = target;
-    if (target.own)
-      this.#ownership = new Ownership({ client: this.#client, prefix, geoLocation, uid, clock, log, changed });
+    const { client } = connection;
+    if (target.own) this.#ownership = new Ownership({ client, prefix, geoLocation, uid, clock, log, changed });
     this.#ownership?.start();
   }
 
@@ -139,7 +149,7 @@ class Followed {
     this.#closed = true;
     Promise.all([...this.#watches.map((watch) => watch.close()), this.#ownership?.close(giveUp)])
       .catch((error: unknown) => this.#log.debug({ err: error }, 'a watch did not end in order'))
-      .finally(() => this.#client.close());
+      .finally(() => this.#connection.release());
   }
 
   #watch(kind: string, changed: () => void): Watch {
@@ -149,7 +159,7 @@ class Followed {
     let listed: Set<string> | undefined;
     let once = false;
     return new Watch({
-      client: this.#client,
+      client: this.#connection.client,
       prefix: this.#target.prefix + kind,
       log: this.#log,
       follower: {

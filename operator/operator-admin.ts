@@ -1,6 +1,15 @@
 import { createServer } from 'node:http';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
+/** What the operator knows of itself at any time. */
+export interface OperatorGauges {
+  readonly depth: () => number;
+  readonly leading: () => boolean;
+  readonly reported: () => number;
+  /** s */
+  readonly statusAge: () => number;
+}
+
 /** What the operator counts. */
 export class OperatorMetrics {
   readonly registry = new Registry();
@@ -8,7 +17,7 @@ export class OperatorMetrics {
   readonly #calls: Counter<'verb' | 'kind' | 'status'>;
   readonly #errors: Counter<'reason'>;
 
-  constructor(depth: () => number, leading: () => boolean, statusAge: () => number) {
+  constructor({ depth, leading, reported, statusAge }: OperatorGauges) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#reconciles = new Histogram({
@@ -37,6 +46,14 @@ export class OperatorMetrics {
         registers: [],
         collect() {
           this.set(statusAge());
+        },
+      }),
+      new Gauge({
+        name: 'sipcluster_operator_reported_sipclusters',
+        help: 'SipClusters whose status was found to be true, or written, since this operator leads',
+        registers: [],
+        collect() {
+          this.set(reported());
         },
       }),
       new Gauge({

@@ -1,5 +1,18 @@
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
 
+/** What the operator looks at of a pod: hundreds of whole ones would take much of its memory. */
+export function podKept({ apiVersion, kind, metadata, spec, status }: KubernetesObject): KubernetesObject {
+  const { managedFields: _managedFields, ownerReferences: _ownerReferences, ...rest } = metadata;
+  const { conditions, containerStatuses } = isRecord(status) ? status : {};
+  return {
+    apiVersion,
+    kind,
+    metadata: rest,
+    spec: { nodeName: isRecord(spec) ? spec['nodeName'] : undefined },
+    status: { conditions, containerStatuses },
+  };
+}
+
 /** A pod's message may be as long as its log's last lines. */
 const longest = 300;
 

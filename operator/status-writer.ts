@@ -51,6 +51,11 @@ export class StatusWriter {
     return applied;
   }
 
+  /** How many it knows to be so. */
+  get known(): number {
+    return this.#true.size;
+  }
+
   /** ms since the oldest of them; 0: there is none. */
   get age(): number {
     return this.#true.size === 0 ? 0 : this.#clock.now() - Math.min(...this.#true.values());

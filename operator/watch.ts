@@ -38,6 +38,8 @@ export interface ObjectWatchOptions {
   readonly changed: (now: KubernetesObject | undefined, before: KubernetesObject | undefined) => void;
   /** The first list is there. */
   readonly synced: () => void;
+  /** What is kept of an object: hundreds of whole ones take much memory. Absent: all. */
+  readonly kept?: (object: KubernetesObject) => KubernetesObject;
 }
 
 /** Bookmarks come about once a minute: more silence than this means that the connection is dead, ms. */
@@ -179,7 +181,8 @@ export class ObjectWatch {
     return undefined;
   }
 
-  #keep(object: KubernetesObject): void {
+  #keep(whole: KubernetesObject): void {
+    const object = this.#options.kept?.(whole) ?? whole;
     const key = keyOf(object);
     const before = this.#objects.get(key);
     this.#objects.set(key, object);

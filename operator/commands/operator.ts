@@ -61,11 +61,12 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
     clock: realClock,
     log,
   });
-  const metrics = new OperatorMetrics(
-    () => controller.depth,
-    () => leader.leading,
-    () => controller.statusAge,
-  );
+  const metrics = new OperatorMetrics({
+    depth: () => controller.depth,
+    leading: () => leader.leading,
+    reported: () => controller.reported,
+    statusAge: () => controller.statusAge,
+  });
   const api = new KubernetesApi(config, {
     mayWrite: () => leader.leading,
     limit: new RateLimit(realClock, { perSecond: 50, burst: 100 }),

@@ -72,11 +72,12 @@ describe('alerts and dashboard of the chart', () => {
   const shown = new Map<string, Set<string>>();
 
   before(async () => {
-    const operator = new OperatorMetrics(
-      () => 0,
-      () => true,
-      () => 0,
-    );
+    const operator = new OperatorMetrics({
+      depth: () => 0,
+      leading: () => true,
+      reported: () => 0,
+      statusAge: () => 0,
+    });
     operator.reconciled('failed', 1, 'Conflict');
     const texts = [await new Metrics(() => status).text(), await operator.registry.metrics()];
     for (const line of texts.join('\n').split('\n')) {

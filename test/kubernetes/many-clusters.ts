@@ -3,9 +3,9 @@
  * them on a real API server, lets one operator make all that they ask for, ends it, and measures the next one: how long
  * until it has gone through all of them, what it wrote (by the API server's own count), and how much memory it took.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +16,10 @@ import { Etcd } from '../peers/etcd.ts';
 import { ApiServer } from './api-server.ts';
 import { ControlPlane, controlPlaneDirectory } from './control-plane.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../operator/bin/sipcluster.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ADMIN_PORT = 19_464;
+/** As the chart starts it. */
+const FLAGS = ['--max-semi-space-size=2', '--optimize-for-size'];
 const PATIENCE = 400_000;
 /** One SipCluster's objects: ServiceAccount, ConfigMap, two Services, PodDisruptionBudget, NetworkPolicy, Deployment. */
 const DEPLOYED = 1;
@@ -29,8 +31,10 @@ const folder = mkdtempSync(join(tmpdir(), 'sipcluster-many-'));
 const [plane, etcd] = await Promise.all([ControlPlane.start(binaries), Etcd.start()]);
 const server = new ApiServer(plane);
 const kubeconfig = join(folder, 'kubeconfig');
+const program = packed();
 let operator: ChildProcess | undefined;
 let ending = false;
+let restarts = 0;
 // so that what it started ends with it
 process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1));
 process.once('exit', () => operator?.kill('SIGKILL'));
@@ -59,7 +63,7 @@ try {
   await eventually(
     PATIENCE,
     'the next one has gone through all',
-    async () => (await metric('reconcile_seconds_count{result="done"}')) >= count,
+    async () => (await metric('operator_reported_sipclusters')) === count,
   );
   const took = seconds(began);
   await quiet(4000);
@@ -73,6 +77,14 @@ try {
   await plane.stop();
   await etcd.stop();
   rmSync(folder, { recursive: true });
+}
+
+/** As the image has it: stripping types takes memory that users' operators don't need. */
+function packed(): string {
+  const archive = execFileSync(process.execPath, [join(ROOT, 'test/tools/package.ts'), folder], { encoding: 'utf8' });
+  execFileSync('tar', ['-xzf', archive.trim(), '-C', folder]);
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'package', 'node_modules'));
+  return join(folder, 'package', 'operator', 'bin', 'sipcluster.js');
 }
 
 function sipCluster(namespace: string, name: string) {
@@ -115,7 +127,7 @@ function start(): ChildProcess {
     '--log-level',
     'error',
   ];
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...FLAGS, program, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, KUBECONFIG: kubeconfig },
   });
@@ -123,6 +135,7 @@ function start(): ChildProcess {
   // As a Deployment does: on a busy machine it may lose its lease.
   child.once('exit', () => {
     if (ending) return;
+    if ((restarts += 1) > 5) throw new Error('the operator does not stay up');
     console.log('the operator ended by itself and is started again');
     operator = start();
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { KubernetesObject } from '../../operator/kubernetes/object.ts';
-import { podTrouble } from '../../operator/pod-trouble.ts';
+import { podKept, podTrouble } from '../../operator/pod-trouble.ts';
 
 const pod = (status: object): KubernetesObject => ({
   apiVersion: 'v1',
@@ -35,6 +35,18 @@ describe('what keeps a pod from being ready', () => {
       "pod p-1: CrashLoopBackOff: proxy p-1 can't start: tls.key does not fit tls.crt",
     );
     expect(podTrouble(container({ waiting }, 'plain words'))).to.equal('pod p-1: CrashLoopBackOff: plain words');
+  });
+
+  it('is still there in what the operator keeps of a pod', () => {
+    const waiting = { reason: 'ImagePullBackOff', message: 'no such image' };
+    const whole = { ...container({ waiting }), spec: { nodeName: 'n1', containers: [{ name: 'proxy' }] } };
+    const { metadata } = whole;
+    const kept = podKept({
+      ...whole,
+      metadata: { ...metadata, managedFields: [{ manager: 'm', operation: 'Update' }] },
+    });
+    expect(podTrouble(kept)).to.equal('pod p-1: ImagePullBackOff: no such image');
+    expect(kept).to.deep.include({ metadata, spec: { nodeName: 'n1' } });
   });
 
   it('is nothing while it starts, runs or ends', () => {
