@@ -99,6 +99,10 @@ package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sip
 scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs: COUNT=1000000; some minutes
 	@node --expose-gc test/scale/bindings.ts '$(or $(COUNT),1000000)'
 
+.PHONY: partition
+partition: $(INSTALLED) etcd ## Three data centres, one of them cut off while phones come and go on both sides: COUNT=100000 SECONDS=600 RATE=50
+	@node test/scale/partition.ts '$(or $(COUNT),100000)' '$(or $(SECONDS),600)' '$(or $(RATE),50)'
+
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
 	rm -rf node_modules coverage dist .sipcluster proxy/transport/native/build
 

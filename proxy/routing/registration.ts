@@ -59,6 +59,7 @@ export class Registration {
       else {
         const known = core.replica.binding(this.#aor, change.id);
         if (known !== undefined && known.removed !== true) saves.push(this.#remove(known));
+        else if (!core.replica.inTouch) saves.push(this.#removeUnseen(change.id));
       }
     }
     for (const binding of evictions(
@@ -113,6 +114,20 @@ export class Registration {
       ...rest,
       expires: binding.expires + 60_000,
       stamp: this.#stamp(binding.id),
+      removed: true,
+    });
+  }
+
+  /** It may be bound in a data centre that is out of touch, and must not come back with it: no binding lasts longer. */
+  #removeUnseen(id: string): Promise<void> {
+    const { registration } = this.#core.config;
+    this.#core.counts.unregistered++;
+    return this.#core.replica.save({
+      aor: this.#aor,
+      id: ownText(id),
+      ...{ contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 },
+      expires: this.#arrived + registration.maxExpires + 60_000,
+      stamp: this.#stamp(id),
       removed: true,
     });
   }

@@ -151,6 +151,11 @@ export class Replica {
     return this.#sources.every(({ isLoaded, reason }) => isLoaded || reason === 'SecretMissing');
   }
 
+  /** The news of every data centre is here, but for the last moments. */
+  get inTouch(): boolean {
+    return this.#sources.every((source) => source.isInTouch || source.reason === 'SecretMissing');
+  }
+
   onReady(callback: () => void): void {
     if (this.#ready) callback();
     else this.#onReady.push(callback);

@@ -15,6 +15,9 @@ import { OWN, type Upkeep } from './upkeep.ts';
 /** A watch that brought none of its data centre's heartbeats for so long is opened anew, ms. */
 const DEAF = 3 * HEARTBEAT;
 
+/** One heartbeat is missing. */
+const LATE = 2 * HEARTBEAT;
+
 /** What a proxy knows by all stores together. */
 export interface Known {
   readonly bindings: BindingTable;
@@ -83,6 +86,11 @@ export class Source implements StoreFollower {
     calls.loaded(this.#origin, this.#restored, now);
     if (this.#origin === OWN) upkeep.loaded(now);
     this.onLoaded?.();
+  }
+
+  /** It was loaded, and its news come: a cut link is noticed by missing heartbeats first. */
+  get isInTouch(): boolean {
+    return this.isAvailable && this.isLoaded && (this.#heardAt === 0 || this.#now() - this.#heardAt < LATE);
   }
 
   /** Whether the watch brings what it must; call it every second or so. `expected`: a proxy of its data centre lives. */

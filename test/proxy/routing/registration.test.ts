@@ -51,3 +51,35 @@ describe('a registration with a flow (RFC 5626)', () => {
     expect(phone.keepAlive).to.equal(60_000);
   });
 });
+
+describe('a phone that leaves in one data centre while it is bound in another', () => {
+  const phone = { from: 'bob', contact: '<sip:bob@192.168.1.5>', callId: 'bob-1' };
+
+  async function registers(scene: Scene, cseq: number, expires: number): Promise<void> {
+    const asked = requestIn(await scene.receives(register({ ...phone, cseq, expires }), AT.bob));
+    await scene.receives(respond(asked.message, 200, { headers: [`Expires: ${expires}`] }), asked.hop.address);
+  }
+  const isBound = (scene: Scene): boolean => scene.replica.bindings('bob@example.com', scene.time).length > 0;
+
+  it('does not come back with that data centre, where it was out of touch', async () => {
+    const here = await Scene.begin();
+    const there = await Scene.begin({ geoLocation: 'dc2' }, true, here.cluster);
+    here.cluster.setAvailable('dc2', false);
+    await registers(there, 1, 600);
+    expect([isBound(here), isBound(there)]).to.deep.equal([false, true]);
+    await here.passes(1000);
+    await registers(here, 2, 0);
+    here.cluster.setAvailable('dc2', true);
+    there.replica.expire(there.time);
+    await there.settled();
+    await here.settled();
+    expect([isBound(here), isBound(there)]).to.deep.equal([false, false]);
+  });
+
+  it('leaves no tombstone of what is bound nowhere', async () => {
+    const scene = await Scene.begin();
+    await registers(scene, 1, 0);
+    expect(scene.replica.counts(scene.time).bindings).to.equal(0);
+    expect([...scene.cluster.entries('dc1').keys()].filter((key) => key.startsWith('binding/'))).to.deep.equal([]);
+  });
+});
