@@ -53,6 +53,8 @@ interface Phone {
   busy: boolean;
 }
 
+// each process that it starts ends with it
+process.setMaxListeners(50);
 const folder = mkdtempSync(join(tmpdir(), 'sipcluster-partition-'));
 const phones: Phone[] = [];
 const failures: string[] = [];
