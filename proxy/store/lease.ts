@@ -9,8 +9,8 @@ const BUCKET = 30_000;
 const GRACE = 60_000;
 /** More keys would hold up all writers when the lease ends and they are removed at once. */
 const MAX_KEYS = 1000;
-/** Full leases of one bucket end a second apart, up to so many seconds. */
-const MAX_SPREAD = 60;
+/** Full leases of one bucket end a second apart over so many seconds, and then two a second and so on. */
+const SPREAD = 600;
 
 interface Lease {
   readonly id: string;
@@ -65,7 +65,7 @@ export class ExpiryLeases {
     const now = this.#now();
     this.#prune(now);
     const opened = this.#opened.get(bucket) ?? 0;
-    const seconds = Math.max(1, Math.ceil((endOf(bucket) - now) / 1000)) + Math.min(opened, MAX_SPREAD);
+    const seconds = Math.max(1, Math.ceil((endOf(bucket) - now) / 1000)) + (opened % SPREAD);
     const { ID } = await this.#client.leaseClient.leaseGrant({ TTL: seconds, ID: 0 });
     this.#open.set(bucket, { id: ID, keys: 0 });
     this.#opened.set(bucket, opened + 1);

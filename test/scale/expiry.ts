@@ -93,7 +93,9 @@ try {
   };
   await Promise.all(stores.flatMap((store) => Array.from({ length: AT_ONCE }, () => fill(store))));
   if (Date.now() > expires) throw new Error('the machine is too slow: they expire while they are written');
-  say(`${COUNT} bindings of ${PROXIES} proxies, written ${((expires - Date.now()) / 1000).toFixed(0)} s before they expire`);
+  say(
+    `${COUNT} bindings of ${PROXIES} proxies, written ${((expires - Date.now()) / 1000).toFixed(0)} s before they expire`,
+  );
 
   while (watcher.held < COUNT) await pause(10);
   const quiet = performance.now() + 10_000;
