@@ -6,7 +6,7 @@ import { Clusters, groupFor } from './clusters.ts';
 import type { Problem } from './conditions.ts';
 import { deploymentState, type DeploymentState } from './deployment-state.ts';
 import { EtcdUpkeep } from './etcd-upkeep.ts';
-import { Events } from './events.ts';
+import { Events, type EventEdge } from './events.ts';
 import { happenings } from './happenings.ts';
 import type { ApiError } from './kubernetes/api-error.ts';
 import type { KubernetesApi } from './kubernetes/api.ts';
@@ -18,12 +18,14 @@ import { Observer } from './observe.ts';
 import { groupOf, Owned } from './owned.ts';
 import type { Facts } from './plan/facts.ts';
 import { plan, type Plan } from './plan/plan.ts';
+import { missingSecrets } from './missing-secrets.ts';
 import { PodNotes } from './pod-notes.ts';
 import { podKept, podTrouble } from './pod-trouble.ts';
 import { label, manager } from './render/kubernetes/metadata.ts';
 import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
-import { advertised, configurationLag, resourceStatus, type Observed } from './resource-status.ts';
+import { advertised, configurationLag, type Observed } from './observed.ts';
+import { resourceStatus } from './resource-status.ts';
 import { waitingShards } from './roll.ts';
 import type { SipCluster } from './sip-cluster.ts';
 import { Secrets } from './secrets.ts';
@@ -95,7 +97,11 @@ export class Controller {
       ...(worked && { worked }),
     });
     this.#observer = new Observer({ log, clock, uid, changed: (key) => this.#workers.add(key, gather.observed) });
-    this.#events = new Events((event) => api.create(event), options.instance, log);
+    const events: EventEdge = {
+      create: (event) => api.create(event),
+      patch: (namespace, name, change) => api.patch(resources.Event, namespace, name, change, manager),
+    };
+    this.#events = new Events(events, options.instance, log);
     this.#pods = new PodNotes(api, clock);
     this.#secrets = new Secrets(api, clock, log);
     this.#status = new StatusWriter(api, clock);
@@ -167,22 +173,21 @@ export class Controller {
     }
     const { plan: planned, objects } = this.#render(key, cluster, place, facts);
     const access = await storeAccess(planned, place.namespace, (name) => this.#secrets.read(place.namespace, name));
-    problems.push(...access.problems);
+    const missing = await missingSecrets(planned, (name) => this.#secrets.exists(place.namespace, name));
+    problems.push(...access.problems, ...missing.problems);
 
     // What is.
     this.#observer.follow(key, access.targets);
     const views = this.#observer.views(key);
     const addressPending = pendingAddresses(planned);
-    const waiting = waitingShards(
-      planned.shards,
-      this.#deployments(group, planned),
-      this.#changingShards(group, objects),
-    );
+    // What can't begin keeps nobody waiting.
+    const changing = this.#changingShards(group, objects).difference(new Set(missing.shards));
+    const waiting = waitingShards(planned.shards, this.#deployments(group, planned), changing);
 
     // From the one to the other, once nobody else is known to run it.
     if (views.some(({ claim }) => claim === 'Unknown')) return this.#workers.add(key, again.unjudged);
     if (mayChange) {
-      const held = new Set([...waiting, ...addressPending]);
+      const held = new Set([...waiting, ...addressPending, ...missing.shards]);
       const wanted = objects.filter(({ kind, metadata }) => kind !== 'Deployment' || !held.has(metadata.name));
       const applied = await this.#apply(cluster, group, wanted);
       problems.push(...applied.problems);
@@ -210,7 +215,8 @@ export class Controller {
     const failed = together(failures);
     if (failed !== undefined) throw failed;
     const lagging = planned.shards.some((shard) => configurationLag(shard, views).behind.length > 0);
-    this.#workers.add(key, lagging || waiting.length > 0 ? again.unsettled : again.settled);
+    const unsettled = lagging || waiting.length > 0 || missing.shards.length > 0;
+    this.#workers.add(key, unsettled ? again.unsettled : again.settled);
   }
 
   /** Plan and objects, made again only when something that they depend on has changed. */

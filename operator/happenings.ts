@@ -1,11 +1,11 @@
 import type { Happening } from './events.ts';
+import { some } from './some.ts';
 import type { Condition, SipClusterStatus, SipServerStatus } from './sip-cluster.ts';
 
 /** What happened between two statuses of a resource that people want to be told. Nothing, where there was none before. */
 export function happenings(before: SipClusterStatus | undefined, now: SipClusterStatus): Happening[] {
   if (before === undefined) return [];
-  const earlier = pairsOf(before);
-  const list = [...pairsOf(now)].flatMap(([name, pair]) => pairHappenings(name, earlier.get(name), pair));
+  const list = pairHappenings(pairsOf(before), pairsOf(now));
   const [store, was] = [condition(now, 'StoreAvailable'), condition(before, 'StoreAvailable')];
   if (store?.status === 'False' && was?.status === 'True')
     list.push({ type: 'Warning', reason: 'StoreLost', note: store.message });
@@ -22,23 +22,34 @@ export function happenings(before: SipClusterStatus | undefined, now: SipCluster
   return list;
 }
 
-function pairHappenings(name: string, was: SipServerStatus | undefined, is: SipServerStatus): Happening[] {
-  if (was === undefined) return [];
-  const list: Happening[] = [];
-  if (is.state === 'OutOfService' && was.state !== 'OutOfService')
-    list.push({ type: 'Warning', reason: 'PairOutOfService', note: `${name} has no member in service` });
-  if (is.state === 'InService' && was.state === 'OutOfService')
-    list.push({ type: 'Normal', reason: 'PairInService', note: `${name} is in service again` });
-  if (is.state === 'DualPrimary' && was.state !== 'DualPrimary')
-    list.push({ type: 'Warning', reason: 'DualPrimary', note: `both members of ${name} say that they are in service` });
-  if (is.active !== undefined && was.active !== undefined && is.active !== was.active) {
-    list.push({
-      type: 'Normal',
-      reason: 'PairSwitched',
-      note: `${name}: work goes to the ${is.active}, no longer to the ${was.active}`,
+type Pairs = ReadonlyMap<string, SipServerStatus>;
+
+/** Pairs that did the same are told of in one: with a whole data centre a hundred may go at once. */
+function pairHappenings(before: Pairs, now: Pairs): Happening[] {
+  const those = (became: (is: SipServerStatus, was: SipServerStatus) => boolean): string[] =>
+    [...now].flatMap(([name, is]) => {
+      const was = before.get(name);
+      return was !== undefined && became(is, was) ? [name] : [];
     });
-  }
-  return list;
+  const entered = (state: SipServerStatus['state']) => (is: SipServerStatus, was: SipServerStatus) =>
+    is.state === state && was.state !== state;
+  const to = (active: 'primary' | 'backup') => (is: SipServerStatus, was: SipServerStatus) =>
+    is.active === active && was.active !== undefined && was.active !== active;
+  const told: readonly [Happening['type'], Happening['reason'], readonly string[], string][] = [
+    ['Warning', 'PairOutOfService', those(entered('OutOfService')), 'no member is in service'],
+    [
+      'Normal',
+      'PairInService',
+      those((is, was) => is.state === 'InService' && was.state === 'OutOfService'),
+      'in service again',
+    ],
+    ['Warning', 'DualPrimary', those(entered('DualPrimary')), 'both members say that they are in service'],
+    ['Normal', 'PairSwitched', those(to('backup')), 'work goes to the backup, no longer to the primary'],
+    ['Normal', 'PairSwitched', those(to('primary')), 'work goes to the primary, no longer to the backup'],
+  ];
+  return told
+    .filter(([, , names]) => names.length > 0)
+    .map(([type, reason, names, what]) => ({ type, reason, note: `${some(names)}: ${what}` }));
 }
 
 function pairsOf(status: SipClusterStatus): Map<string, SipServerStatus> {

@@ -4,6 +4,7 @@ import type { EtcdClientOptions } from '../proxy/store/etcd-client.ts';
 import { parseKey } from '../proxy/store/keys.ts';
 import type { HealthRecord, ProxyRecord } from '../proxy/store/records.ts';
 import { Watch } from '../proxy/store/watch.ts';
+import { storeReason, type StoreReason } from './conditions.ts';
 import { accessId, EtcdConnections, type EtcdConnection } from './etcd-connections.ts';
 import { Ownership, type Claim } from './ownership.ts';
 import type { Clock } from './watch.ts';
@@ -28,8 +29,8 @@ export interface StoreView {
   /** What is published there has been read once, or can't be: before that, nothing can be said of it. */
   readonly judged: boolean;
   readonly available: boolean;
-  /** Why it is not. */
-  readonly reason: string;
+  /** Why it is not, or `Reached`. */
+  readonly reason: StoreReason;
   readonly proxies: readonly ProxyRecord[];
   readonly health: readonly HealthRecord[];
   /** Whether this Kubernetes cluster may run it; absent: it is another's. */
@@ -108,7 +109,7 @@ class Followed {
   readonly #log: Log;
   #loaded = 0;
   #available = false;
-  #reason = 'NotYetReached';
+  #reason: StoreReason = 'NotYetReached';
   #closed = false;
 
   constructor(
@@ -183,7 +184,7 @@ class Followed {
         },
         available: (available, reason) => {
           this.#available = available;
-          this.#reason = reason;
+          this.#reason = available ? 'Reached' : storeReason(reason);
           tell();
         },
       },

@@ -6,7 +6,7 @@ import { resources } from './kubernetes/resources.ts';
 import type { StoreView } from './observe.ts';
 import type { Shard } from './plan/shard.ts';
 import { annotation, label, manager } from './render/kubernetes/metadata.ts';
-import { configurationLag } from './resource-status.ts';
+import { configurationLag } from './observed.ts';
 import type { Clock } from './watch.ts';
 
 /** ms after which a pod whose proxy does not run the configuration yet is touched again. */

@@ -1,25 +1,11 @@
-import { conditions, type Aspect, type Problem } from './conditions.ts';
-import type { DeploymentState } from './deployment-state.ts';
+import { aspects } from './aspects.ts';
+import { conditions } from './conditions.ts';
 import type { StoreView } from './observe.ts';
-import type { Plan } from './plan/plan.ts';
+import { advertised, type Observed } from './observed.ts';
 import type { Shard } from './plan/shard.ts';
 import { dnsRecords } from './render/kubernetes/dns-endpoint.ts';
 import type { ClusterDNStatus, ProxySetStatus, SipCluster, SipClusterStatus, SipServerStatus } from './sip-cluster.ts';
 import { matrix } from './status.ts';
-
-/** All that is known of a resource when its status is written. */
-export interface Observed {
-  readonly plan: Plan;
-  /** By the shard's name. */
-  readonly deployments: ReadonlyMap<string, DeploymentState>;
-  readonly views: readonly StoreView[];
-  readonly problems: readonly Problem[];
-  /** Shards whose load balancer has no address yet, and those that wait for another's roll. */
-  readonly addressPending: readonly string[];
-  readonly waiting: readonly string[];
-  /** What keeps pods from being ready, by the shard's name. */
-  readonly troubles: ReadonlyMap<string, readonly string[]>;
-}
 
 /**
  * The status of a resource: what is, beside what should be.
@@ -47,7 +33,7 @@ export function resourceStatus(resource: SipCluster, observed: Observed, now: nu
       .map(({ name }) => name)
       .filter((name) => shards.some((shard) => shard.geoLocation === name)),
     conditions: conditions(
-      aspects(resource, observed, pairs),
+      aspects(resource, observed, switches),
       resource.status?.conditions ?? [],
       generation,
       new Date(now).toISOString(),
@@ -107,183 +93,8 @@ function counts(views: readonly StoreView[]): { registrations: number; calls: nu
   };
 }
 
-/** What the proxies of a shard advertise, each address once, sorted. */
-export function advertised(shard: Shard, views: readonly StoreView[]): string[] {
-  const own = views.filter(
-    (view) => view.switch === shard.switch && view.dn === shard.dn && view.geoLocation === shard.geoLocation,
-  );
-  const records = own.flatMap((view) => view.proxies).filter((proxy) => proxy.state === 'Ready');
-  return [...new Set(records.flatMap((proxy) => proxy.addresses.map(({ address }) => address)))].toSorted();
-}
-
-/** Proxies that do not run the configuration of the plan yet, by name, and those that refused it, with why. */
-export function configurationLag(shard: Shard, views: readonly StoreView[]): { behind: string[]; refused: string[] } {
-  const own = views.filter(
-    (view) => view.switch === shard.switch && view.dn === shard.dn && view.geoLocation === shard.geoLocation,
-  );
-  const others = own
-    .flatMap((view) => view.proxies)
-    .filter(({ state, configuration }) => state === 'Ready' && configuration.hash !== shard.configHash);
-  const refusing = others.filter(({ configuration }) => configuration.refused?.hash === shard.configHash);
-  return {
-    behind: others.filter((proxy) => !refusing.includes(proxy)).map(({ name }) => name),
-    refused: refusing.map(({ name, configuration }) => `${name}: ${configuration.refused?.why ?? ''}`),
-  };
-}
-
-function aspects(resource: SipCluster, observed: Observed, pairs: readonly SipServerStatus[]): Aspect[] {
-  const { plan, deployments, views, problems } = observed;
-  const states = plan.shards.map((shard) => ({
-    shard,
-    state: deployments.get(shard.name),
-    lag: configurationLag(shard, views),
-  }));
-  const behind = states.flatMap(({ lag }) => lag.behind);
-  const refused = states.flatMap(({ lag }) => lag.refused);
-  const unready = states.filter(
-    ({ shard, state }) => (state?.ready ?? 0) < shard.replicas || (state?.updated ?? 0) < shard.replicas,
-  );
-  const rolling = states.filter(({ state }) => state === undefined || state.rolling).map(({ shard }) => shard.name);
-  const stuck = states.filter(({ state }) => state?.stuck !== undefined);
-  const invalid = problems.filter(({ type }) => type === 'ConfigurationValid');
-
-  const configuration: Aspect =
-    invalid.length > 0
-      ? aspect(
-          'ConfigurationValid',
-          'False',
-          invalid[0]?.reason ?? '',
-          invalid.map(({ message }) => message).join('; '),
-        )
-      : refused.length > 0
-        ? aspect('ConfigurationValid', 'False', 'ConfigurationRefused', `proxies refuse it: ${some(refused)}`)
-        : aspect('ConfigurationValid', 'True', 'Valid', 'it can be made as it is written');
-  const stalled: Aspect =
-    stuck.length > 0
-      ? aspect(
-          'Stalled',
-          'True',
-          'RollStuck',
-          stuck.map(({ shard, state }) => `${shard.name}: ${state?.stuck ?? ''}`).join('; '),
-        )
-      : aspect(
-          'Stalled',
-          configuration.status === 'False' ? 'True' : 'False',
-          configuration.reason,
-          configuration.message,
-        );
-
-  const ready: Aspect =
-    configuration.status === 'False'
-      ? aspect('Ready', 'False', configuration.reason, configuration.message)
-      : observed.addressPending.length > 0
-        ? aspect(
-            'Ready',
-            'False',
-            'AddressPending',
-            `the cluster has given no address or node port yet for ${some(observed.addressPending)}`,
-          )
-        : unready.length > 0
-          ? aspect(
-              'Ready',
-              'False',
-              'ProxiesNotReady',
-              unready
-                .map(
-                  ({ shard, state }) =>
-                    `${shard.name}: ${state?.ready ?? 0} of ${shard.replicas} ready, ${state?.updated ?? 0} of the newest${(
-                      observed.troubles.get(shard.name) ?? []
-                    )
-                      .slice(0, 1)
-                      .map((trouble) => `; ${trouble}`)
-                      .join('')}`,
-                )
-                .join('; '),
-            )
-          : behind.length > 0
-            ? aspect('Ready', 'False', 'ConfigurationSpreading', `not on this configuration yet: ${some(behind)}`)
-            : aspect('Ready', 'True', 'ProxiesReady', 'all proxies are ready and run this configuration');
-  const reconciling: Aspect = resource.spec.paused
-    ? aspect('Reconciling', 'False', 'Paused', '')
-    : observed.waiting.length > 0 || rolling.length > 0
-      ? aspect(
-          'Reconciling',
-          'True',
-          'Rolling',
-          `under way: ${some(rolling)}${observed.waiting.length > 0 ? `; waiting for that: ${some(observed.waiting)}` : ''}`,
-        )
-      : aspect(
-          'Reconciling',
-          behind.length > 0 ? 'True' : 'False',
-          'ConfigurationSpreading',
-          `not on this configuration yet: ${some(behind)}`,
-        );
-  return [ready, reconciling, stalled, configuration, stores(plan, observed), servers(pairs), byAddress(resource)];
-}
-
-function stores({ shards }: Plan, { views, problems }: Observed): Aspect {
-  const missing = problems.filter(({ type }) => type === 'StoreAvailable');
-  if (missing.length > 0)
-    return aspect(
-      'StoreAvailable',
-      'False',
-      missing[0]?.reason ?? '',
-      missing.map(({ message }) => message).join('; '),
-    );
-  const own = new Set(shards.map(({ geoLocation }) => geoLocation));
-  const down = views.filter((view) => own.has(view.geoLocation) && !view.available);
-  if (down.length === 0)
-    return aspect('StoreAvailable', 'True', 'Reached', 'the etcd of every data centre here is reached');
-  const [first] = down;
-  // Only at the start: nothing is known yet.
-  if (first?.reason === 'NotYetReached')
-    return aspect('StoreAvailable', 'Unknown', 'NotYetReached', 'the stores are being opened');
-  const list = [...new Set(down.map(({ geoLocation, reason }) => `${geoLocation}: ${reason}`))];
-  return aspect(
-    'StoreAvailable',
-    'False',
-    first?.reason ?? 'Unreachable',
-    `registrations are neither read nor written here: ${list.join('; ')}`,
-  );
-}
-
-function servers(pairs: readonly SipServerStatus[]): Aspect {
-  const out = pairs.filter(({ state }) => state === 'OutOfService').map(({ name }) => name);
-  const dual = pairs.filter(({ state }) => state === 'DualPrimary').map(({ name }) => name);
-  if (out.length > 0)
-    return aspect('ServersAvailable', 'False', 'PairsOutOfService', `no member is in service: ${some(out)}`);
-  if (dual.length > 0)
-    return aspect(
-      'ServersAvailable',
-      'False',
-      'DualPrimary',
-      `both members say that they are in service: ${some(dual)}`,
-    );
-  const unknown = pairs.filter(({ state }) => state === 'Unknown').map(({ name }) => name);
-  if (unknown.length > 0)
-    return aspect('ServersAvailable', 'Unknown', 'NotObserved', `no proxy has said yet: ${some(unknown)}`);
-  return aspect('ServersAvailable', 'True', 'PairsInService', 'every pair has a member in service');
-}
-
-function byAddress({ spec }: SipCluster): Aspect {
-  const without = spec.switches
-    .flatMap((s) => s.clusterDNs)
-    .filter(({ fqdn }) => fqdn.srv === undefined && fqdn.a === undefined);
-  const message = `no fqdn for ${some(without.map(({ name }) => name))}: calls there don't outlive the proxy that they were set up through`;
-  return aspect('RecordRouteByAddress', without.length > 0 ? 'True' : 'False', 'NoFqdn', message);
-}
-
-function aspect(type: string, status: Aspect['status'], reason: string, message: string): Aspect {
-  return { type, status, reason, message };
-}
-
 function isServing({ state }: SipServerStatus): boolean {
   return state === 'InService' || state === 'Degraded' || state === 'DualPrimary';
-}
-
-/** Names for a message, which must not grow with the installation. */
-function some(names: readonly string[]): string {
-  return names.length <= 5 ? names.join(', ') : `${names.slice(0, 5).join(', ')} and ${names.length - 5} more`;
 }
 
 /** Three digits: small changes of a large number are not worth a write. */

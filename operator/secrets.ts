@@ -14,12 +14,17 @@ import type { Clock } from './watch.ts';
 /** ms for which a Secret that was read is believed. */
 const believed = 60_000;
 
-/** The Secrets of etcds and of admin ports: the only ones that the operator reads, by name, and makes where there is none. */
+/**
+ * The Secrets of etcds and of admin ports: the only ones that the operator reads, by name, and makes where there is none. Of
+ * the others it asks only whether they are there.
+ */
 export class Secrets {
   readonly #api: KubernetesApi;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #known = new Map<string, { at: number; read: Promise<KubernetesObject | undefined> }>();
+  /** When each of those that it does not read was last found, ms. */
+  readonly #found = new Map<string, number>();
 
   constructor(api: KubernetesApi, clock: Clock, log: Log) {
     this.#api = api;
@@ -40,6 +45,17 @@ export class Secrets {
       () => this.#known.delete(key),
     );
     return read;
+  }
+
+  /** Whether there is one: what it holds is not read. One that was found is believed to stay for a minute. */
+  async exists(namespace: string, name: string): Promise<boolean> {
+    const key = `${namespace}/${name}`;
+    const now = this.#clock.now();
+    if (now - (this.#found.get(key) ?? -Infinity) < believed) return true;
+    const found = await this.#api.exists(resources.Secret, namespace, name);
+    if (found) this.#found.set(key, now);
+    else this.#found.delete(key);
+    return found;
   }
 
   /** The token of the proxies' admin ports: made once. Who deletes it gets another. */

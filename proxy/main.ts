@@ -232,6 +232,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       layer,
       now,
       wall,
+      complaints: () => tls.complaints,
       counters: () => ({ ...core.counts, ...transports.counters, ...replica.counters }),
       defects: core.defects,
     },

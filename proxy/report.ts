@@ -16,6 +16,8 @@ export interface Reported {
   /** What timers go by, and the time of day, ms. */
   readonly now: () => number;
   readonly wall: () => number;
+  /** What is wrong with certificates that were changed. */
+  complaints(): readonly string[];
   counters(): Readonly<Record<string, number>>;
   readonly defects: Readonly<Record<string, number>>;
 }
@@ -47,6 +49,7 @@ export class Report {
   publishProxy(): void {
     const { config, boot, addresses, replica } = this.#of;
     if (!replica.ready) return;
+    const complaints = this.#of.complaints();
     replica.publishProxy({
       name: config.place.name,
       geoLocation: config.geoLocation,
@@ -57,6 +60,7 @@ export class Report {
       configuration: this.configuration,
       counts: this.#counts(),
       keys: replica.keys.ids(),
+      ...(complaints.length > 0 && { complaints }),
     });
   }
 

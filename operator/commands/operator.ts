@@ -31,7 +31,8 @@ export interface OperatorArguments {
   readonly logLevel: string;
 }
 
-const leaseName = 'sipcluster-operator';
+/** By which one of several operators leads. */
+export const leaseName = 'sipcluster-operator';
 const crdName = 'sipclusters.sipcluster.io';
 
 /**
@@ -49,7 +50,10 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
 
   const identity = `${process.env['POD_NAME'] ?? hostname()}_${randomUUID()}`;
   // The lease is written by those, too, that do not lead.
-  const leasing = new KubernetesApi(config, { mayWrite: () => true });
+  const leasing = new KubernetesApi(config, {
+    mayWrite: () => true,
+    answered: (...answer) => metrics.answered(...answer),
+  });
   const namespace =
     args.leaseNamespace ??
     process.env['POD_NAMESPACE'] ??
@@ -111,7 +115,7 @@ export async function runOperator(args: OperatorArguments): Promise<number> {
 }
 
 /** By which this Kubernetes cluster is told from others: that of a namespace that lasts as long as it does. */
-async function clusterUid(api: KubernetesApi): Promise<string> {
+export async function clusterUid(api: KubernetesApi): Promise<string> {
   const name = 'kube-system';
   const uid = (await api.read(resources.Namespace, undefined, name))?.metadata.uid;
   if (uid === undefined) throw new UserError(`the cluster has no namespace ${name}, by whose uid it is known`);
@@ -119,7 +123,7 @@ async function clusterUid(api: KubernetesApi): Promise<string> {
 }
 
 /** An operator with an older CRD would have its fields dropped without a word. */
-async function checkCrd(api: KubernetesApi): Promise<void> {
+export async function checkCrd(api: KubernetesApi): Promise<void> {
   const ours = parse(readFileSync(new URL('../../crds/sipcluster.yaml', import.meta.url), 'utf8')) as KubernetesObject;
   const live = await api.read(resources.CustomResourceDefinition, undefined, crdName);
   const what =

@@ -68,6 +68,19 @@ export class KubernetesApi {
     }
   }
 
+  /** Whether there is such an object: what is in it stays with the API server. */
+  async exists(resource: Resource, namespace: string | undefined, name: string): Promise<boolean> {
+    const accept = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
+    const path = pathOf(resource, namespace, name);
+    try {
+      await this.#object(resource, { verb: 'get', method: 'GET', path, headers: { accept } });
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
   /** Server-side apply, forced. With `subresource` only that part of the object. */
   apply(
     object: KubernetesObject,

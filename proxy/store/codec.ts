@@ -146,6 +146,7 @@ export function decodeProxy(key: Extract<Key, { kind: 'proxy' }>, value: string)
     },
     counts: { registrations: counts.number('registrations'), calls: counts.number('calls') },
     keys: fields.numbers('keys'),
+    ...(fields.has('complaints') ? { complaints: fields.texts('complaints') } : {}),
     ...(fields.has('layout') ? { layout: fields.number('layout') } : {}),
   };
   return fields.good ? record : undefined;

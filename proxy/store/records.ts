@@ -81,6 +81,8 @@ export interface ProxyRecord {
   /** Hash of the configuration it runs, or why it refused a newer one. */
   readonly configuration: { readonly hash: string; readonly refused?: { readonly hash: string; readonly why: string } };
   readonly counts: { readonly registrations: number; readonly calls: number };
+  /** What is wrong with certificates that were changed, while the ones before stay in use. */
+  readonly complaints?: readonly string[];
   /** Ids of the token keys it can verify. */
   readonly keys: readonly number[];
   /** The newest layout of the store's keys that it reads; absent: 1. */

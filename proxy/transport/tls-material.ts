@@ -56,6 +56,11 @@ export class TlsMaterial {
     this.#timer.unref();
   }
 
+  /** What was wrong with directories when they were last read: what was loaded before stays in use. */
+  get complaints(): readonly string[] {
+    return [...this.#directories.values()].flatMap(({ complaint }) => (complaint === '' ? [] : [complaint]));
+  }
+
   /** What is in a directory, read at first use, and judged by all its uses. Throws CredentialsError. */
   credentials(path: string, ...uses: readonly Use[]): Credentials {
     const known = this.#directories.get(path);

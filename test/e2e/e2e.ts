@@ -69,10 +69,12 @@ async function tell(): Promise<void> {
   let failed: number;
   try {
     await trafficBegins(stage);
-    await changedLive(stage);
+    const live = { weight: 3, interval: '3s' };
+    await changedLive(stage, 'another weight for ss1', { weight: 3 });
+    await changedLive(stage, 'another interval of the oos-check', live);
     const image = images.next;
-    await rolled(stage, 'another image', { weight: 3, image });
-    await rolledWithoutOperator(stage, 'other resources', { weight: 3, image, cpu: '140m' });
+    await rolled(stage, 'another image', { ...live, image });
+    await rolledWithoutOperator(stage, 'other resources', { ...live, image, cpu: '140m' });
     await proxyDeleted(stage);
   } finally {
     failed = await trafficEnds(stage);

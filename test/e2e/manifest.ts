@@ -7,12 +7,14 @@ export interface Changes {
   readonly image?: string;
   /** Weight of ss1. */
   readonly weight?: number;
+  /** Time between two pings of a member. */
+  readonly interval?: string;
   /** CPU that each proxy asks for. */
   readonly cpu?: string;
 }
 
 /** A SipCluster of two data centres in one Kubernetes cluster, with an etcd each that the operator runs. */
-export function manifest(cast: Cast, { image, weight = 1, cpu = '150m' }: Changes = {}): string {
+export function manifest(cast: Cast, { image, weight = 1, interval = '2s', cpu = '150m' }: Changes = {}): string {
   return stringify({
     apiVersion: 'sipcluster.io/v1alpha1',
     kind: 'SipCluster',
@@ -28,7 +30,7 @@ export function manifest(cast: Cast, { image, weight = 1, cpu = '150m' }: Change
               name: 'SIP_Cluster_DN',
               domains: [domain],
               fqdn: { srv: proxiesName },
-              oosCheck: { interval: '2s', recheck: '1s', timeout: '1s' },
+              oosCheck: { interval, recheck: '1s', timeout: '1s' },
               // Names are believed for 5 s here: a proxy that ends takes new work a little longer.
               drain: { dnsGrace: '6s', window: '3s', limit: '12s' },
               proxies: dataCentres.map((geoLocation) => ({

@@ -178,6 +178,40 @@ describe('the controller on a real API server', function () {
     expect(event['note']).to.contain('spec.replicas was changed by someone');
   });
 
+  it('waits with the proxies that need a Secret which is missing, says so, and leaves alone what runs', async () => {
+    await apply(cluster());
+    await deployed();
+    const generation = async (name: string) =>
+      (await server.api.read(resources.Deployment, namespace, name))?.metadata.generation;
+    const before = await generation('cc-sw-dn2-dc1');
+    const listeners = [
+      { transport: 'UDP', port: 5060 },
+      { transport: 'TLS', port: 5061, tlsSecretName: 'sip-tls' },
+    ];
+    const changed = cluster();
+    const dn2 = (changed as unknown as SipCluster).spec.switches[0]?.clusterDNs[1]?.proxies[0];
+    Object.assign(dn2 ?? {}, { listeners });
+    await apply(changed);
+    const why = await eventually(async () => {
+      const is = await condition('ConfigurationValid');
+      return is?.status === 'False' && is;
+    });
+    expect(why).to.include({
+      reason: 'SecretMissing',
+      message:
+        'spec.switches[sw].clusterDNs[dn2].proxies[dc1].listeners[TLS 5061].tlsSecretName: the Secret sip-tls is missing',
+    });
+    expect(await generation('cc-sw-dn2-dc1')).to.equal(before);
+    await server.api.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'sip-tls', namespace },
+      type: 'Opaque',
+    });
+    await eventually(async () => (await generation('cc-sw-dn2-dc1')) !== before);
+    await eventually(async () => (await condition('ConfigurationValid'))?.status === 'True');
+  });
+
   it('deletes what nothing wants any more, and only that', async () => {
     await apply(cluster());
     await deployed();

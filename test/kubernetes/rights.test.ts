@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { parse } from 'yaml';
+import { checkCrd, clusterUid, leaseName } from '../../operator/commands/operator.ts';
 import { Controller } from '../../operator/controller.ts';
 import { KubernetesApi } from '../../operator/kubernetes/api.ts';
 import { resources, type Resource } from '../../operator/kubernetes/resources.ts';
+import { Leader } from '../../operator/leader.ts';
+import { leaseEdge } from '../../operator/lease.ts';
 import { realClock } from '../../operator/real-clock.ts';
+import { skipWithoutHelm, template } from '../charts/helm.ts';
 import { ApiServer } from './api-server.ts';
 import { ControlPlane, controlPlaneDirectory } from './control-plane.ts';
 
@@ -22,8 +26,19 @@ const rbac = (kind: string, plural: string): Resource => ({
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind,
   plural,
-  namespaced: true,
+  namespaced: !kind.startsWith('Cluster'),
 });
+const roles = {
+  Role: rbac('Role', 'roles'),
+  RoleBinding: rbac('RoleBinding', 'rolebindings'),
+  ClusterRole: rbac('ClusterRole', 'clusterroles'),
+  ClusterRoleBinding: rbac('ClusterRoleBinding', 'clusterrolebindings'),
+};
+const user = { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'operator' };
+const rightsIn = (list: readonly Rule[]): string[] =>
+  list.flatMap(({ resources: plurals, verbs }) =>
+    plurals.flatMap((plural) => verbs.map((verb) => `${verb} ${plural}`)),
+  );
 
 describe('the rights that the chart gives to the operator', function () {
   this.timeout(90_000);
@@ -56,17 +71,17 @@ describe('the rights that the chart gives to the operator', function () {
       { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules },
       'test',
       '',
-      rbac('Role', 'roles'),
+      roles.Role,
     );
     const binding = {
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'operator' },
-      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'operator' }],
+      subjects: [user],
     };
     await server.api.apply(
       { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata, ...binding },
       'test',
       '',
-      rbac('RoleBinding', 'rolebindings'),
+      roles.RoleBinding,
     );
 
     const used = new Set<string>();
@@ -115,6 +130,13 @@ describe('the rights that the chart gives to the operator', function () {
         );
       await apply(['dc1', 'dc2'], ['a', 'b']);
       await until(async () => used.has('patch pods'));
+      // What somebody changes is put back each time, and told of in one Event.
+      for (let times = 0; times < 2; times++) {
+        const done = used.has('create events') ? 'patch events' : 'create events';
+        const change = { spec: { replicas: 7 } };
+        await server.api.patch(resources.Deployment, namespace, 'cc-sw-a-dc1', change, 'someone');
+        await until(async () => used.has(done));
+      }
       await apply(['dc1'], ['a']);
       await until(async () =>
         ['statefulsets', 'deployments', 'events'].every((what) =>
@@ -122,9 +144,7 @@ describe('the rights that the chart gives to the operator', function () {
         ),
       );
 
-      const granted = rules.flatMap(({ resources: plurals, verbs }) =>
-        plurals.flatMap((plural) => verbs.map((verb) => `${verb} ${plural}`)),
-      );
+      const granted = rightsIn(rules);
       expect(forbidden).to.deep.equal([]);
       // external-dns is not installed here, and its kind is written only where it is.
       expect(granted.filter((right) => !used.has(right) && !right.endsWith(' dnsendpoints'))).to.deep.equal([]);
@@ -137,6 +157,52 @@ describe('the rights that the chart gives to the operator', function () {
       expect(await secrets).to.equal(403);
     } finally {
       await controller.close();
+      api.close();
+    }
+  });
+
+  it('are, where there are no namespaces, what it starts with: its CRD, the cluster, nodes and the Lease', async function () {
+    skipWithoutHelm(this);
+    const namespace = await server.namespace();
+    const chart = await template('sipcluster', { namespaces: [namespace] }, '--namespace', namespace);
+    const given = chart.filter(({ kind, metadata }) => kind in roles && metadata.name !== 'sipcluster');
+    for (const object of given) {
+      const bound = object.kind.endsWith('Binding') ? { ...object, subjects: [user] } : object;
+      await server.api.apply(bound, 'test', '', roles[object.kind as keyof typeof roles]);
+    }
+
+    const used = new Set<string>();
+    const forbidden: string[] = [];
+    const api = new KubernetesApi(plane.config('operator'), {
+      mayWrite: () => true,
+      answered: (verb, what, status) =>
+        status === 403 ? forbidden.push(`${verb} ${what}`) : used.add(`${verb} ${what}`),
+    });
+    try {
+      await checkCrd(api);
+      await clusterUid(api);
+      const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' } };
+      await server.api.apply(node, 'test', '', resources.Node);
+      expect(await api.read(resources.Node, undefined, 'n1')).not.to.equal(undefined);
+      const leader = new Leader({
+        edge: leaseEdge(api, namespace, leaseName, Date.now),
+        identity: 'a',
+        clock: realClock,
+        log: pino({ level: 'silent' }),
+      });
+      await leader.acquire(AbortSignal.timeout(20_000));
+      expect(leader.leading).to.equal(true);
+      await leader.release(AbortSignal.timeout(20_000));
+
+      const granted = given.flatMap((object) => rightsIn((object['rules'] ?? []) as readonly Rule[]));
+      expect(forbidden).to.deep.equal([]);
+      expect([...used].toSorted()).to.deep.equal(granted.toSorted());
+      const others = await api.read(resources.Lease, namespace, 'another').then(
+        () => 'read',
+        (error: { status?: number }) => error.status,
+      );
+      expect(others).to.equal(403);
+    } finally {
       api.close();
     }
   });

@@ -122,7 +122,7 @@ describe('claimedByOthers', () => {
       geoLocation,
       judged: true,
       available: true,
-      reason: '',
+      reason: 'Reached',
       proxies: [],
       health: [],
       ...(claim && { claim }),

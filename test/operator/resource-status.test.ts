@@ -3,7 +3,8 @@ import type { DeploymentState } from '../../operator/deployment-state.ts';
 import { happenings } from '../../operator/happenings.ts';
 import type { StoreView } from '../../operator/observe.ts';
 import { plan } from '../../operator/plan/plan.ts';
-import { configurationLag, resourceStatus, type Observed } from '../../operator/resource-status.ts';
+import { configurationLag, type Observed } from '../../operator/observed.ts';
+import { resourceStatus } from '../../operator/resource-status.ts';
 import type { SipCluster, SipClusterStatus } from '../../operator/sip-cluster.ts';
 import { resource } from './resources.ts';
 
@@ -42,7 +43,7 @@ function view(geoLocation: string, active: 'primary' | 'none' = 'primary', hash?
     geoLocation,
     judged: true,
     available: true,
-    reason: '',
+    reason: 'Reached',
     proxies: [
       {
         name: proxy,
@@ -159,6 +160,64 @@ describe('resourceStatus', () => {
     });
   });
 
+  const messageOf = ({ conditions }: SipClusterStatus, type: string): string =>
+    conditions?.find((condition) => condition.type === type)?.message ?? '';
+  const lacking = new Map([...ready].map(([name, state]) => [name, { ...state, ready: 1 }]));
+  const dn = 'spec.switches[SIP_Cluster_Switch].clusterDNs[SIP_Cluster_DN]';
+
+  it('says that the ports of a listener are taken on every node', () => {
+    const trouble = "pod p: Unschedulable: 0/1 nodes are available: 1 node(s) didn't have free ports";
+    const status = of({ deployments: lacking, troubles: new Map([[first.name, [trouble]]]) });
+    expect(conditionsOf(status)).to.include({ Ready: 'False PortsTaken', ServersAvailable: 'True PairsInService' });
+    expect(messageOf(status, 'Ready')).to.contain(`${dn}.proxies[dc1].listeners: ${first.name}: 1 of 2 ready`);
+  });
+
+  it('says which listener has a key that does not belong to its certificate, whether proxies can start or not', () => {
+    const why = '/var/run/secrets/sip-tls/tls.key: it is not the key of /var/run/secrets/sip-tls/tls.crt';
+    const field = `${dn}.proxies[dc1].listeners[TLS 5061].tlsSecretName`;
+    const troubles = new Map([[first.name, [`pod p: CrashLoopBackOff: ${why}`]]]);
+    const starting = of({ deployments: lacking, troubles });
+    expect(conditionsOf(starting)).to.include({ Ready: 'False CertificateRefused' });
+    expect(messageOf(starting, 'Ready')).to.contain(`${field}: ${first.name}`);
+
+    const seen = view('dc1');
+    const complaining = { ...seen, proxies: seen.proxies.map((proxy) => ({ ...proxy, complaints: [why] })) };
+    const running = of({ views: [complaining, view('dc2')] });
+    expect(conditionsOf(running)).to.deep.equal({
+      Ready: 'True ProxiesReady',
+      ConfigurationValid: 'False CertificateRefused',
+      StoreAvailable: 'True Reached',
+      ServersAvailable: 'True PairsInService',
+    });
+    expect(messageOf(running, 'ConfigurationValid')).to.equal(`${field}: dc1-p: ${why}`);
+  });
+
+  it('says which Secret holds a user that etcd refuses', () => {
+    const status = of({ views: [{ ...view('dc1'), available: false, reason: 'Unauthenticated' }, view('dc2')] });
+    expect(conditionsOf(status)).to.include({ Ready: 'True ProxiesReady', StoreAvailable: 'False Unauthenticated' });
+    expect(messageOf(status, 'StoreAvailable')).to.contain(
+      'spec.geoLocations[dc1].etcd.authSecretName: etcd refuses the user of the Secret etcd-dc1-user',
+    );
+  });
+
+  it('says which host has no address', () => {
+    const seen = view('dc1');
+    const nameless = seen.health.map((record) => ({
+      ...record,
+      pairs: record.pairs.map((pair) => ({
+        ...pair,
+        members: pair.members.map((member) =>
+          member.role === 'backup' ? { ...member, reason: 'NameNotResolved' } : member,
+        ),
+      })),
+    }));
+    const status = of({ views: [{ ...seen, health: nameless }, view('dc2')] });
+    expect(conditionsOf(status)).to.include({ Ready: 'True ProxiesReady', ServersAvailable: 'False HostNotResolved' });
+    expect(messageOf(status, 'ServersAvailable')).to.contain(
+      `DNS gives no address for ${dn}.sipServers[ss1].backup.host`,
+    );
+  });
+
   it('changes the time of a condition only with its status, so that a cluster at rest writes nothing', () => {
     const before = of({});
     expect(of({}, before, at + 20_000)).to.deep.equal(before);
@@ -177,5 +236,23 @@ describe('happenings', () => {
     expect(happenings(of({}), down).map(({ reason }) => reason)).to.deep.equal(['PairOutOfService', 'StoreLost']);
     expect(happenings(down, of({})).map(({ reason }) => reason)).to.deep.equal(['PairInService', 'StoreBack']);
     expect(happenings(of({}), of({}))).to.deep.equal([]);
+  });
+
+  it('tell of pairs that do the same in one', () => {
+    const pairs = (state: 'InService' | 'OutOfService'): SipClusterStatus => ({
+      switches: [
+        {
+          name: 'sw',
+          clusterDNs: [{ name: 'dn', sipServers: Array.from({ length: 128 }, (_, n) => ({ name: `ss${n}`, state })) }],
+        },
+      ],
+    });
+    expect(happenings(pairs('InService'), pairs('OutOfService'))).to.deep.equal([
+      {
+        type: 'Warning',
+        reason: 'PairOutOfService',
+        note: 'sw/dn/ss0, sw/dn/ss1, sw/dn/ss2, sw/dn/ss3, sw/dn/ss4 and 123 more: no member is in service',
+      },
+    ]);
   });
 });

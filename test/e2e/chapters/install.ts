@@ -34,7 +34,7 @@ export async function installed({ helm, kubectl, images, story }: Stage): Promis
 export async function applied({ kubectl, cast, story }: Stage): Promise<void> {
   const began = performance.now();
   await kubectl.apply(manifest(cast));
-  await kubectl.run('wait', '-n', namespace, '--for=condition=Ready', resource, '--timeout=180s');
+  await kubectl.run('wait', '-n', namespace, '--for=condition=Ready', resource, '--timeout=60s');
   story.tells(`two proxies and an etcd in each data centre; Ready=True after ${since(began)}`);
   const table = await kubectl.run('get', 'sipc', '-n', namespace);
   story.shows(['', ...table.trimEnd().split('\n'), '']);

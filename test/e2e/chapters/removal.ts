@@ -17,6 +17,9 @@ const kinds = [
 
 /** The SipCluster is deleted, and nothing of it is left. */
 export async function removed({ kubectl, story }: Stage): Promise<void> {
+  // What became of it, as people see it.
+  const described = await kubectl.run('describe', 'sipcluster', cluster, '-n', namespace);
+  story.shows(['', ...described.slice(described.indexOf('\nStatus:')).trimEnd().split('\n'), '']);
   const began = performance.now();
   const list = async () => {
     const ours = `--selector=sipcluster.io/cluster=${cluster}`;

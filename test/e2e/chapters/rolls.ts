@@ -6,12 +6,15 @@ import { since, type Stage } from '../stage.ts';
 /** How long a roll of four proxies may take, ms: each new one counts once the drain of the old must be over. */
 const patience = 300_000;
 
+/** How long a change may take that proxies take as they run, ms. */
+const atOnce = 10_000;
+
 /** A change that proxies take as they run. */
-export async function changedLive(stage: Stage): Promise<void> {
+export async function changedLive(stage: Stage, what: string, changes: Changes): Promise<void> {
   const before = await podsOf(stage);
-  const took = await changed(stage, { weight: 3 }, 30_000);
-  if ((await podsOf(stage)) !== before) throw new Error('a change of weight replaced proxies');
-  stage.story.tells(`another weight for ss1: in force everywhere after ${took}, no pod was restarted`);
+  const took = await changed(stage, changes, atOnce);
+  if ((await podsOf(stage)) !== before) throw new Error(`${what} replaced proxies`);
+  stage.story.tells(`${what}: in force everywhere after ${took}, no pod was restarted`);
 }
 
 /** A change that needs new pods. */

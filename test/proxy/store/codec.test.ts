@@ -70,7 +70,12 @@ describe('codec', () => {
       local: { address: '10.1.0.1', port: 5060 },
       sentBy: '198.51.100.8:5060',
     } as const;
-    const proxy = proxyRecord('p1', { configuration: { hash: 'h1', refused }, keys: [1, 2], addresses: [shared] });
+    const proxy = proxyRecord('p1', {
+      configuration: { hash: 'h1', refused },
+      keys: [1, 2],
+      complaints: ['tls.key: not its key'],
+      addresses: [shared],
+    });
     expect(codec.decodeProxy({ kind: 'proxy', name: 'p1' }, codec.encodeProxy(proxy))).to.deep.equal(proxy);
     const health = healthRecord('p1');
     const pair = health.pairs[0] ?? expect.fail();

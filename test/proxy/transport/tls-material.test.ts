@@ -92,6 +92,11 @@ describe('certificate directories', () => {
     expect(material.credentials(path, 'certificate').cert).to.equal(old.cert);
     expect(logged.filter(({ level }) => level === 40).map(({ msg }) => msg)).to.have.lengthOf(1);
     expect(logged[0]?.msg).to.match(/tls.key: it is not the key of .* What was loaded before stays in use$/);
+    expect(material.complaints).to.have.lengthOf(1);
+    expect(material.complaints[0]).to.contain('tls.key: it is not the key of');
+    directories.write('one', renewed);
+    material.refresh();
+    expect(material.complaints).to.deep.equal([]);
     directories.write('one', { key: renewed.key });
     material.refresh();
     expect(material.credentials(path, 'certificate').cert).to.equal(renewed.cert);
