@@ -7,12 +7,14 @@ import type { Agent, Case } from './case.ts';
 import { linphones } from './linphone-cases.ts';
 import { sbc } from './sbc.ts';
 import { sipp } from './sipp.ts';
+import { sippServer } from './sipp-server.ts';
 import { sipsak } from './sipsak.ts';
 import { Stage } from './stage.ts';
 import { writeTable } from './table.ts';
 
 const AGENTS: readonly Agent[] = [
   sipp,
+  sippServer,
   sipsak,
   baresips('UDP'),
   baresips('TCP'),

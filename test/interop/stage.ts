@@ -65,7 +65,18 @@ export class Stage {
     for (const role of ['server', 'sbc'] as const) {
       this.#kamailios.push(await Kamailio.start(role, places, this.newFolder()));
     }
-    this.#proxy = await startProxy(this.#config(tls), {
+    const config = proxyConfig({ proxy: this.proxyAddress, server: this.serverAddress, transport: 'UDP' });
+    const { listeners } = config;
+    const whole: ProxyConfig = {
+      ...config,
+      listeners: [
+        ...listeners,
+        { transport: 'TLS', port: PORTS.TLS, side: 'External', tls },
+        { transport: 'WSS', port: PORTS.WSS, side: 'External', tls },
+      ],
+      trust: { sbcs: [{ cidr: `${this.sbcAddress}/32` }], servers: [] },
+    };
+    this.#proxy = await startProxy(whole, {
       log: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
       hash: 'interop',
     });
@@ -74,43 +85,42 @@ export class Stage {
       status().pairs.some(({ active }) => active === 'primary'),
     );
   }
+}
 
-  #config(tls: string): ProxyConfig {
-    return {
-      namespace: 'voice',
-      cluster: 'interop',
-      switch: 'switch',
-      dn: 'dn',
-      geoLocation: 'dc1',
-      place: { name: 'p1', address: this.proxyAddress },
-      domains: [DOMAIN],
-      fqdn: {},
-      recordRoute: 'Address',
-      listeners: [
-        { transport: 'UDP', port: PORTS.UDP, side: 'Both' },
-        { transport: 'TCP', port: PORTS.TCP, side: 'Both' },
-        { transport: 'TLS', port: PORTS.TLS, side: 'External', tls },
-        { transport: 'WSS', port: PORTS.WSS, side: 'External', tls },
-      ],
-      admin: { port: 0 },
-      // Slow to judge: what is tested is what agents say, on a machine that may have much else to do
-      oosCheck: { interval: 10_000, recheck: 1000, timeout: 8000, inService: [[200, 299]] },
-      overload: {},
-      registration: { maxContacts: 10, minExpires: 10_000, maxExpires: 3600_000, forking: 'Parallel', natPing: 25_000 },
-      drain: { dnsGrace: 0, window: 0, limit: 500 },
-      remoteServers: 'Never',
-      trust: { sbcs: [{ cidr: `${this.sbcAddress}/32` }], servers: [] },
-      servers: [
-        {
-          name: 'kamailio',
-          geoLocation: 'dc1',
-          weight: 1,
-          members: [{ role: 'primary', host: this.serverAddress, port: 5060, transport: 'UDP' }],
-        },
-      ],
-      proxiesIn: ['dc1'],
-      stores: [{ geoLocation: 'dc1', memory: true }],
-      log: { level: 'silent' },
-    };
-  }
+/** A proxy over UDP and TCP at `proxy`, with one SIP Server. */
+export function proxyConfig(places: { proxy: string; server: string; transport: 'UDP' | 'TCP' }): ProxyConfig {
+  return {
+    namespace: 'voice',
+    cluster: 'interop',
+    switch: 'switch',
+    dn: 'dn',
+    geoLocation: 'dc1',
+    place: { name: 'p1', address: places.proxy },
+    domains: [DOMAIN],
+    fqdn: {},
+    recordRoute: 'Address',
+    listeners: [
+      { transport: 'UDP', port: PORTS.UDP, side: 'Both' },
+      { transport: 'TCP', port: PORTS.TCP, side: 'Both' },
+    ],
+    admin: { port: 0 },
+    // Slow to judge: what is tested is what agents say, on a machine that may have much else to do
+    oosCheck: { interval: 10_000, recheck: 1000, timeout: 8000, inService: [[200, 299]] },
+    overload: {},
+    registration: { maxContacts: 10, minExpires: 10_000, maxExpires: 3600_000, forking: 'Parallel', natPing: 25_000 },
+    drain: { dnsGrace: 0, window: 0, limit: 500 },
+    remoteServers: 'Never',
+    trust: { sbcs: [], servers: [] },
+    servers: [
+      {
+        name: 'kamailio',
+        geoLocation: 'dc1',
+        weight: 1,
+        members: [{ role: 'primary', host: places.server, port: 5060, transport: places.transport }],
+      },
+    ],
+    proxiesIn: ['dc1'],
+    stores: [{ geoLocation: 'dc1', memory: true }],
+    log: { level: 'silent' },
+  };
 }
