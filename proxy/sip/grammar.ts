@@ -31,6 +31,7 @@ const ALPHANUM = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const TOKEN = charTable(`${ALPHANUM}-.!%*_+\`'~`);
 // Underscores are no part of RFC 3261's hostname, but names of machines and of Kubernetes test set-ups have them.
 const HOST = charTable(`${ALPHANUM}-._`);
+const SCHEME = charTable(`${ALPHANUM}+-.`);
 const IPV6 = charTable('0123456789abcdefABCDEF:.');
 
 export function isTokenChar(c: number): boolean {
@@ -60,6 +61,15 @@ export function trimEnd(text: string, start: number, end: number): number {
 /** The offset after the token that starts at `pos`; `pos` itself if there is none. */
 export function skipToken(text: string, pos: number, end: number): number {
   while (pos < end && TOKEN[text.charCodeAt(pos)] === 1) pos++;
+  return pos;
+}
+
+/** The offset after the scheme of a URI that starts at `pos`: a letter and what may follow one; `pos` itself if there is none. */
+export function skipScheme(text: string, pos: number, end: number): number {
+  // The same letter in lower case
+  const first = text.charCodeAt(pos) | 32;
+  if (first < 97 || first > 122) return pos;
+  while (pos < end && SCHEME[text.charCodeAt(pos)] === 1) pos++;
   return pos;
 }
 

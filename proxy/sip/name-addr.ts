@@ -10,6 +10,7 @@ import {
   isWhitespace,
   skipLws,
   skipQuoted,
+  skipScheme,
   trimEnd,
   unfold,
   unquote,
@@ -48,7 +49,7 @@ export function parseNameAddr(value: string): NameAddr {
 
 /**
  * The offset just after the address (name-addr or addr-spec) at text[start, end), where its header parameters begin;
- * -1 if it is malformed: an open quote or bracket, nothing at all, or something else than parameters after it.
+ * -1 if it is malformed: an open quote or bracket, no scheme before a colon, or something else than parameters after it.
  */
 export function addressEnd(text: string, start: number, end: number): number {
   let pos = skipLws(text, start, end);
@@ -64,7 +65,7 @@ export function addressEnd(text: string, start: number, end: number): number {
     const c = text.charCodeAt(pos);
     if (c === LESS) {
       const close = text.indexOf('>', pos);
-      if (close < 0 || close >= end || close === pos + 1) return -1;
+      if (close < 0 || close >= end || !hasScheme(text, pos + 1, close)) return -1;
       // RFC 4475 3.1.2.14: who takes the spaces for part of the URI and who does not would answer different requests
       for (let i = pos + 1; i < close; i++) if (isWhitespace(text.charCodeAt(i))) return -1;
       return endsAddress(text, close + 1, end) ? close + 1 : -1;
@@ -76,9 +77,15 @@ export function addressEnd(text: string, start: number, end: number): number {
     else if (c === QUESTION || c === QUOTE || (c === COMMA && colon)) return -1;
   }
   const after = trimEnd(text, from, pos);
-  if (after === from || !colon) return -1;
+  if (!hasScheme(text, from, after)) return -1;
   for (let i = from; i < after; i++) if (isWhitespace(text.charCodeAt(i))) return -1;
   return after;
+}
+
+/** text[pos, end) begins with a scheme and its colon (RFC 3261 25.1), as every URI does. */
+function hasScheme(text: string, pos: number, end: number): boolean {
+  const after = skipScheme(text, pos, end);
+  return after > pos && after < end && text.charCodeAt(after) === COLON;
 }
 
 function endsAddress(text: string, pos: number, end: number): boolean {

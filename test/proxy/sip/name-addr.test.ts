@@ -47,6 +47,7 @@ describe('an address', () => {
 
   it('may have another scheme', () => {
     expect(parseNameAddr('<tel:+15551234;ext=1>;q=1').uri).to.equal('tel:+15551234;ext=1');
+    expect(parseNameAddr('Sips2+x-y.z:a').uri).to.equal('Sips2+x-y.z:a');
   });
 
   it('may have a comma in an unquoted display name, but not where two addresses could be meant', () => {
@@ -60,6 +61,12 @@ describe('an address', () => {
       '<>',
       '< >',
       '<sip:a@b',
+      ':a@b',
+      '<:a@b>',
+      '<a@b>',
+      '1sip:a@b',
+      '<s p:a@b>',
+      '<@sip:a@b>',
       '"open <sip:a@b>',
       '"Mr. J. User <sip:j.user@example.com>',
       'sip:a@b?Route=%3Csip:sip.example.com%3E',
