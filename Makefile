@@ -54,9 +54,12 @@ chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, wit
 	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime
 	@node test/chaos/run.ts --runs '$(or $(RUNS),10)' --faults '$(FAULTS)' --from '$(FROM)' $(if $(DOCS),--docs)
 
-.PHONY: hostile neighbour
+.PHONY: hostile neighbour storm
 hostile: $(INSTALLED) ## Ten thousand hostile TCP connections against one proxy, some two minutes; CONNECTIONS=1000 for fewer
 	@node test/load/hostile.ts
+
+storm: $(INSTALLED) ## 10,000 phones of a lost data centre at a pair that holds 200 REGISTERs a second, beside calls, some 90 s
+	@node test/load/storm.ts
 
 neighbour: $(INSTALLED) ## Phones calling each other beside one endpoint that sends 10,000 bad messages a second, some 50 s
 	@node test/load/bad-neighbour.ts

@@ -37,8 +37,9 @@ export class Party {
     return new Party(address, proxy, socket);
   }
 
-  async registers(user: string): Promise<void> {
-    await this.#ask((branch) =>
+  /** @returns the final answer */
+  async registers(user: string): Promise<Message> {
+    return await this.#ask((branch) =>
       register({ from: user, ...this.#at(branch, user), contact: `<sip:${user}@${this.address}:5060>` }),
     );
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
-import { REGISTERS_IN_FLIGHT } from '../../../proxy/upstream/register-gate.ts';
+import { REGISTERS_AT_FIRST } from '../../../proxy/upstream/register-gate.ts';
 import { register } from '../../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
@@ -82,11 +82,11 @@ describe('what a SIP Server is spared', () => {
     scene.pinged('ss2', 'primary', 'ConnectionRefused');
     const asked: Sent[] = [];
     const refused: Sent[] = [];
-    for (let i = 0; i < REGISTERS_IN_FLIGHT + 50; i++) {
+    for (let i = 0; i < REGISTERS_AT_FIRST + 50; i++) {
       const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i}`, sentBy: `${AT.alice}:5060` });
       for (const sent of await scene.receives(text, AT.alice)) (sent.message.isRequest ? asked : refused).push(sent);
     }
-    expect(asked.length).to.equal(REGISTERS_IN_FLIGHT);
+    expect(asked.length).to.equal(REGISTERS_AT_FIRST);
     expect(statuses(refused)).to.deep.equal(Array.from({ length: 50 }, () => 503));
     for (const { message } of refused) expect(Number(message.value(Header.RetryAfter))).to.be.at.least(5);
     // a call is never behind them

@@ -1,35 +1,68 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { Backlog } from '../../../proxy/routing/backlog.ts';
 
 describe('when a refused REGISTER shall come again', () => {
   it('is within some seconds where few wait', () => {
     const backlog = new Backlog();
     expect(backlog.refused(0, 0)).to.equal(5);
-    expect(backlog.refused(0, 0.999)).to.equal(9);
+    expect(backlog.refused(0, 0.5)).to.equal(5);
   });
 
   it('is spread over as long as it takes to admit all who wait', () => {
     const backlog = new Backlog();
     // 1,000 a second are admitted, 100,000 refused
+    backlog.refused(0, 0);
     for (let i = 0; i < 1000; i++) backlog.admitted(i);
-    let latest = 0;
-    for (let i = 0; i < 100_000; i++) latest = Math.max(latest, backlog.refused(1000, 0.999));
-    expect(latest).to.be.within(100, 110);
+    const bySecond = new Map<number, number>();
+    for (let i = 0; i < 100_000; i++) {
+      const second = backlog.refused(1000, (i * 0.618) % 1);
+      bySecond.set(second, (bySecond.get(second) ?? 0) + 1);
+    }
+    expect(Math.max(...bySecond.keys())).to.be.within(100, 110);
+    for (const [second, count] of bySecond) if (second > 6) expect(count).to.be.below(1600);
   });
 
-  it('is never later than ten minutes and a bit, however many wait', () => {
+  it('is no later for those who were refused before: the line moves on as time passes', () => {
     const backlog = new Backlog();
-    let latest = 0;
-    for (let i = 0; i < 1_000_000; i++) latest = Math.max(latest, backlog.refused(0, 0.999));
-    expect(latest).to.equal(604);
+    for (let i = 0; i < 1200; i++) backlog.refused(0, 0);
+    expect(backlog.refused(0, 0.999)).to.be.within(16, 17);
+    expect(backlog.refused(12_100, 0.999)).to.equal(5);
   });
 
-  it('forgets those who were admitted, and those who went elsewhere', () => {
+  it('is never sooner than 5 s nor later than ten minutes, however many wait', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(3000), fc.nat(4000), fc.double({ min: 0, max: 0.999, noNaN: true }))),
+        (steps) => {
+          const backlog = new Backlog();
+          let now = 0;
+          for (const [passed, count, random] of steps) {
+            now += passed;
+            for (let i = 0; i < count % 100; i++) backlog.admitted(now);
+            for (let i = 0; i < count; i += 20) expect(backlog.refused(now, random)).to.be.within(5, 600);
+          }
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+
+  it('brings ten thousand phones back at the rate of their servers', () => {
     const backlog = new Backlog();
-    for (let i = 0; i < 10_000; i++) backlog.refused(0, 0);
-    for (let i = 0; i < 9_000; i++) backlog.admitted(500);
-    for (let i = 0; i < 9; i++) backlog.refused(500, 0);
-    expect(backlog.refused(500, 0.999)).to.be.lessThan(110);
-    expect(backlog.refused(30 * 60_000, 0.999)).to.equal(9);
+    const holds = 200;
+    let [waiting, admitted] = [Array.from({ length: 10_000 }, (_, i) => i / 2), 0];
+    let now = 0;
+    for (; admitted < 10_000 && now < 300_000; now += 100) {
+      const came = waiting.filter((at) => at <= now);
+      waiting = waiting.filter((at) => at > now);
+      for (const [i] of came.entries()) {
+        if (i < holds / 10) {
+          backlog.admitted(now);
+          admitted++;
+        } else waiting.push(now + backlog.refused(now, (i * 0.618) % 1) * 1000);
+      }
+    }
+    expect(now / 1000).to.be.within(50, 85);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { REGISTERS_IN_FLIGHT, RegisterGate } from '../../../proxy/upstream/register-gate.ts';
+import { REGISTERS_AT_FIRST, RegisterGate } from '../../../proxy/upstream/register-gate.ts';
 
 /** What a storm that never lets up makes of a server. */
 interface Course {
@@ -41,13 +41,17 @@ function storm(
 describe('the gate before a pair’s REGISTERs', () => {
   it('is full while as many are under way as it holds, and open again after one answer', () => {
     const gate = new RegisterGate();
-    for (let i = 0; i < REGISTERS_IN_FLIGHT; i++) {
+    for (let i = 0; i < REGISTERS_AT_FIRST; i++) {
       expect(gate.full).to.equal(false);
       gate.enter();
     }
     expect(gate.full).to.equal(true);
     gate.leave(5, 1000);
     expect(gate.full).to.equal(false);
+  });
+
+  it('opens quickly for a server that has shown how fast it is', () => {
+    expect(storm(new RegisterGate(), 1000, { every: 0.2, works: 50 }).rate).to.be.above(4000);
   });
 
   it('keeps a server of 200/s busy and its queue short: a call behind it waits a quarter of a second', () => {
@@ -80,7 +84,7 @@ describe('the gate before a pair’s REGISTERs', () => {
       gate.enter();
       gate.leave(i % 100 === 0 ? 2000 : 20, i * 10);
     }
-    for (let i = 0; i < 200; i++) gate.enter();
+    for (let i = 0; i < 255; i++) gate.enter();
     expect(gate.full).to.equal(false);
   });
 });
