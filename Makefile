@@ -51,7 +51,7 @@ fuzz-udp: $(INSTALLED) ## A million mutated messages over UDP at a real proxy, a
 	@node --expose-gc test/fuzz/over-udp.ts --count '$(or $(COUNT),1000000)' --seed '$(or $(SEED),1)'
 
 chaos: $(INSTALLED) etcd ## What can fail, in network namespaces of its own, with calls up: RUNS=10 FAULTS=primary-killed,proxy-killed DOCS=1 FROM=commit
-	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime
+	@test/tools/install-debian.sh iproute2:ip nftables:nft faketime:faketime strace:strace
 	@node test/chaos/run.ts --runs '$(or $(RUNS),10)' --faults '$(FAULTS)' --from '$(FROM)' $(if $(DOCS),--docs)
 
 .PHONY: hostile neighbour storm

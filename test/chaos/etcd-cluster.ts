@@ -44,6 +44,13 @@ export class EtcdCluster {
     return this.#members.map(({ place }) => `http://${place.address}:2379`);
   }
 
+  /** Its process, which runs on its host as this one's child. */
+  pidOf(name: string): number {
+    const { pid } = this.#member(name).process;
+    if (pid === undefined) throw new Error(`etcd ${name} does not run`);
+    return pid;
+  }
+
   /** Where a member keeps its data, by its name. */
   dataOf(name: string): string {
     return this.#member(name).data;

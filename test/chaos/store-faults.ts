@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fault } from './fault.ts';
@@ -6,8 +7,13 @@ import type { World } from './world.ts';
 
 const promise = 'none lost: what is known stays known, what is new is written later';
 
+/** How much longer every fsync of a slow disk takes, ms: more than a 200 to a REGISTER waits for its commit. */
+const SLOW = 400;
+
 /** The members of dc1's etcd that this run has hit. */
 let hit: string[] = [];
+/** What holds up their disks: strace lets the kernel wait in each of their fsyncs. */
+let brakes: ChildProcess[] = [];
 
 async function takes(world: World, count: number): Promise<string[]> {
   const etcd = world.etcd('dc1');
@@ -78,6 +84,29 @@ export const storeFaults: readonly Fault[] = [
       for (const name of hit) {
         if (existsSync(ballast(world, name))) rmSync(ballast(world, name));
         await world.etcd('dc1').kill(name);
+      }
+      await comesBack(world);
+    },
+  },
+  {
+    name: 'etcd-disk-slow',
+    what: `disks of a data centre’s etcd slow: each fsync takes ${SLOW} ms longer, for 10 s`,
+    promise,
+    bound: 0,
+    inflict: async (world) => {
+      const members = await takes(world, 3);
+      brakes = members.map((name) => {
+        const inject = `inject=fsync,fdatasync:delay_enter=${SLOW * 1000}`;
+        const argv = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync', '-e', inject];
+        return spawn('strace', [...argv, '-p', String(world.etcd('dc1').pidOf(name))], { stdio: 'ignore' });
+      });
+    },
+    lasts: 10_000,
+    heal: async (world) => {
+      for (const brake of brakes) {
+        if (brake.exitCode !== null) throw new Error(`strace ended by itself: ${brake.exitCode}`);
+        brake.kill('SIGTERM');
+        await once(brake, 'exit');
       }
       await comesBack(world);
     },
