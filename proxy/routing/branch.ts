@@ -76,7 +76,7 @@ export class Branches {
     for (let i = 0; i < request.fieldCount; i++) {
       const id = request.fieldId(i);
       if (id === Header.Route || id === Header.XGenesysRoute)
-        hash = fnv1a(text.slice(request.valueStart(i), request.fieldEnd(i)), hash);
+        hash = fnv1a(text, hash, request.valueStart(i), request.fieldEnd(i));
     }
     return finish(hash);
   }
@@ -112,17 +112,14 @@ function finish(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Two digits at a time: toString(36) goes through floating point, and is asked for three times a request. */
-const TWO_DIGITS = Array.from({ length: 36 * 36 }, (_, i) => i.toString(36).padStart(2, '0'));
+/** Three digits at a time: toString(36) goes through floating point, and is asked for three times a request. */
+const THREE_DIGITS = Array.from({ length: 36 ** 3 }, (_, i) => i.toString(36).padStart(3, '0'));
+const DIGITS = THREE_DIGITS.slice(0, 36).map((digits) => digits.slice(2));
 
 /** `value` of 32 bits in base 36, NAME_LENGTH digits. */
 function text36(value: number): string {
   const low = value % 46656;
-  const high = (value - low) / 46656;
-  return three(Math.floor(high / 46656)).slice(2) + three(high % 46656) + three(low);
-}
-
-function three(value: number): string {
-  const low = value % 1296;
-  return (TWO_DIGITS[(value - low) / 1296] ?? '').slice(1) + (TWO_DIGITS[low] ?? '');
+  const rest = (value - low) / 46656;
+  const middle = rest % 46656;
+  return `${DIGITS[(rest - middle) / 46656] ?? ''}${THREE_DIGITS[middle] ?? ''}${THREE_DIGITS[low] ?? ''}`;
 }

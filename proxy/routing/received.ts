@@ -70,13 +70,13 @@ export function readRoutes(
     // the hop before us was a strict router: it put our Record-Route into the Request-URI and the target last
     take(target.user);
     last--;
-    uri = uriOfRoute(routes[last] ?? '');
-    target = parseUri(uri);
+    uri = parseRoute(routes[last] ?? '').uri;
+    target = routeUri(uri);
     strict = true;
   }
   let own = 0;
   while (own < last) {
-    const route = parseUri(uriOfRoute(routes[own] ?? ''));
+    const route = routeUri(parseRoute(routes[own] ?? '').uri);
     if (!identity.isOurs(route)) break;
     take(route.user);
     own++;
@@ -87,9 +87,9 @@ export function readRoutes(
 const NONE: readonly string[] = [];
 
 /** Throws SipError 400. */
-function uriOfRoute(value: string): string {
-  const { uri } = parseRoute(value);
-  if (readUri(uri) === undefined) throw defect('Bad Route');
+function routeUri(text: string): SipUri {
+  const uri = readUri(text);
+  if (uri === undefined) throw defect('Bad Route');
   return uri;
 }
 
@@ -116,7 +116,7 @@ export function readMaxBreadth(message: Message): number {
 
 /** Whether a Route value names a loose router (RFC 3261 16.6 step 6). */
 export function isLoose(route: string): boolean {
-  return param(parseUri(uriOfRoute(route)).params, 'lr') !== undefined;
+  return param(routeUri(parseRoute(route).uri).params, 'lr') !== undefined;
 }
 
 /** How often other proxies have handed this request over. */

@@ -149,7 +149,7 @@ export class TokenSigner {
       this.#old = this.#young;
       this.#young = new TextMap();
     }
-    this.#young.set({ key: text, callId: ownText(callId), token, signedWith, chained: undefined });
+    this.#young.set({ key: text, callId: ownText(callId), token, signedWith, hash: 0, chained: undefined });
   }
 }
 

@@ -50,6 +50,7 @@ export class ClientTransaction extends Transaction {
   /** The side's own: neighbours among the unanswered ones to the same address. */
   earlier: ClientTransaction | undefined = undefined;
   later: ClientTransaction | undefined = undefined;
+  hash = 0;
   chained: ClientTransaction | undefined = undefined;
 
   constructor(

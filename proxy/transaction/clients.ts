@@ -68,9 +68,7 @@ export class Clients implements ClientSide {
   ended(transaction: ClientTransaction): void {
     this.setting.counts.clients--;
     this.#unanswered.delete(transaction);
-    const transactions = this.#of(transaction.method);
-    // A later request with the same branch may have taken its place
-    if (transactions.get(transaction.branch) === transaction) transactions.delete(transaction.branch);
+    this.#of(transaction.method).delete(transaction);
   }
 
   #of(method: string): TextMap<ClientTransaction> {

@@ -147,7 +147,8 @@ export class TransactionLayer {
 
   #request(request: Message, from: Hop, back: Hop): void {
     const key = serverKey(request, request.method, from.transport);
-    const known = this.#servers.byKey(key);
+    const hash = this.#servers.hashOf(key);
+    const known = this.#servers.byKey(key, hash);
     if (known !== undefined) {
       known.receiveAgain();
       return;
@@ -155,11 +156,11 @@ export class TransactionLayer {
     const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request, from) : undefined;
     if (invite !== undefined) {
       // Not limited: there is one for an INVITE at most, and it makes transactions end
-      this.#cancel(invite, this.#servers.begin(key, request, back), from);
+      this.#cancel(invite, this.#servers.begin(key, hash, request, back), from);
     } else if (this.#counts.clients + this.#counts.servers >= this.#limit) {
       this.#refuse(request, back);
     } else {
-      const transaction = this.#servers.begin(key, request, back);
+      const transaction = this.#servers.begin(key, hash, request, back);
       if (request.method === 'CANCEL') this.#user.unmatchedCancel(transaction, request, from);
       else this.#user.request(transaction, request, from);
     }

@@ -31,6 +31,7 @@ export class ServerTransaction extends Transaction {
   last = '';
   readonly side: ServerSide;
   /** The side's own. */
+  hash = 0;
   chained: ServerTransaction | undefined = undefined;
   #request: Message | undefined;
 

@@ -22,8 +22,13 @@ export class Servers implements ServerSide {
     this.connectionGone = connectionGone;
   }
 
-  byKey(key: string): ServerTransaction | undefined {
-    return this.#byKey.get(key);
+  /** What byKey() and begin() take with a key. */
+  hashOf(key: string): number {
+    return this.#byKey.hashOf(key);
+  }
+
+  byKey(key: string, hash: number): ServerTransaction | undefined {
+    return this.#byKey.find(key, hash);
   }
 
   /** The INVITE that `ack` acknowledges, if it has its branch: always so for a 3xx to 6xx, hardly ever for a 2xx. */
@@ -48,10 +53,10 @@ export class Servers implements ServerSide {
     return key === undefined ? undefined : this.#byKey.get(key);
   }
 
-  begin(key: string, request: Message, from: Hop): ServerTransaction {
+  begin(key: string, hash: number, request: Message, from: Hop): ServerTransaction {
     const initial = request.method === 'INVITE' ? INVITE : NON_INVITE;
     const transaction = new ServerTransaction(this, initial, key, request, from);
-    this.#byKey.set(transaction);
+    this.#byKey.set(transaction, hash);
     this.setting.counts.servers++;
     transaction.start();
     return transaction;
@@ -59,6 +64,6 @@ export class Servers implements ServerSide {
 
   ended(transaction: ServerTransaction): void {
     this.setting.counts.servers--;
-    this.#byKey.delete(transaction.key);
+    this.#byKey.delete(transaction);
   }
 }

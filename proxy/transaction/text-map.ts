@@ -1,14 +1,16 @@
 /** What a TextMap holds. Its own links run through its values, so that an entry allocates nothing. */
 export interface Keyed<Value> {
   readonly key: string;
-  /** The map's own: the next value whose key has the same hash. */
+  /** The map's own: the hash of the key, and the next value whose key has the same one. */
+  hash: number;
   chained: Value | undefined;
 }
 
 /**
  * Values by texts that are each new, such as branches: V8's Map first looks each such key up among all texts that the
  * process has ever used as a name, and keeps it there, which costs several times what the map itself does. Here the
- * keys are hashed, with a seed of this process' own, and the Map sees small numbers only.
+ * keys are hashed, with a seed of the map's own, and the Map sees small numbers only. A key is hashed once for all that
+ * is done with it.
  */
 export class TextMap<Value extends Keyed<Value>> {
   readonly #byHash = new Map<number, Value>();
@@ -20,29 +22,43 @@ export class TextMap<Value extends Keyed<Value>> {
   }
 
   get(key: string): Value | undefined {
-    let value = this.#byHash.get(this.#hash(key));
+    return this.find(key, this.hashOf(key));
+  }
+
+  /** As get(), where the key's hashOf() is known. */
+  find(key: string, hash: number): Value | undefined {
+    let value = this.#byHash.get(hash);
     while (value !== undefined && value.key !== key) value = value.chained;
     return value;
   }
 
-  /** In the place of what had the key. */
-  set(value: Value): void {
-    this.delete(value.key);
-    const hash = this.#hash(value.key);
-    value.chained = this.#byHash.get(hash);
+  /** In the place of what had the key. `hash`: the key's hashOf(). */
+  set(value: Value, hash: number = this.hashOf(value.key)): void {
+    value.hash = hash;
+    const first = this.#byHash.get(hash);
+    if (first !== undefined) {
+      const same = this.find(value.key, hash);
+      if (same !== undefined) {
+        this.delete(same);
+        this.set(value, hash);
+        return;
+      }
+    }
+    value.chained = first;
     this.#byHash.set(hash, value);
     this.#size++;
   }
 
-  delete(key: string): void {
-    const hash = this.#hash(key);
+  /** Nothing happens to another value that has taken the place of this one. */
+  delete(value: Value): void {
+    const { hash } = value;
     let before: Value | undefined;
-    let value = this.#byHash.get(hash);
-    while (value !== undefined && value.key !== key) {
-      before = value;
-      value = value.chained;
+    let found = this.#byHash.get(hash);
+    while (found !== undefined && found !== value) {
+      before = found;
+      found = found.chained;
     }
-    if (value === undefined) return;
+    if (found === undefined) return;
     const after = value.chained;
     if (before !== undefined) before.chained = after;
     else if (after === undefined) this.#byHash.delete(hash);
@@ -52,7 +68,7 @@ export class TextMap<Value extends Keyed<Value>> {
   }
 
   /** Small enough to be held as a bare number. */
-  #hash(key: string): number {
+  hashOf(key: string): number {
     let hash = this.#seed;
     for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
     return (hash ^ (hash >>> 15)) & 0x3fffffff;

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 import type { Hop } from './hop.ts';
+import { numberOf, textOf } from './ipv4.ts';
 import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 
 /** What native/udp.c exports. Addresses are IPv4's as numbers. */
@@ -141,22 +142,4 @@ export class BatchSocket implements UdpSocket {
 function systemError(number: number): Error {
   const code = getSystemErrorName(-number);
   return Object.assign(new Error(code), { code, errno: -number });
-}
-
-/** Of a dotted quad. */
-function numberOf(address: string): number {
-  let number = 0;
-  let byte = 0;
-  for (let i = 0; i < address.length; i++) {
-    const c = address.charCodeAt(i);
-    if (c === 46) {
-      number = (number << 8) | byte;
-      byte = 0;
-    } else byte = byte * 10 + c - 48;
-  }
-  return ((number << 8) | byte) >>> 0;
-}
-
-function textOf(address: number): string {
-  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }

@@ -9,7 +9,7 @@ export function takePlace(): void {
   if (cpus().length < 2) throw new Error('two cores are needed: one for the proxy, one for phones and SIP Server');
   execFileSync('taskset', ['-acp', String(CORE.load), String(process.pid)], { stdio: 'ignore' });
   try {
-    setPriority(-15);
+    setPriority(-20);
   } catch {
     console.error('not allowed to run before other work on this machine: it disturbs more');
   }
