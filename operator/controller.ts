@@ -5,7 +5,8 @@ import { orphans, type ApplyEdge } from './apply-kubernetes.ts';
 import { Clusters, groupFor } from './clusters.ts';
 import type { Problem } from './conditions.ts';
 import { deploymentState, type DeploymentState } from './deployment-state.ts';
-import { EtcdUpkeep } from './etcd-upkeep.ts';
+import { emptiedMembers, replaceMember } from './etcd-members.ts';
+import { EtcdUpkeep, type EtcdMember } from './etcd-upkeep.ts';
 import { Events, type EventEdge } from './events.ts';
 import { happenings } from './happenings.ts';
 import type { ApiError } from './kubernetes/api-error.ts';
@@ -21,7 +22,7 @@ import { plan, type Plan } from './plan/plan.ts';
 import { missingSecrets } from './missing-secrets.ts';
 import { PodNotes } from './pod-notes.ts';
 import { podKept, podTrouble } from './pod-trouble.ts';
-import { label, manager } from './render/kubernetes/metadata.ts';
+import { annotation, label, manager } from './render/kubernetes/metadata.ts';
 import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
 import { advertised, configurationLag, type Observed } from './observed.ts';
@@ -195,8 +196,10 @@ export class Controller {
       // Never after an error: what was not made may be what takes the place of an orphan.
       if (failures.length === 0 && problems.every(({ reason }) => reason !== 'Refused'))
         await this.#prune(cluster, group, objects);
-      for (const [name, members] of etcdMembers(planned, access.targets, place.namespace))
+      for (const [name, members] of etcdMembers(planned, access.targets, place.namespace)) {
         void this.#upkeep.tend(`${place.namespace}/${name}`, members); // never rejects
+        failures.push(...(await answersOf(() => this.#replaceEmptied(group, name, members))));
+      }
       failures.push(...(await answersOf(() => this.#pods.write(planned.shards, this.#owned.of(group), views))));
     }
 
@@ -252,6 +255,21 @@ export class Controller {
         `${orphan.kind} ${orphan.metadata.name} is deleted: nothing wants it any more`,
       );
     }
+  }
+
+  /** Members of an etcd whose volume is gone, one a reconcile: the others must have a quorum each time. */
+  async #replaceEmptied(group: string, store: string, members: readonly EtcdMember[]): Promise<void> {
+    const [pod] = emptiedMembers(this.#owned.of(group), store);
+    if (pod === undefined || members.length < 2) return;
+    const { name, namespace = '' } = pod.metadata;
+    const { api, log } = this.#options;
+    try {
+      await replaceMember({ store, namespace, pod: name, members }, log);
+    } catch (error) {
+      return log.warn({ err: error, store, member: name }, 'a member whose data is gone could not be added again yet');
+    }
+    const change = { metadata: { annotations: { [annotation.clusterState]: 'existing' } } };
+    await api.patch(resources.Pod, namespace, name, change, manager);
   }
 
   async #report(key: string, cluster: SipCluster, observed: Observed): Promise<void> {

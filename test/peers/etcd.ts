@@ -133,7 +133,14 @@ export class Etcd {
     await this.#run();
   }
 
-  async #run(): Promise<void> {
+  /** Starts again on the same ports with no data. `state`: whether it makes the cluster, or is a new member of it. */
+  async restartEmpty(state: 'new' | 'existing'): Promise<void> {
+    await this.stop();
+    this.#directory = await emptyDirectory();
+    await this.#run('--initial-cluster-state', state);
+  }
+
+  async #run(...more: readonly string[]): Promise<void> {
     const { name, peerPort, cluster } = this.#membership;
     const peer = `http://127.0.0.1:${peerPort}`;
     const args = [
@@ -142,7 +149,7 @@ export class Etcd {
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', cluster],
       ...['--listen-metrics-urls', this.#health],
       ...(this.#tls === undefined ? [] : ['--cert-file', this.#tls.cert, '--key-file', this.#tls.key]),
-      ...['--initial-cluster-token', `test-${this.#token}`, ...this.#flags],
+      ...['--initial-cluster-token', `test-${this.#token}`, ...this.#flags, ...more],
     ];
     const child = spawn(this.#binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;

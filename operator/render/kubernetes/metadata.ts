@@ -21,6 +21,8 @@ export const annotation = {
   configuration: `${group}/configuration`,
   /** On the pod template: changes with whatever needs a restart. */
   restart: `${group}/restart`,
+  /** On pods of an etcd: `new`, or `existing` for a member that was removed and added again. */
+  clusterState: `${group}/initial-cluster-state`,
   /** On pods and nodes: the address to advertise. */
   address: `${group}/address`,
 } as const;

@@ -2,7 +2,7 @@ import type { V1Container, V1EnvVar, V1StatefulSet, V1Volume } from '@kubernetes
 import type { ManagedEtcd } from '../../sip-cluster.ts';
 import type { StorePlan } from '../../plan/store.ts';
 import { bytesOf } from '../../kubernetes/quantity.ts';
-import { labels, metadata, selector, type Part } from './metadata.ts';
+import { annotation, labels, metadata, selector, type Part } from './metadata.ts';
 import type { Place } from './place.ts';
 
 const ports = { client: 2379, peer: 2380, metrics: 2381 } as const;
@@ -31,7 +31,7 @@ export function statefulSet(store: StorePlan, run: ManagedEtcd, part: Part, plac
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Retain' },
       selector: { matchLabels: selector(part) },
       template: {
-        metadata: { labels: labels(part, place) },
+        metadata: { labels: labels(part, place), annotations: { [annotation.clusterState]: 'new' } },
         spec: {
           automountServiceAccountToken: false,
           enableServiceLinks: false,
@@ -76,7 +76,9 @@ function container(run: ManagedEtcd, part: Part, place: Place): V1Container {
     image: run.image ?? place.etcdImage,
     command: ['etcd'],
     args: args(run, part, place),
-    env: [podName],
+    env: [podName, clusterState],
+    // What it said last tells whether its data is gone.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     ports: Object.entries(ports).map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
     // Without a share of its own it starves on a busy node, and loses its leases with it.
     resources: { requests: { cpu: '100m', memory: '128Mi' } },
@@ -101,11 +103,26 @@ const podName: V1EnvVar = {
   valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } },
 };
 
+/** Looked at only by a member without data. */
+const clusterState: V1EnvVar = {
+  name: 'CLUSTER_STATE',
+  valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: `metadata.annotations['${annotation.clusterState}']` } },
+};
+
+/** Where the other members reach that of a pod. */
+export function peerUrl(pod: string, store: string, namespace: string): string {
+  return `https://${hostOf(pod, store, namespace)}:${ports.peer}`;
+}
+
+function hostOf(pod: string, store: string, namespace: string): string {
+  return `${pod}.${store}.${namespace}.svc`;
+}
+
 /** A rewrite of a binding is some 450 bytes of history, so that history is dropped every five minutes and has room until then. */
 function args(run: ManagedEtcd, part: Part, place: Place): string[] {
-  const host = (pod: string) => `${pod}.${part.name}.${place.namespace}.svc`;
+  const peer = (pod: string): string => peerUrl(pod, part.name, place.namespace);
   const members = Array.from({ length: run.replicas }, (_, ordinal) => `${part.name}-${ordinal}`);
-  const own = host('$(POD_NAME)');
+  const own = '$(POD_NAME)';
   const files = (prefix: string) => [
     `--${prefix}trusted-ca-file=${tlsDirectory}/ca.crt`,
     `--${prefix}cert-file=${tlsDirectory}/tls.crt`,
@@ -116,10 +133,11 @@ function args(run: ManagedEtcd, part: Part, place: Place): string[] {
     '--name=$(POD_NAME)',
     `--data-dir=${dataDirectory}/data`,
     `--listen-client-urls=https://0.0.0.0:${ports.client}`,
-    `--advertise-client-urls=https://${own}:${ports.client}`,
+    `--advertise-client-urls=https://${hostOf(own, part.name, place.namespace)}:${ports.client}`,
     `--listen-peer-urls=https://0.0.0.0:${ports.peer}`,
-    `--initial-advertise-peer-urls=https://${own}:${ports.peer}`,
-    `--initial-cluster=${members.map((member) => `${member}=https://${host(member)}:${ports.peer}`).join(',')}`,
+    `--initial-advertise-peer-urls=${peer(own)}`,
+    `--initial-cluster=${members.map((member) => `${member}=${peer(member)}`).join(',')}`,
+    '--initial-cluster-state=$(CLUSTER_STATE)',
     `--initial-cluster-token=${place.namespace}/${part.name}`,
     `--listen-metrics-urls=http://0.0.0.0:${ports.metrics}`,
     '--auto-compaction-mode=periodic',
