@@ -16,7 +16,7 @@ import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
 import { Senders } from './senders.ts';
-import { withTrueSource } from './source.ts';
+import { hasViaBelow, withTrueSource } from './source.ts';
 import { Strays } from './strays.ts';
 import { Targets } from './targets.ts';
 import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
@@ -79,7 +79,14 @@ export class Incoming implements TransactionUser {
       this.#core.counts.requests++;
       back = this.#senders.answersGo(message, from);
       message = withTrueSource(message, from, from.transport === 'UDP' && back === from);
-    } else this.#core.counts.responses++;
+    } else {
+      this.#core.counts.responses++;
+      // RFC 3261 16.7 step 3: without a Via below ours it is for this proxy, which asks for nothing itself but by CANCEL
+      if (message.method !== 'CANCEL' && !hasViaBelow(message)) {
+        this.#core.counts.strayResponses++;
+        return;
+      }
+    }
     if (!this.#core.replica.ready) {
       this.#notReady(message, from);
       return;

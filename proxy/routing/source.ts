@@ -64,6 +64,11 @@ function without(value: string, name: string): string {
   return kept + value.slice(from);
 }
 
+/** A Via follows the topmost one, which is ours in a response. */
+export function hasViaBelow(response: Message): boolean {
+  return response.find(Header.Via, response.find(Header.Via) + 1) >= 0 || response.values(Header.Via).length > 1;
+}
+
 /** Where a response goes once our Via is off: the next Via's received and rport, else its sent-by (RFC 3261 18.2.2). */
 export function nextVia(response: Message): { transport: Transport; address: string; port: number } | undefined {
   const values = response.values(Header.Via);

@@ -28,6 +28,15 @@ describe('RFC 3261 16.7: a response on its way back', () => {
     expect(answer?.message.values(Header.Via)).to.deep.equal(vias.slice(1));
   });
 
+  it('goes no further where no Via is left, and the next one counts (step 3)', async () => {
+    const asked = await aliceCalls(scene);
+    const whole = respond(asked.message, 200);
+    const ours = asked.message.values(Header.Via)[0];
+    const alone = whole.replace(/(Via: .*\r\n)+/, `Via: ${ours}\r\n`);
+    expect(await scene.receives(alone, asked.hop.address)).to.deep.equal([]);
+    expect(statusesOf(await scene.receives(whole, asked.hop.address))).to.deep.equal([200]);
+  });
+
   it('gets its length where it goes on by a stream, which can be cut by nothing else (18.3)', async () => {
     const connection = scene.phoneStream(5, AT.alice, 40_000);
     const text = invite({ sentBy, transport: 'TCP' });
