@@ -86,6 +86,10 @@ export interface ManagedEtcd {
    */
   readonly storage: string;
   /**
+   * StorageClass of each member's volume. Can't be changed later. Default: the cluster's.
+   */
+  readonly storageClassName?: string;
+  /**
    * etcd's container image. Default: the version that this operator was tested with.
    */
   readonly image?: string;

@@ -13,6 +13,7 @@ const hostNetwork = 'exposure: { type: HostNetwork }\n              advertise: {
 const manifests: readonly [string, readonly (readonly [string, string])[]][] = [
   ['minimal', []],
   ['design', []],
+  ['design', [['storage: 8Gi', 'storage: 8Gi, storageClassName: fast']]],
   [
     'design',
     [
@@ -80,4 +81,25 @@ describe('rendered objects on a real API server', function () {
       expect(differing).to.deep.equal([]);
     });
   }
+
+  it('are of one storage class for good: what a volume was made of can’t be changed', async () => {
+    const namespace = await server.namespace();
+    const apply = (managed: object) => {
+      const { metadata, spec } = resource('minimal');
+      const geoLocations = spec.geoLocations.map(({ name }) => ({ name, etcd: { managed } }));
+      const cluster = {
+        ...resource('minimal'),
+        metadata: { name: metadata.name, namespace },
+        spec: { ...spec, geoLocations },
+      };
+      return server.api.apply(cluster as unknown as KubernetesObject, 'test').then(
+        () => 'taken',
+        (error: unknown) => String(error),
+      );
+    };
+    expect(await apply({ storageClassName: 'fast' })).to.equal('taken');
+    for (const other of [{ storageClassName: 'slow' }, {}])
+      expect(await apply(other)).to.contain("storageClassName of a managed etcd can't be changed");
+    expect(await apply({ storageClassName: 'fast' })).to.equal('taken');
+  });
 });

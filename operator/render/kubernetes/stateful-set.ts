@@ -63,7 +63,11 @@ export function statefulSet(store: StorePlan, run: ManagedEtcd, part: Part, plac
           apiVersion: 'v1',
           kind: 'PersistentVolumeClaim',
           metadata: { name: 'data', labels: selector(part) },
-          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: run.storage } } },
+          spec: {
+            accessModes: ['ReadWriteOnce'],
+            ...(run.storageClassName !== undefined && { storageClassName: run.storageClassName }),
+            resources: { requests: { storage: run.storage } },
+          },
         },
       ],
     },
