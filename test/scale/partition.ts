@@ -7,11 +7,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { pino } from 'pino';
 import type { RegistrationView } from '../../proxy/status.ts';
+import { encodeBinding } from '../../proxy/store/codec.ts';
+import { EtcdStore } from '../../proxy/store/etcd.ts';
+import { bindingKey } from '../../proxy/store/keys.ts';
+import type { Binding } from '../../proxy/store/records.ts';
 import { Etcd } from '../peers/etcd.ts';
 import { ownAddress } from '../peers/loopback.ts';
 import { Relay } from '../peers/relay.ts';
 import { PhoneLine } from './phone-line.ts';
+import { PREFIX } from './phones.ts';
 import { RealProxy } from './real-proxy.ts';
 import { Registrar } from './registrar.ts';
 
@@ -22,8 +28,8 @@ const [COUNT, SECONDS, RATE] = [100_000, 600, 50].map((usual, i) => Number(proce
 ];
 const DATA_CENTRES = ['dc1', 'dc2', 'dc3'] as const;
 const PROXIES = 3;
-/** REGISTERs under way at a proxy while all register. */
-const AT_ONCE = 40;
+/** Bindings on their way to a store while it is filled. */
+const AT_ONCE = 4096;
 /** All are to be equal so long after the return, ms. */
 const BOUND = 10_000;
 /** And nothing removed may be back so long after it, ms. */
@@ -58,6 +64,7 @@ process.setMaxListeners(50);
 const folder = mkdtempSync(join(tmpdir(), 'sipcluster-partition-'));
 const phones: Phone[] = [];
 const failures: string[] = [];
+const started: DataCentre[] = [];
 const counts = { registered: 0, refreshed: 0, removed: 0 };
 
 async function build(): Promise<DataCentre[]> {
@@ -77,8 +84,12 @@ async function build(): Promise<DataCentre[]> {
     );
     const registrar = await Registrar.begin(server);
     all.push({ name, etcd, links, proxies, registrar, line: await PhoneLine.begin(ownAddress()) });
+    started.push(...all.slice(-1));
   }
-  await Promise.all(all.flatMap(({ proxies }) => proxies.map((proxy) => proxy.start(60_000))));
+  say(`Storing ${COUNT} phones …`);
+  await Promise.all(all.map(fill));
+  say(`Starting ${DATA_CENTRES.length * PROXIES} proxies …`);
+  await Promise.all(all.flatMap(({ proxies }) => proxies.map((proxy) => proxy.start(120_000))));
   return all;
 }
 
@@ -96,26 +107,33 @@ async function register(phone: Phone, dataCentre: DataCentre, pick: number, boun
   phone.busy = false;
 }
 
-async function registerAll(all: readonly DataCentre[]): Promise<void> {
-  let next = 0;
-  const lane = async (lanes: number): Promise<void> => {
-    const dataCentre = all[lanes % all.length];
-    if (dataCentre === undefined) return;
-    for (let i = next++; i < COUNT; i = next++) {
-      const user = `u${i}`;
-      const phone = {
-        user,
-        contact: dataCentre.line.contactOf(user),
-        at: undefined,
-        cseq: 0,
-        bound: true,
-        busy: false,
-      };
-      phones[i] = phone;
-      await register(phone, dataCentre, lanes, true);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE * all.length * PROXIES }, (_, i) => lane(i)));
+/** All phones as their proxies have stored them, before those start. */
+async function fill({ name, etcd, line }: Omit<DataCentre, 'proxies'>): Promise<void> {
+  const store = new EtcdStore({
+    geoLocation: name,
+    endpoints: [etcd.endpoint],
+    prefix: PREFIX,
+    log: pino({ level: 'warn' }, pino.destination(2)),
+    now: Date.now,
+    times: { write: 60_000 },
+  });
+  const now = Date.now();
+  const writes: Promise<void>[] = [];
+  for (let i = DATA_CENTRES.findIndex((one) => one === name); i < COUNT; i += DATA_CENTRES.length) {
+    const user = `u${i}`;
+    const contact = line.contactOf(user);
+    const phone: Phone = { user, contact, at: undefined, cseq: 1, bound: true, busy: false };
+    phones[i] = phone;
+    const binding: Binding = {
+      ...{ aor: aorOf(phone), id: contact, contact, q: 1000, transport: 'UDP' },
+      ...{ sourceAddress: line.address, sourcePort: 5060, expires: now + 3_600_000 },
+      stamp: { first: now, callId: `${user}@phones.example.com`, cseq: 1, commit: now },
+    };
+    writes.push(store.put(bindingKey(binding), encodeBinding(binding), { expires: binding.expires }));
+    if (writes.length === AT_ONCE) await Promise.all(writes.splice(0));
+  }
+  await Promise.all(writes);
+  await store.close();
 }
 
 /** One change at a data centre: most refresh, some leave, some come back, some are new. */
@@ -208,15 +226,8 @@ async function differences(all: readonly DataCentre[]): Promise<string[]> {
 }
 
 let failed = true;
-const started: DataCentre[] = [];
 try {
-  say(`Starting ${DATA_CENTRES.length} data centres of ${PROXIES} proxies …`);
   const all = await build();
-  started.push(...all);
-  say(`Registering ${COUNT} phones …`);
-  const begin = performance.now();
-  await registerAll(all);
-  say(`  ${(COUNT / ((performance.now() - begin) / 1000)).toFixed(0)} a second`);
   await known(all, await marks(all), performance.now());
   const before = await differences(all);
   if (before.length > 0) throw new Error(`not equal before: ${before.join('; ')}`);
