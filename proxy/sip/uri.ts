@@ -184,11 +184,21 @@ function opaque(uri: SipUri): string {
 export function uriKey(text: string): string {
   const uri = readUri(text);
   if (uri === undefined) return text;
-  if (uri.host === '') return `${uri.scheme}:${opaque(uri)}`;
-  const key = `${uri.scheme}:${comparable(uri.user)}@${uri.host}:${uri.port}`;
-  if (uri.params === '') return key;
+  const key = placeOf(uri);
+  if (uri.host === '' || uri.params === '') return key;
   const params = paramMap(uri.params);
   const transport = params.get('transport');
   const maddr = params.get('maddr');
   return `${key}${transport === undefined ? '' : `;t=${transport}`}${maddr === undefined ? '' : `;m=${maddr}`}`;
+}
+
+/** As uriKey(), without transport and maddr: what takes no list of parameters apart. */
+export function uriPlace(text: string): string {
+  const uri = readUri(text);
+  return uri === undefined ? text : placeOf(uri);
+}
+
+function placeOf(uri: SipUri): string {
+  if (uri.host === '') return `${uri.scheme}:${opaque(uri)}`;
+  return `${uri.scheme}:${comparable(uri.user)}@${uri.host}:${uri.port}`;
 }

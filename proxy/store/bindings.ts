@@ -1,5 +1,5 @@
 import { fnv1a } from '../hash.ts';
-import { readUri, uriEquals, uriKey, type SipUri } from '../sip/uri.ts';
+import { readUri, uriEquals, uriPlace, type SipUri } from '../sip/uri.ts';
 import { BindingRows, NONE } from './binding-rows.ts';
 import { compareVersions, keptUntil, merge, rememberedUntil } from './merge.ts';
 import type { Binding } from './records.ts';
@@ -225,6 +225,7 @@ function hashOf(text: string): number {
   return fnv1a(text) | 0;
 }
 
-function contactHash(uri: string): number {
-  return hashOf(uriKey(uri));
+/** Equal for equal URIs (RFC 3261 19.1.4); parameters, which few of a place differ by, are left to who compares them. */
+function contactHash(text: string): number {
+  return hashOf(uriPlace(text));
 }

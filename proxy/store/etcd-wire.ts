@@ -19,7 +19,7 @@ export const readHere: Transformer = (call) => {
   return read === undefined ? call : { ...call, methodDefinition: { ...methodDefinition, responseDeserialize: read } };
 };
 
-/** message RangeResponse, as etcd3 has it. */
+/** message RangeResponse, as etcd3 has it; of its keys' numbers only the last change, as nothing here asks for others. */
 export function readRangeResponse(bytes: Buffer): IRangeResponse {
   const reader = new Reader(bytes);
   const kvs: IKeyValue[] = [];
@@ -34,7 +34,7 @@ export function readRangeResponse(bytes: Buffer): IRangeResponse {
   return response;
 }
 
-/** message WatchResponse, as etcd3 has it; without prev_kv, which we never ask for. */
+/** message WatchResponse, as etcd3 has it; without prev_kv, which we never ask for, and of a key's numbers as above. */
 export function readWatchResponse(
   bytes: Buffer,
 ): Omit<IWatchResponse, 'events'> & { events: Omit<IEvent, 'prev_kv'>[] } {
@@ -93,11 +93,8 @@ function readKeyValue(reader: Reader): IKeyValue {
   const kv: IKeyValue = { key: NONE, create_revision: '0', mod_revision: '0', version: '0', value: NONE, lease: '0' };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === bytesTag(1)) kv.key = reader.bytes();
-    else if (tag === varintTag(2)) kv.create_revision = reader.int64();
     else if (tag === varintTag(3)) kv.mod_revision = reader.int64();
-    else if (tag === varintTag(4)) kv.version = reader.int64();
     else if (tag === bytesTag(5)) kv.value = reader.bytes();
-    else if (tag === varintTag(6)) kv.lease = reader.int64();
     else reader.skip(tag);
   }
   return kv;
@@ -154,7 +151,7 @@ class Reader {
   skip(tag: number): void {
     switch (tag & 7) {
       case 0:
-        this.uint64();
+        this.#skipVarint();
         return;
       case 1:
         this.#at += 8;
@@ -168,6 +165,12 @@ class Reader {
       default:
         throw new RangeError(`an answer of etcd has a field of form ${tag & 7}`);
     }
+  }
+
+  /** At most ten bytes: seven bits each. */
+  #skipVarint(): void {
+    for (let i = 0; i < 10; i++) if (this.#byte() < 0x80) return;
+    throw new RangeError('a number in an answer of etcd is too large');
   }
 
   #skipLength(): number {

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { SipError } from '../../../proxy/sip/sip-error.ts';
-import { formatUri, parseUri, unescapeUser, uriEquals, uriKey, uriParam } from '../../../proxy/sip/uri.ts';
+import { formatUri, parseUri, unescapeUser, uriEquals, uriKey, uriParam, uriPlace } from '../../../proxy/sip/uri.ts';
 
 function equal(a: string, b: string): boolean {
   const one = uriEquals(parseUri(a), parseUri(b));
   expect(uriEquals(parseUri(b), parseUri(a)), `${a} and ${b} the other way round`).to.equal(one);
-  if (one) expect(uriKey(a)).to.equal(uriKey(b));
+  if (one) expect([uriKey(a), uriPlace(a)]).to.deep.equal([uriKey(b), uriPlace(b)]);
   return one;
 }
 
