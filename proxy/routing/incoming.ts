@@ -17,7 +17,7 @@ import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
 import { Senders } from './senders.ts';
 import { hasViaBelow, withTrueSource } from './source.ts';
-import { Strays } from './strays.ts';
+import { LateNews, NEWS_OF_CALLS, Strays } from './strays.ts';
 import { Targets } from './targets.ts';
 import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -157,8 +157,11 @@ export class Incoming implements TransactionUser {
     this.request(server, cancel, from);
   }
 
-  /** Row 3 of the routing table: another proxy has its INVITE, or has handed it to this one, which has. */
-  #cancelElsewhere(server: ServerTransaction, cancel: Message, from: Hop): void {
+  /**
+   * Row 3 of the routing table: another proxy has its INVITE, or has handed it to this one, which has. `waited`: news of
+   * its call had their time to come.
+   */
+  #cancelElsewhere(server: ServerTransaction, cancel: Message, from: Hop, waited = false): void {
     const received = this.#read(cancel, from);
     const invite = this.strays.inviteOf(received);
     if (invite !== undefined) {
@@ -172,6 +175,9 @@ export class Incoming implements TransactionUser {
       server.context = context;
       this.#core.began(received, undefined);
       context.start(false);
+    } else if (!waited && this.strays.mayComeToKnow(received)) {
+      const again = (): void => this.#cancelElsewhere(server, cancel, from, true);
+      this.#core.timers.schedule(new LateNews(again), this.#core.now() + NEWS_OF_CALLS);
     }
     // 430 is spoken between proxies only: the one that handed it over tries another way
     else if (received.handover !== undefined) this.#answer(server, cancel, 430, 'Flow Failed', undefined);

@@ -1,6 +1,7 @@
 import type { Message } from '../sip/message.ts';
 import type { ProxyRecord } from '../store/records.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import { Timer } from '../transaction/timers.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
 import { proxyOf } from './branch.ts';
 import type { Core } from './core.ts';
@@ -13,6 +14,23 @@ import type { Targets } from './targets.ts';
 import { flowEnd, type End } from './token.ts';
 import { fnv1a } from '../hash.ts';
 import { hopToProxy, mayHandOver, wayThrough, type Way } from './way.ts';
+
+/** How long call data take to come at the most, as a rule: gathered for 100 ms, committed, and watched elsewhere. ms */
+export const NEWS_OF_CALLS = 400;
+
+/** Looks again when news of a call had their time to come. */
+export class LateNews extends Timer {
+  readonly #again: () => void;
+
+  constructor(again: () => void) {
+    super();
+    this.#again = again;
+  }
+
+  expire(): void {
+    this.#again();
+  }
+}
 
 /** Proxies that are gone and whose addresses are remembered. */
 const REMEMBERED = 64;
@@ -42,6 +60,12 @@ export class Strays {
     const { handover, message } = received;
     if (handover === undefined || !this.#isHere(handover.callee)) return undefined;
     return this.#core.layer.inviteBelow(message, handOvers(received));
+  }
+
+  /** Another proxy may have the INVITE of a CANCEL, and have routed it just now: call data takes its time to come. */
+  mayComeToKnow({ message, handover }: Received): boolean {
+    const { reach, replica } = this.#core;
+    return handover === undefined && reach.proxies.size > 1 && replica.call(message.callId) === undefined;
   }
 
   /** Where a CANCEL goes whose INVITE is not here (row 3 of the routing table); nowhere: nobody knows its call. */

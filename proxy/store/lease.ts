@@ -7,10 +7,13 @@ import { StoreError } from './store.ts';
 const BUCKET = 30_000;
 /** How long past the last expiry in it a lease ends, ms: for clocks that are behind. */
 const GRACE = 60_000;
-/** More keys would hold up all writers when the lease ends and they are removed at once. */
-const MAX_KEYS = 1000;
+/**
+ * When a lease ends its keys are removed at once, some 20 ms for a thousand, and those of a data centre's proxies may
+ * end together: all writers wait for that.
+ */
+const MAX_KEYS = 250;
 /** Full leases of one bucket end a second apart over so many seconds, and then two a second and so on. */
-const SPREAD = 600;
+const SPREAD = 1800;
 
 interface Lease {
   readonly id: string;

@@ -103,7 +103,21 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
 
   it('is answered 481 when nobody knows its call', async () => {
     const { p2 } = await twoProxies();
-    expect(statuses(await p2.receives(cancel(CALL), AT.alice))).to.deep.equal([481]);
+    expect(await p2.receives(cancel(CALL), AT.alice), 'news of it may be on their way').to.deep.equal([]);
+    expect(statuses(await p2.passes(400))).to.deep.equal([481]);
+    const alone = await Scene.begin();
+    expect(statuses(await alone.receives(cancel(CALL), AT.alice)), 'where nobody else could know').to.deep.equal([481]);
+  });
+
+  it('waits for news of its call where it was sent sooner than they come', async () => {
+    const { p1, p2 } = await twoProxies();
+    const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
+    await p1.receives(respond(asked.message, 180), asked.hop.address);
+    expect(await p2.receives(cancel(CALL), AT.alice)).to.deep.equal([]);
+    expect(await p2.receives(cancel(CALL), AT.alice), 'sent again meanwhile').to.deep.equal([]);
+    await isWritten(p1);
+    const handed = await p2.passes(400);
+    expect(reached(handed)).to.deep.equal([`CANCEL ${AT.proxy}`]);
   });
 
   it('is answered 481 once the call has failed', async () => {
@@ -112,7 +126,8 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
     await isWritten(p1);
     await p1.receives(respond(asked.message, 486), asked.hop.address);
     await isWritten(p1);
-    expect(statuses(await p2.receives(cancel(CALL), AT.alice))).to.deep.equal([481]);
+    await p2.receives(cancel(CALL), AT.alice);
+    expect(statuses(await p2.passes(400))).to.deep.equal([481]);
   });
 
   it('is refused by the proxy that it is handed to if that one has no such INVITE: nobody hands it on', async () => {
