@@ -181,6 +181,9 @@ export class Monitor {
         .bindings(`${plan.user}@${DOMAIN}`, clock.now)
         .filter((binding) => binding.contact === contact);
       const orders = bound.map(({ stamp }) => truth.orderOf(stamp.callId, stamp.cseq));
+      // stamps are read on clocks that may be set wrong
+      const near = 2 * this.#world.options.clockStep + SKEW;
+      if (bound.some(({ stamp }) => truth.isContested(latest, stamp.callId, stamp.cseq, near))) continue;
       const aged = told.at + latest.expires * 1000 <= clock.now + 1000;
       if (latest.expires === 0 && bound.length > 0) {
         this.#world.violation('BackFromTheDead', `${plan.user} has unregistered and is bound to ${contact}`);

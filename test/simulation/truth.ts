@@ -9,6 +9,8 @@ interface Registering {
   granted: boolean;
   /** The proxy that was told so first, and when. */
   told: { readonly proxy: string; readonly at: number } | undefined;
+  /** When the last one was told: sent again to a proxy that was started again, it is granted again. */
+  toldLast: number;
 }
 
 /** What phones asked for and servers granted: what the proxies' bindings are compared with. */
@@ -25,6 +27,7 @@ export class Truth {
       expires,
       granted: false,
       told: undefined,
+      toldLast: 0,
     });
   }
 
@@ -36,7 +39,9 @@ export class Truth {
   /** A server's 2xx came to a proxy. */
   told(callId: string, cseq: number, proxy: string, at: number): void {
     const asked = this.#asked.get(`${callId} ${cseq}`);
-    if (asked !== undefined) asked.told ??= { proxy, at };
+    if (asked === undefined) return;
+    asked.told ??= { proxy, at };
+    asked.toldLast = at;
   }
 
   /** Why a binding may not be; undefined: a server granted it. */
@@ -56,20 +61,32 @@ export class Truth {
   /** Until when the binding may be, ms since the epoch; undefined: no proxy was told of it. */
   endOf(callId: string, cseq: number): number | undefined {
     const asked = this.#asked.get(`${callId} ${cseq}`);
-    return asked?.told === undefined ? undefined : asked.told.at + asked.expires * 1000;
+    return asked?.told === undefined ? undefined : asked.toldLast + asked.expires * 1000;
   }
 
   orderOf(callId: string, cseq: number): number {
     return this.#asked.get(`${callId} ${cseq}`)?.order ?? 0;
   }
 
-  /** The latest registering of a contact that a proxy was told of. */
+  /**
+   * The latest registering of a contact that a proxy was told of: under one Call-ID what was asked last, of several, as
+   * where a phone was started again while its REGISTER was held up, what a server accepted last.
+   */
   latest(contact: string): Registering | undefined {
     let latest: Registering | undefined;
-    for (const asked of this.#asked.values()) {
-      if (asked.contact === contact && asked.told !== undefined && (latest === undefined || asked.order > latest.order))
-        latest = asked;
-    }
+    for (const asked of this.#asked.values())
+      if (asked.contact === contact && asked.told !== undefined && isLater(asked, latest)) latest = asked;
     return latest;
   }
+
+  /** Whether `callId` `cseq` is of another Call-ID than `one`, and was accepted so near to it that clocks decide. */
+  isContested(one: Registering, callId: string, cseq: number, within: number): boolean {
+    const other = this.#asked.get(`${callId} ${cseq}`);
+    return other !== undefined && other.callId !== one.callId && other.toldLast > one.toldLast - within;
+  }
+}
+
+function isLater(one: Registering, than: Registering | undefined): boolean {
+  if (than === undefined) return true;
+  return one.callId === than.callId ? one.order > than.order : one.toldLast > than.toldLast;
 }

@@ -31,8 +31,9 @@ export class WireMonitor {
   readonly #asked = new Set<string>();
   /** Messages on their way, read once. */
   readonly #read = new Map<string, Message>();
-  /** Branches that proxies have sent. */
+  /** Branches that proxies have sent, and those of INVITEs. */
   readonly #branches = new Set<string>();
+  readonly #invites = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -61,7 +62,9 @@ export class WireMonitor {
       if (proxyOf(message.via.branch) === proxyName(proxy.name))
         truth.told(message.callId, message.cseq, proxy.name, clock.now);
     }
-    if (message.isRequest && message.toTag !== '' && this.#world.proxyAt(from) !== undefined) {
+    // the ACK of what is no 2xx is its INVITE's, which may have been given to another pair meanwhile
+    const isHopByHop = message.method === 'ACK' && this.#invites.has(message.via.branch);
+    if (message.isRequest && !isHopByHop && message.toTag !== '' && this.#world.proxyAt(from) !== undefined) {
       const pair = this.#world.pairAt(to);
       const there = ledger.pairsOf(message.callId);
       if (pair !== undefined && there.size > 0 && !there.has(pair)) {
@@ -144,6 +147,8 @@ export class WireMonitor {
     const known = this.#branches.has(branch);
     if (this.#branches.size > MEMORY) this.#branches.clear();
     this.#branches.add(branch);
+    if (this.#invites.size > MEMORY) this.#invites.clear();
+    if (method === 'INVITE') this.#invites.add(branch);
     if (known || method === 'CANCEL' || method === 'ACK') return;
     const { process } = proxy;
     const pair = process?.upstreams.pairs.find(
