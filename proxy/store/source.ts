@@ -180,6 +180,6 @@ export class Source implements StoreFollower {
     const taken = bindings.take(seen, this.#origin, now);
     if (taken === undefined) return;
     if (this.#origin === OWN) upkeep.seenHere(key, value, seen, taken);
-    else upkeep.seenElsewhere(key, seen, taken);
+    else upkeep.seenElsewhere(key, seen, taken, now);
   }
 }

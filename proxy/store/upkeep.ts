@@ -4,7 +4,7 @@ import { encodeBinding } from './codec.ts';
 import type { Colleagues } from './colleagues.ts';
 import { bindingKey } from './keys.ts';
 import { compareVersions, keptUntil, storedUntil } from './merge.ts';
-import type { Binding } from './records.ts';
+import type { Binding, Stamp } from './records.ts';
 import type { WriteBehind } from './write-behind.ts';
 
 /** Index of our own data centre's store, the only one that is written to. */
@@ -68,10 +68,18 @@ export class Upkeep {
   }
 
   /** Another data centre's store holds `seen`. */
-  seenElsewhere(key: string, seen: Binding, { row, binding, before, wasHeld }: Taken): void {
+  seenElsewhere(key: string, seen: Binding, { row, binding, before, wasHeld }: Taken, now: number): void {
     if (before === undefined) return;
     const isNews = compareVersions(seen, before) > 0;
+    const isOurs = wasHeld || this.#writes.has(key);
     if (isNews) this.#writes.cancel(key);
+    if (isNews && isOurs && isOvertaken(before.stamp, seen.stamp) && this.#colleagues.isMine(key)) {
+      // it must not depend on the link which of two REGISTERs of one Call-ID wins
+      const again = { ...before, stamp: { ...before.stamp, first: seen.stamp.first } };
+      const taken = this.#bindings.take(again, OWN, now);
+      if (taken !== undefined) this.#repair(key, taken.binding);
+      return;
+    }
     if (isNews && wasHeld && this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, encodeBinding(before));
@@ -128,4 +136,12 @@ export class Upkeep {
     this.counters.storeRepaired++;
     void this.write(binding); // never rejects
   }
+}
+
+/**
+ * Whether `ours` is of the same Call-ID as `theirs` and came later, but where nothing was known of it when theirs came,
+ * so that theirs has the later first-seen clock.
+ */
+function isOvertaken(ours: Stamp, theirs: Stamp): boolean {
+  return ours.callId === theirs.callId && ours.cseq > theirs.cseq && ours.commit > theirs.commit;
 }

@@ -277,6 +277,38 @@ describe('replica', () => {
     for (const proxy of [a, b]) expect(proxy.replica.binding('alice@example.com', binding().id)?.q).to.equal(900);
   });
 
+  it('lets the later of one Call-ID win though the earlier came where nothing was known of it', async () => {
+    const b = proxyOf('dc2', 'b');
+    await until(() => b.replica.ready);
+    await register(b);
+    await settle();
+    // dc1 comes up while it can't see dc2, and the phone registers there
+    const a = proxyOf('dc1', 'a');
+    for (const [proxy, other] of [
+      [a, 'dc2'],
+      [b, 'dc1'],
+    ] as const)
+      proxy.links.get(other)?.setCut(true);
+    await until(() => a.replica.ready);
+    a.replica.publishProxy(proxyRecord('a', { geoLocation: 'dc1' }));
+    b.replica.publishProxy(proxyRecord('b', { geoLocation: 'dc2' }));
+    now += 60_000;
+    await register(a, { cseq: 2 });
+    await settle();
+    // and takes leave in dc2 before the news is there
+    now += 1000;
+    await unregister(b, 'call-1', 3);
+    await settle();
+    for (const [proxy, other] of [
+      [a, 'dc2'],
+      [b, 'dc1'],
+    ] as const)
+      proxy.links.get(other)?.setCut(false);
+    await until(() => contacts(a).length === 0 && contacts(b).length === 0);
+    await settle();
+    expect([contacts(a), contacts(b), stored('dc1')]).to.deep.equal([[], [], []]);
+  });
+
   it('remembers a longer version that another data centre had, in the store too', async () => {
     const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
     await ready(a, b);
