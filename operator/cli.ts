@@ -100,6 +100,8 @@ export async function main(argv: readonly string[]): Promise<void> {
           .option('testing', { type: 'boolean', default: false, hidden: true })
           .example('$0 proxy --config proxy.yaml', 'One proxy, until SIGTERM or Ctrl-C'),
       async (args) => {
+        const { takeFlags } = await import('./processes/proxy-flags.ts');
+        takeFlags();
         const { runProxy } = await import('./commands/proxy.ts');
         await exit(runProxy(args));
       },
