@@ -47,7 +47,7 @@ describe('manifests', function () {
         () => 'taken',
         (error: unknown) => String(error),
       );
-      if (refused) expect(answer).to.match(/: (400 |422 |500 .*(not declared|duplicate))/);
+      if (refused) expect(answer).to.match(/^ApiError: .*: (400|422|500) /);
       else expect(answer).to.equal('taken');
     });
   }
