@@ -3,7 +3,8 @@ import { FaultLog, type Fault } from './fault-log.ts';
 import type { LinkFault } from './network.ts';
 import type { World } from './world.ts';
 
-type Injection = (world: World, lasts: number) => void;
+/** `lasts`: how long, ms; `end`: when all faults are over. */
+type Injection = (world: World, lasts: number, end: number) => void;
 
 /** Begins faults by chance until `end`; each ends by itself. */
 export function injectFaults(world: World, end: number): void {
@@ -16,7 +17,7 @@ export function injectFaults(world: World, end: number): void {
     const kind = random.pick(Object.keys(kinds).filter((name) => only === undefined || only.includes(name)));
     // not past the end: then all is healed
     const lasts = Math.min(Math.exp(random.between(Math.log(800), Math.log(35_000))), end - clock.now);
-    kinds[kind]?.(world, lasts);
+    kinds[kind]?.(world, lasts, end);
     clock.after(every * random.between(0.2, 1.8), next);
   };
   clock.after(every, next);
@@ -98,7 +99,7 @@ const kinds: Readonly<Record<string, Injection>> = {
     proxy.stop().then(begun, (error: unknown) => world.violation('Threw', String(error)));
   },
   /** A rolling upgrade: one proxy after the other, each when the one before is ready, as a Deployment does it. */
-  proxiesRolled(world) {
+  proxiesRolled(world, _lasts, end) {
     const fault = world.faults.at(
       'rolling restart',
       world.clock.now,
@@ -106,7 +107,7 @@ const kinds: Readonly<Record<string, Injection>> = {
     );
     const roll = async (): Promise<void> => {
       for (const proxy of world.proxies) {
-        if (proxy.process === undefined || proxy.host.paused) continue;
+        if (proxy.process === undefined || proxy.host.paused || world.clock.now >= end) continue;
         await proxy.stop();
         proxy.start();
         do await new Promise<void>((resolve) => void world.clock.after(world.random.between(500, 4000), resolve));

@@ -21,7 +21,9 @@ import { StreamSide } from './stream-side.ts';
 const TICK = 10;
 const HEARTBEAT = 5000;
 const HOUSEKEEPING = 1000;
-const FINISH = 2000;
+const FINISH = 6000;
+/** `drain.dnsGrace`, 30 s by default: longer than it takes to see that a store is back, and to put back what it lacks. */
+const GRACE = 4000;
 /** How long it waits for a store that is away, ms: `drain.limit`. */
 const LIMIT = 20_000;
 
@@ -172,6 +174,7 @@ export class ProxyProcess {
     if (this.replica.ready) this.#publishProxy();
     const began = clock.now;
     const isLeft = (): boolean =>
+      clock.now < began + GRACE ||
       (this.core.unanswered > 0 && clock.now < began + FINISH) ||
       (this.replica.unwritten > 0 && clock.now < began + LIMIT);
     while (this.alive && isLeft()) await new Promise<void>((resolve) => void clock.after(20, resolve));
