@@ -114,6 +114,9 @@ export function decide(received: Received, view: View): Decision {
   }
 
   const known = view.replica.call(message.callId);
+  // another data centre may know it, or the key of its token: its store has not been read yet
+  if (known === undefined && message.toTag !== '' && !view.replica.complete)
+    return answer(10, 503, 'Calls Not Loaded Yet', retryAfter(message.callId));
   if (known !== undefined || message.toTag !== '') {
     const pair =
       (known === undefined ? undefined : view.upstreams.pairNamed(known.pair)) ??

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { cancel, register } from '../../builders.ts';
+import { MemoryCluster } from '../../../proxy/store/memory.ts';
+import { ack, cancel, register } from '../../builders.ts';
 import { AT, bye, config, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 import type { MemberConfig } from '../../../proxy/config.ts';
 
@@ -171,5 +172,27 @@ describe('a request of a call whose pair has no member in service', () => {
     scene.pinged(other, 'primary', 'Timeout');
     const again = await scene.receives(invite({ ...CALL, branch: 'z9hG4bKagain', cseq: 2 }), AT.alice);
     expect(statuses(again)).to.deep.equal([503]);
+  });
+});
+
+describe('a request of a call that nobody knows', () => {
+  const text = bye({ ...CALL, toTag: 'b' });
+
+  it('goes to the pair that its Call-ID hashes to, which answers 481 itself', async () => {
+    const scene = await Scene.begin();
+    expect(requestIn(await scene.receives(text, AT.alice)).message.method).to.equal('BYE');
+  });
+
+  it('is left to another proxy as long as another data centre’s store has not been read: it may be known there', async () => {
+    const cluster = new MemoryCluster({ now: () => 0 });
+    cluster.setAvailable('dc2', false);
+    const scene = await Scene.begin({}, true, cluster);
+    expect(statuses(await scene.receives(text, AT.alice))).to.deep.equal([503]);
+    expect(await scene.receives(ack({ ...CALL, toTag: 'b', branch: 'z9hG4bKack' }), AT.alice)).to.deep.equal([]);
+    cluster.setAvailable('dc2', true);
+    await scene.settled();
+    expect(
+      requestIn(await scene.receives(bye({ ...CALL, toTag: 'b', branch: 'z9hG4bKb2' }), AT.alice)).message.method,
+    ).to.equal('BYE');
   });
 });
