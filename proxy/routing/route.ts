@@ -85,8 +85,11 @@ export function decide(received: Received, view: View): Decision {
   }
   if (sender === 'Server') return fromServer(received, view);
   if (sender === 'Proxy') return handedOver(received, view);
-  // handed over by a proxy that we do not know, or no longer: it is not a phone's, and goes another way
-  if (received.handover !== undefined) return answer(6, 430, 'Flow Failed');
+  // handed over by a proxy that we do not know, or no longer, or by a token whose key we do not have yet: it is not a
+  // phone's, and goes another way
+  const isHandedOver = received.handover !== undefined;
+  if (isHandedOver || (received.forged && view.identity.proxyAt(received.from.address) !== undefined))
+    return answer(6, 430, 'Flow Failed');
 
   // an Endpoint could use us to reach a server's other services
   if (sender === 'Endpoint' && received.route !== undefined && !keepsToServers(received, view)) {

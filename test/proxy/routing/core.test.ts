@@ -493,6 +493,13 @@ describe('the core', () => {
       expect(statuses(await scene.receives(text, AT.alice))).to.deep.equal([430]);
     });
 
+    it('says 430 to a proxy whose hand-over it can not verify: that one has a key which did not get here yet', async () => {
+      await scene.hasProxy('q1', 'dc2', AT.farProxy);
+      const route = [`<sip:${'I'.repeat(40)}@${AT.proxy};lr>`];
+      const text = bye({ callId: 'c9', toTag: 'b', sentBy: `${AT.farProxy}:5060`, route });
+      expect(statuses(await scene.receives(text, AT.farProxy))).to.deep.equal([430]);
+    });
+
     it('says 430 to a proxy whose flow is gone, and delivers on one that is there', async () => {
       await scene.hasProxy('q1', 'dc2', AT.farProxy);
       const stream = await Scene.begin({
