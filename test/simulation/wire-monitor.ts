@@ -16,6 +16,8 @@ interface Exchange {
 
 /** For how long after its final response a transaction over UDP surely still is one, ms. */
 const SURELY = 4000;
+/** After so long it is over, ms (Timer L and J): what is sent again and held up beyond that begins a new one. */
+const OVER = 32_000;
 /** Messages on their way at once. */
 const READ = 2000;
 /** A request goes through a proxy, the one that it is handed to, and, behind one address, the one that that one is for. */
@@ -118,7 +120,7 @@ export class WireMonitor {
     }
     const { status } = message;
     if (status < 200) {
-      if (exchange.final !== 0)
+      if (exchange.final !== 0 && clock.now - exchange.finalAt < OVER)
         this.#world.violation('ProvisionalAfterFinal', `${status} after ${exchange.final}`, message.callId);
       return;
     }
