@@ -63,7 +63,7 @@ function keep(all: readonly StepResult[]): void {
   mkdirSync('.sipcluster', { recursive: true });
   const time = new Date().toISOString();
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kamailio: version() };
-  const raw = JSON.stringify({ time, machine, rounds, timing, results: all }, undefined, 1);
+  const raw = JSON.stringify({ time, machine, rounds, timing, results: all }, undefined, 2);
   writeFileSync('.sipcluster/bench.json', raw);
   console.error('Every round is in .sipcluster/bench.json.');
   if (!args.docs) return;
