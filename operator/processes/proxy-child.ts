@@ -3,7 +3,6 @@ import type { Logger as Log } from 'pino';
 import type { ProxyProcess } from '../render/processes.ts';
 import { Child } from './child.ts';
 import { replaceFile } from './data-directory.ts';
-import { PROXY_FLAGS } from './proxy-flags.ts';
 import type { ProxyPlace } from './proxy-place.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/sipcluster.js', import.meta.url));
@@ -25,7 +24,7 @@ export class ProxyChild implements ProxyPlace {
       () => ({
         what: `proxy ${proxy.name}`,
         file: process.execPath,
-        args: [...PROXY_FLAGS, PROGRAM, 'proxy', '--config', file, ...args],
+        args: [PROGRAM, 'proxy', '--config', file, ...args],
         env: { ...process.env, ...this.proxy.env },
         lifeline: 'ipc',
       }),

@@ -17,7 +17,7 @@ export function missingFlags(started: readonly string[], nodeOptions = ''): read
 
 /**
  * Goes on as the same process with the flags, where it was started without: V8 takes them at its start only. Not where a
- * parent talks to it over a channel, which would be lost: that parent gives the flags.
+ * parent talks to it over a channel, which would be lost: `sipcluster up` is for a person's own machine.
  */
 export function takeFlags(): void {
   const flags = missingFlags(process.execArgv, process.env['NODE_OPTIONS']);
