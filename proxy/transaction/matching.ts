@@ -32,7 +32,12 @@ export function serverKeyBelow(request: Message, method: string, count: number):
 }
 
 function viaKey(request: Message, { branch, host, port }: Via, method: string, transport: string): string {
-  return `${branch}\n${host}:${port}\n${transport} ${method} ${request.cseq}\n${request.callId}`;
+  return `${branch}\n${transport} ${method} ${request.cseq}\n${request.callId}\n${host}:${port}`;
+}
+
+/** A serverKey() without the sent-by, which is its last line: what the keys of one branch begin with. */
+export function withoutSentBy(key: string): string {
+  return key.slice(0, key.lastIndexOf('\n') + 1);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Message, parseMessage } from '../sip/message.ts';
 import type { Hop } from '../transport/hop.ts';
 import { inviteServer } from './invite-server.ts';
+import { Invites } from './invites.ts';
 import { compile } from './machine.ts';
 import { hasMagicCookie, legacyKey, serverKey, serverKeyBelow } from './matching.ts';
 import { nonInviteServer } from './non-invite-server.ts';
@@ -16,6 +17,7 @@ export class Servers implements ServerSide {
   readonly setting: Setting;
   readonly connectionGone: ServerSide['connectionGone'];
   readonly #byKey = new TextMap<ServerTransaction>();
+  readonly #invites = new Invites();
 
   constructor(setting: Setting, connectionGone: ServerSide['connectionGone']) {
     this.setting = setting;
@@ -32,8 +34,9 @@ export class Servers implements ServerSide {
   }
 
   /** The INVITE that `ack` acknowledges, if it has its branch: always so for a 3xx to 6xx, hardly ever for a 2xx. */
-  ofAck(ack: Message, { transport }: Hop): ServerTransaction | undefined {
-    if (hasMagicCookie(ack)) return this.#byKey.get(serverKey(ack, 'INVITE', transport));
+  ofAck(ack: Message, from: Hop): ServerTransaction | undefined {
+    if (hasMagicCookie(ack)) return this.#inviteOf(ack, from);
+    const { transport } = from;
     // RFC 3261 17.2.3: an ACK's To tag is that of the response, which an INVITE has only within a dialog
     const invite =
       this.#byKey.get(legacyKey(ack, 'INVITE', transport, ack.toTag)) ??
@@ -43,8 +46,8 @@ export class Servers implements ServerSide {
   }
 
   /** The INVITE that `cancel` is about. */
-  ofCancel(cancel: Message, { transport }: Hop): ServerTransaction | undefined {
-    return this.#byKey.get(serverKey(cancel, 'INVITE', transport));
+  ofCancel(cancel: Message, from: Hop): ServerTransaction | undefined {
+    return this.#inviteOf(cancel, from);
   }
 
   /** The INVITE that `cancel` is about, which came by way of others: `vias` of its Vias are theirs. */
@@ -57,6 +60,7 @@ export class Servers implements ServerSide {
     const initial = request.method === 'INVITE' ? INVITE : NON_INVITE;
     const transaction = new ServerTransaction(this, initial, key, request, from);
     this.#byKey.set(transaction, hash);
+    if (initial === INVITE) this.#invites.add(transaction);
     this.setting.counts.servers++;
     transaction.start();
     return transaction;
@@ -65,5 +69,11 @@ export class Servers implements ServerSide {
   ended(transaction: ServerTransaction): void {
     this.setting.counts.servers--;
     this.#byKey.delete(transaction);
+    if (transaction.method === 'INVITE') this.#invites.delete(transaction);
+  }
+
+  #inviteOf(request: Message, from: Hop): ServerTransaction | undefined {
+    const key = serverKey(request, 'INVITE', from.transport);
+    return this.#byKey.get(key) ?? (hasMagicCookie(request) ? this.#invites.from(from.address, key) : undefined);
   }
 }

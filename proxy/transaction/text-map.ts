@@ -67,10 +67,14 @@ export class TextMap<Value extends Keyed<Value>> {
     this.#size--;
   }
 
-  /** Small enough to be held as a bare number. */
   hashOf(key: string): number {
-    let hash = this.#seed;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-    return (hash ^ (hash >>> 15)) & 0x3fffffff;
+    return textHash(key, this.#seed);
   }
+}
+
+/** Small enough to be held as a bare number. */
+export function textHash(text: string, seed: number): number {
+  let hash = seed;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash ^ (hash >>> 15)) & 0x3fffffff;
 }

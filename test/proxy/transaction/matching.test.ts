@@ -49,6 +49,66 @@ describe('matching requests to server transactions', () => {
     });
   });
 
+  describe('by branch alone where a NAT has written another sent-by', () => {
+    const REWRITTEN = { ...SAME, sentBy: '192.0.2.1:61001' };
+
+    it('knows the INVITE that a CANCEL is about', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(cancel(REWRITTEN));
+      expect(scene.told).to.deep.equal(['request INVITE', 'cancel']);
+      expect(scene.wire).to.deep.equal([200]);
+    });
+
+    it('knows the ACK of a failure', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 486), 486);
+      scene.receive(ack(REWRITTEN));
+      expect(scene.server.state.name).to.equal('Confirmed');
+    });
+
+    it('prefers the INVITE whose sent-by is the same', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(invite(REWRITTEN));
+      scene.servers[0]?.respond(respond(invite(SAME), 486), 486);
+      scene.servers[1]?.respond(respond(invite(REWRITTEN), 486), 486);
+      scene.receive(ack(REWRITTEN));
+      expect(scene.servers.map(({ state }) => state.name)).to.deep.equal(['Completed', 'Confirmed']);
+    });
+
+    for (const [what, change] of Object.entries({
+      branch: { branch: 'z9hG4bKother' },
+      'Call-ID': { callId: 'call-2' },
+      'CSeq number': { cseq: 9 },
+    })) {
+      it(`does not take another ${what} for the same`, () => {
+        const scene = new Scene();
+        scene.receive(invite(SAME));
+        scene.receive(cancel({ ...REWRITTEN, ...change }));
+        expect(scene.told).to.deep.equal(['request INVITE', 'unmatchedCancel']);
+      });
+    }
+
+    it('believes it from where the INVITE came only, and by its transport', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(cancel(REWRITTEN), hopTo('UDP', '127.0.0.8', 5060));
+      scene.receive(cancel({ ...REWRITTEN, sentBy: '192.0.2.1:61002' }), hopTo('TCP'));
+      expect(scene.told).to.deep.equal(['request INVITE', 'unmatchedCancel', 'unmatchedCancel']);
+    });
+
+    it('forgets an INVITE that is over', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 486), 486);
+      scene.advance(64 * 500 + 1);
+      scene.receive(cancel(REWRITTEN));
+      expect(scene.told.at(-1)).to.equal('unmatchedCancel');
+    });
+  });
+
   describe('without the magic cookie (RFC 2543)', () => {
     it('knows a retransmission by Request-URI, tags, Call-ID, CSeq and top Via', () => {
       const scene = new Scene();
