@@ -43,8 +43,8 @@ export class Cast {
     const phones = dataCentres.map(phonesPod);
     await this.#kubectl.apply([
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-      ...servers.map((name) => pod(name, image, 'sip-server.ts', '50m')),
-      ...phones.map((name) => pod(name, image, 'phones.ts', '150m')),
+      ...servers.map((name) => pod(name, image, 'sip-server.ts', '100m')),
+      ...phones.map((name) => pod(name, image, 'phones.ts', '200m')),
       service('proxies', {}),
       ...dataCentres.map((name) => service(`proxies-${name}`, { 'sipcluster.io/geo-location': name })),
     ]);

@@ -74,7 +74,7 @@ async function tell(): Promise<void> {
     await changedLive(stage, 'another interval of the oos-check', live);
     const image = images.next;
     await rolled(stage, 'another image', { ...live, image });
-    await rolledWithoutOperator(stage, 'other resources', { ...live, image, cpu: '140m' });
+    await rolledWithoutOperator(stage, 'other resources', { ...live, image, cpu: '90m' });
     await proxyDeleted(stage);
   } finally {
     failed = await trafficEnds(stage);

@@ -14,7 +14,7 @@ export interface Changes {
 }
 
 /** A SipCluster of two data centres in one Kubernetes cluster, with an etcd each that the operator runs. */
-export function manifest(cast: Cast, { image, weight = 1, interval = '2s', cpu = '150m' }: Changes = {}): string {
+export function manifest(cast: Cast, { image, weight = 1, interval = '2s', cpu = '100m' }: Changes = {}): string {
   return stringify({
     apiVersion: 'sipcluster.io/v1alpha1',
     kind: 'SipCluster',

@@ -18,7 +18,16 @@ export interface ReachListener {
   failed(why: 'refused' | 'timeout' | 'unresolved'): void;
 }
 
-/** One request on its way to the first of several targets that answers with something else than 503 (RFC 3263 4.3). */
+/**
+ * What a copy of a request gets where another copy was before: an INVITE that is merged (RFC 3261 8.2.2.2), a BYE whose
+ * dialog is over (15.1.2), a CSeq that is not new (12.2.2).
+ */
+const seenBefore: ReadonlySet<number> = new Set([482, 481, 500]);
+
+/**
+ * One request on its way to the first of several targets that answers with something else than 503 (RFC 3263 4.3). A
+ * target that is left since it is silent may have passed the request on: its answer still counts.
+ */
 export class Reach {
   readonly #transactions: Transactions;
   readonly #names: Names;
@@ -26,7 +35,11 @@ export class Reach {
   readonly #targets: Remote[];
   readonly #patience: number;
   readonly #listener: ReachListener;
-  #client: ClientTransaction | undefined;
+  /** Copies that may yet be answered, the newest last. */
+  readonly #open = new Set<ClientTransaction>();
+  /** A refusal that says that another copy was there before. */
+  #held: { readonly response: Message; readonly remote: Remote } | undefined;
+  #over = false;
   #tries = 0;
 
   constructor(
@@ -53,15 +66,15 @@ export class Reach {
 
   /** `through`: the address of another proxy than the one that has the INVITE. */
   cancel(through?: string): void {
-    const client = this.#client;
-    if (client !== undefined)
+    for (const client of this.#open)
       client.cancel([], through === undefined ? client.remote : { ...client.remote, address: through });
   }
 
   #tryNext(why: 'refused' | 'timeout' | 'unresolved'): void {
     const remote = this.#targets.shift();
     if (!remote) {
-      this.#listener.failed(why);
+      if (!this.#over) this.#listener.failed(why);
+      this.#over = true;
       return;
     }
     this.#tries += 1;
@@ -69,8 +82,10 @@ export class Reach {
     const branch = newBranch();
     const { wire } = this.#transactions;
     const text = renderRequest(this.#draft, remote.transport, formatAddress(wire), branch);
-    let leave = (next: 'refused' | 'timeout'): void => {
-      leave = () => undefined;
+    let left = false;
+    const leave = (next: 'refused' | 'timeout'): void => {
+      if (left) return;
+      left = true;
       this.#transactions.stop(timer);
       this.#names.suspect(remote);
       this.#tryNext(next);
@@ -84,12 +99,30 @@ export class Reach {
       },
       final: (response) => {
         this.#transactions.stop(timer);
-        leave = () => undefined;
-        if (response.status === 503 && !last) this.#tryNext('refused');
-        else this.#listener.final(response, remote);
+        this.#open.delete(client);
+        const next = !left && response.status === 503 && !last;
+        left = true;
+        if (next) this.#tryNext('refused');
+        else this.#answered(response, remote);
       },
-      failed: (next) => leave(next),
+      failed: (next) => {
+        this.#open.delete(client);
+        leave(next);
+        if (this.#held !== undefined) this.#answered(this.#held.response, this.#held.remote);
+      },
     });
-    this.#client = client;
+    this.#open.add(client);
+  }
+
+  #answered(response: Message, remote: Remote): void {
+    if (response.status >= 300) {
+      if (this.#over) return;
+      if (this.#open.size > 0 && seenBefore.has(response.status)) {
+        this.#held = { response, remote };
+        return;
+      }
+    }
+    this.#over = true;
+    this.#listener.final(response, remote);
   }
 }

@@ -23,7 +23,8 @@ export async function trafficEnds({ cast, story }: Stage): Promise<number> {
   const failed = results.reduce((sum, result) => sum + result.failed, 0);
   const slowest = Math.max(...results.map((result) => result.slowest));
   for (const { at, why } of failures.slice(0, 10)) story.complains(`${at} ${why}`);
-  const answered = `the slowest was answered after ${slowest} ms`;
+  const heldUp = Math.max(...results.map((result) => result.heldUp));
+  const answered = `the slowest was answered after ${slowest} ms, the phones were held up for ${heldUp} ms at most`;
   if (failed > 0) story.complains(`${failed} of ${made} calls failed; ${answered}`);
   else story.tells(`${made} calls were made, none failed; ${answered}`);
   return failed;

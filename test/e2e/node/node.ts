@@ -160,7 +160,9 @@ export class Node {
     ]);
     this.#run('kube-proxy', [`--config=${folder}/kube-proxy.yaml`]);
     await this.kubectl.apply(rightsOfDns);
-    this.#run('coredns', ['-conf', `${folder}/Corefile`]);
+    // What asks it has more of the machine than what is beside the pods: in other clusters it is one of them.
+    const coredns = this.#paths.get('coredns') ?? 'coredns';
+    this.#start('coredns', 'nice', ['-n', '-10', coredns, '-conf', `${folder}/Corefile`]);
     await this.#says('the node is ready', 180_000, () =>
       this.kubectl.run('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=5s'),
     );

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phone } from '../../peers/phone.ts';
 
@@ -8,6 +9,8 @@ export interface LoadResult {
   readonly whole: number;
   /** ms from INVITE to 200, of the slowest that was answered. */
   readonly slowest: number;
+  /** ms that the phones themselves were held up at most: what the machine has to do beside. */
+  readonly heldUp: number;
   /** The first hundred that were not whole. */
   readonly failures: readonly { readonly at: string; readonly why: string }[];
   readonly failed: number;
@@ -27,6 +30,7 @@ export class Load {
   #whole = 0;
   #failed = 0;
   #slowest = 0;
+  readonly #loop = monitorEventLoopDelay({ resolution: 10 });
   #due = performance.now();
 
   /**
@@ -37,6 +41,7 @@ export class Load {
     this.#callers = callers;
     this.#callees = callees;
     this.#hold = hold;
+    this.#loop.enable();
     // What a late timer missed is made up for, so that the rate is kept.
     this.#timer = setInterval(() => {
       for (const now = performance.now(); this.#due <= now; this.#due += 1000 / rate) this.#begin();
@@ -48,6 +53,7 @@ export class Load {
       made: this.#made,
       whole: this.#whole,
       slowest: Math.round(this.#slowest),
+      heldUp: Math.round(this.#loop.max / 1e6),
       failures: this.#failures,
       failed: this.#failed,
     };
@@ -57,6 +63,7 @@ export class Load {
   async stop(): Promise<LoadResult> {
     clearInterval(this.#timer);
     await Promise.all(this.#open);
+    this.#loop.disable();
     return this.result;
   }
 
