@@ -14,8 +14,8 @@ export class BindingRows {
   readonly #owners = new FlowOwners();
   /** The first of the rows that were given back, linked by `next`. */
   #free = NONE;
-  /** How often the store began to name anew what it holds. */
-  #round = 1;
+  /** How often each store began to name anew what it holds. */
+  readonly #rounds: number[] = [];
   /** Rows ever used: all in use are below it. */
   end = 0;
 
@@ -125,7 +125,7 @@ export class BindingRows {
     return (this.#kind(row) & REMOVED) !== 0;
   }
 
-  /** Index of the store that holds this version; 0 is our own data centre's. */
+  /** Index of the store that holds this version; OWN is our own data centre's. */
   origin(row: number): number {
     return this.#chunk(row).origins[row & MASK] ?? 0;
   }
@@ -134,18 +134,18 @@ export class BindingRows {
     this.#chunk(row).origins[row & MASK] = origin;
   }
 
-  /** Our own data centre's store is known to hold this version. */
+  /** The store it is from is known to hold this version. */
   isHeld(row: number): boolean {
-    return this.#whole(row, HELD) === this.#round;
+    return this.#whole(row, HELD) === this.#round(this.origin(row));
   }
 
   setHeld(row: number, held: boolean): void {
-    this.#setWhole(row, HELD, held ? this.#round : 0);
+    this.#setWhole(row, HELD, held ? this.#round(this.origin(row)) : 0);
   }
 
-  /** None is known to be held any more, until the store names it again. */
-  forgetHeld(): void {
-    this.#round++;
+  /** Nothing is known to be held by this store any more, until it names it again. */
+  forgetHeld(origin: number): void {
+    this.#rounds[origin] = this.#round(origin) + 1;
   }
 
   /** Counted as live: it has not been looked at since it expired. */
@@ -219,6 +219,10 @@ export class BindingRows {
     chunk.kinds[at] = USED | TRANSPORTS.indexOf(transport) | (removed === true ? REMOVED : 0);
   }
 
+  #round(origin: number): number {
+    return this.#rounds[origin] ?? 1;
+  }
+
   #kind(row: number): number {
     return this.#chunk(row).kinds[row & MASK] ?? 0;
   }
@@ -240,6 +244,8 @@ export class BindingRows {
 
 /** No row. */
 export const NONE = -1;
+/** Index of our own data centre's store, the only one that is written to. */
+export const OWN = 0;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

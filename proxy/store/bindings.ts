@@ -1,6 +1,6 @@
 import { fnv1a } from '../hash.ts';
 import { readUri, uriEquals, uriPlace, type SipUri } from '../sip/uri.ts';
-import { BindingRows, NONE } from './binding-rows.ts';
+import { BindingRows, NONE, OWN } from './binding-rows.ts';
 import { compareVersions, keptUntil, merge, rememberedUntil } from './merge.ts';
 import type { Binding } from './records.ts';
 import { RowIndex } from './row-index.ts';
@@ -109,7 +109,7 @@ export class BindingTable {
     const row = this.find(binding.aor, binding.id);
     if (row === NONE) return this.#add(binding, origin, now);
     const before = rows.get(row);
-    const wasHeld = rows.isHeld(row);
+    const wasHeld = rows.origin(row) === OWN && rows.isHeld(row);
     const merged = merge(before, binding);
     if (merged === before) return { row, binding: before, before, wasHeld };
     if (compareVersions(binding, before) > 0) {

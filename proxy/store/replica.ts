@@ -1,4 +1,5 @@
 import type { Logger as Log } from 'pino';
+import { OWN } from './binding-rows.ts';
 import { BindingTable } from './bindings.ts';
 import { CallLog } from './call-log.ts';
 import { CallTable } from './calls.ts';
@@ -12,7 +13,7 @@ import { Presence } from './presence.ts';
 import type { Binding, CallRecord, HealthRecord, ProxyRecord, Stamp } from './records.ts';
 import { Source, type Known } from './source.ts';
 import type { Store } from './store.ts';
-import { OWN, Upkeep } from './upkeep.ts';
+import { Upkeep } from './upkeep.ts';
 import { WriteBehind } from './write-behind.ts';
 
 export interface ReplicaOptions {

@@ -1,5 +1,5 @@
 import type { Logger as Log } from 'pino';
-import { NONE } from './binding-rows.ts';
+import { NONE, OWN } from './binding-rows.ts';
 import type { BindingTable } from './bindings.ts';
 import type { CallLog } from './call-log.ts';
 import type { CallTable } from './calls.ts';
@@ -10,7 +10,7 @@ import { parseKey, type Key } from './keys.ts';
 import type { Presence } from './presence.ts';
 import { HEARTBEAT, type Binding, type HealthRecord, type ProxyRecord } from './records.ts';
 import type { Store, StoreFollower } from './store.ts';
-import { OWN, type Upkeep } from './upkeep.ts';
+import type { Upkeep } from './upkeep.ts';
 
 /** A watch that brought none of its data centre's heartbeats for so long is opened anew, ms. */
 const DEAF = 3 * HEARTBEAT;
@@ -72,9 +72,8 @@ export class Source implements StoreFollower {
     calls.listing(this.#origin);
     proxies.listing(this.#origin);
     health.listing(this.#origin);
-    if (this.#origin !== OWN) return;
-    keys.listing();
-    bindings.rows.forgetHeld();
+    bindings.rows.forgetHeld(this.#origin);
+    if (this.#origin === OWN) keys.listing();
   }
 
   loaded(): void {
@@ -85,6 +84,7 @@ export class Source implements StoreFollower {
     health.loaded(this.#origin, this.#restored, now);
     calls.loaded(this.#origin, this.#restored, now);
     if (this.#origin === OWN) upkeep.loaded(now);
+    else if (this.#restored) upkeep.restoredElsewhere(this.#origin, now);
     this.onLoaded?.();
   }
 
@@ -115,9 +115,8 @@ export class Source implements StoreFollower {
     switch (parsed?.kind) {
       case 'binding': {
         // means nothing: removal is a tombstone, and the expiry is in the value
-        if (this.#origin !== OWN) return;
         const row = bindings.find(parsed.aor, parsed.id);
-        if (row !== NONE) bindings.rows.setHeld(row, false);
+        if (row !== NONE && bindings.rows.origin(row) === this.#origin) bindings.rows.setHeld(row, false);
         return;
       }
       case 'call':
@@ -180,6 +179,6 @@ export class Source implements StoreFollower {
     const taken = bindings.take(seen, this.#origin, now);
     if (taken === undefined) return;
     if (this.#origin === OWN) upkeep.seenHere(key, value, seen, taken);
-    else upkeep.seenElsewhere(key, seen, taken, now);
+    else upkeep.seenElsewhere(key, seen, taken, this.#origin, now);
   }
 }

@@ -1,34 +1,48 @@
-import { NONE } from './binding-rows.ts';
+import { NONE, OWN } from './binding-rows.ts';
 import type { BindingTable, Taken } from './bindings.ts';
 import { encodeBinding } from './codec.ts';
 import type { Colleagues } from './colleagues.ts';
 import { bindingKey } from './keys.ts';
-import { compareVersions, keptUntil, storedUntil } from './merge.ts';
+import { compareStamps, compareVersions, keptUntil, storedUntil } from './merge.ts';
 import type { Binding, Stamp } from './records.ts';
 import type { WriteBehind } from './write-behind.ts';
 
-/** Index of our own data centre's store, the only one that is written to. */
-export const OWN = 0;
 /** How many bindings are looked at in one go for being in the store, and how many of them are written: that takes longer. */
 const SWEEP_AT_ONCE = 20_000;
 const WRITE_AT_ONCE = 2500;
 /** When a proxy writes what another one of its data centre should have written by then, ms. */
 const SECOND_SWEEP = 5000;
+/**
+ * When what another data centre's store lost is taken over, after the last of it that its own proxies wrote again, and
+ * when a proxy does so for a colleague, ms.
+ */
+const ADOPTION = 6000;
+const SECOND_ADOPTION = 2000;
+
+/** A look at all bindings of one store for those that it is not known to hold. */
+interface Sweep {
+  readonly origin: number;
+  /** Also those that a colleague should have written by now. */
+  readonly all: boolean;
+  at: number;
+}
 
 /**
  * Keeps our own data centre's store at what its proxies know: the newest version is in it, what another data centre
  * superseded is not, and what it lost is written again. Of all proxies of the data centre one acts at once; the others
- * check later.
+ * check later. What another data centre's store lost its own proxies write again, unless they were started anew
+ * meanwhile and know of it no more: then it is taken over.
  */
 export class Upkeep {
   readonly #writes: WriteBehind;
   readonly #bindings: BindingTable;
   readonly #colleagues: Colleagues;
-  #sweep: Iterator<number> | undefined;
-  #sweepsAll = false;
-  #sweepAt = Infinity;
-  /** Records of ours that the store lacked, and copies in it that were out of date. */
-  readonly counters = { storeRepaired: 0, storeSuperseded: 0 };
+  #planned: Sweep[] = [];
+  /** The one under way, and the rows that are left of it. */
+  #sweep: Sweep | undefined;
+  #rows: Iterator<number> | undefined;
+  /** Records of ours that the store lacked, copies in it that were out of date, and records that another one lost. */
+  readonly counters = { storeRepaired: 0, storeSuperseded: 0, storeAdopted: 0 };
 
   constructor(options: { writes: WriteBehind; bindings: BindingTable; colleagues: Colleagues }) {
     this.#writes = options.writes;
@@ -67,8 +81,10 @@ export class Upkeep {
     }
   }
 
-  /** Another data centre's store holds `seen`. */
-  seenElsewhere(key: string, seen: Binding, { row, binding, before, wasHeld }: Taken, now: number): void {
+  /** Another data centre's store, the one at the index `origin`, holds `seen`. */
+  seenElsewhere(key: string, seen: Binding, taken: Taken, origin: number, now: number): void {
+    const { row, binding, before, wasHeld } = taken;
+    if (binding === seen || compareStamps(seen.stamp, binding.stamp) === 0) this.#heldElsewhere(row, origin, now);
     if (before === undefined) return;
     const isNews = compareVersions(seen, before) > 0;
     const isOurs = wasHeld || this.#writes.has(key);
@@ -76,8 +92,8 @@ export class Upkeep {
     if (isNews && isOurs && isOvertaken(before.stamp, seen.stamp) && this.#colleagues.isMine(key)) {
       // it must not depend on the link which of two REGISTERs of one Call-ID wins
       const again = { ...before, stamp: { ...before.stamp, first: seen.stamp.first } };
-      const taken = this.#bindings.take(again, OWN, now);
-      if (taken !== undefined) this.#repair(key, taken.binding);
+      const ours = this.#bindings.take(again, OWN, now);
+      if (ours !== undefined) this.#repair(key, ours.binding);
       return;
     }
     if (isNews && wasHeld && this.#colleagues.isMine(key)) {
@@ -91,43 +107,71 @@ export class Upkeep {
 
   /** Our store has named all it holds: what it lacks is written again. */
   loaded(now: number): void {
-    this.#startSweep(false);
-    this.#sweepAt = now + SECOND_SWEEP;
+    this.#plan(OWN, now, SECOND_SWEEP);
     this.tend(now);
+  }
+
+  /** Another data centre's store was emptied or replaced by an older one, and has named all it holds. */
+  restoredElsewhere(origin: number, now: number): void {
+    this.#plan(origin, now + ADOPTION, SECOND_ADOPTION);
   }
 
   /** Goes on with what is left to do; call it every second or so while the store is in reach. */
   tend(now: number): void {
     if (this.#sweep === undefined && this.#writes.overflowed && this.#writes.size === 0) {
       this.#writes.overflowed = false;
-      this.#startSweep(true);
+      this.#planned.push({ origin: OWN, all: true, at: now });
     }
-    if (this.#sweep === undefined && now >= this.#sweepAt) {
-      this.#sweepAt = Infinity;
-      this.#startSweep(true);
-    }
-    const most = this.counters.storeRepaired + WRITE_AT_ONCE;
-    for (let i = 0; i < SWEEP_AT_ONCE && this.#sweep !== undefined && this.#writes.hasRoom; i++) {
-      if (this.counters.storeRepaired >= most) return;
-      const { done, value } = this.#sweep.next();
-      if (done === true) this.#sweep = undefined;
-      else this.#check(value, now);
+    if (this.#sweep === undefined) this.#begin(now);
+    let room = WRITE_AT_ONCE;
+    for (let i = 0; i < SWEEP_AT_ONCE && room > 0 && this.#sweep !== undefined && this.#writes.hasRoom; i++) {
+      const next = this.#rows?.next();
+      if (next === undefined || next.done === true) this.#sweep = undefined;
+      else if (this.#check(next.value, this.#sweep, now)) room--;
     }
   }
 
-  #startSweep(all: boolean): void {
-    this.#sweep = this.#bindings.used();
-    this.#sweepsAll = all;
+  /** Two sweeps, the second of which is for what a colleague should have written; in place of those of before. */
+  #plan(origin: number, first: number, then: number): void {
+    this.#planned = this.#planned.filter((sweep) => sweep.origin !== origin);
+    if (this.#sweep?.origin === origin) this.#sweep = undefined;
+    this.#planned.push({ origin, all: false, at: first }, { origin, all: true, at: first + then });
   }
 
-  #check(row: number, now: number): void {
+  #begin(now: number): void {
+    this.#sweep = this.#planned.find(({ at }) => at <= now);
+    if (this.#sweep === undefined) return;
+    this.#planned = this.#planned.filter((sweep) => sweep !== this.#sweep);
+    this.#rows = this.#bindings.used();
+  }
+
+  /** True if it was to be written. */
+  #check(row: number, { origin, all }: Sweep, now: number): boolean {
     const { rows } = this.#bindings;
-    if (rows.isHeld(row) || rows.origin(row) !== OWN || this.#bindings.keptUntil(row) <= now) return;
+    if (rows.isHeld(row) || rows.origin(row) !== origin || this.#bindings.keptUntil(row) <= now) return false;
     const binding = rows.get(row);
     const key = bindingKey(binding);
-    if (this.#writes.has(key) || !(this.#sweepsAll || this.#colleagues.isMine(key))) return;
-    this.counters.storeRepaired++;
+    if (this.#writes.has(key) || !(all || this.#colleagues.isMine(key))) return false;
+    if (origin === OWN) {
+      this.counters.storeRepaired++;
+    } else {
+      this.counters.storeAdopted++;
+      rows.setOrigin(row, OWN);
+      rows.setHeld(row, false);
+    }
     void this.write(binding); // never rejects
+    return true;
+  }
+
+  #heldElsewhere(row: number, origin: number, now: number): void {
+    const { rows } = this.#bindings;
+    const known = rows.origin(row);
+    if (known === OWN || rows.isHeld(row)) return;
+    rows.setOrigin(row, origin);
+    rows.setHeld(row, true);
+    // its proxies are at it: what they have not come to yet is not lost
+    for (const sweep of this.#planned)
+      if (sweep.origin === known) sweep.at = now + (sweep.all ? ADOPTION + SECOND_ADOPTION : ADOPTION);
   }
 
   #repair(key: string, binding: Binding): void {

@@ -139,6 +139,7 @@ export class Monitor {
       const theirs = live(process, world);
       for (const key of new Set([...known.keys(), ...theirs.keys()])) {
         if (known.get(key) === theirs.get(key) || [known.get(key), theirs.get(key)].includes(JUST_TOLD)) continue;
+        if ([first, process].some((one) => hasJustRemoved(one, key, world))) continue;
         world.violation(
           'ReplicasDiffer',
           `${key}: ${first.place.name} has ${known.get(key) ?? 'nothing'}, ${process.place.name} has ${theirs.get(key) ?? 'nothing'}`,
@@ -220,6 +221,13 @@ export class Monitor {
 
 function userOf(binding: Binding): string {
   return binding.aor.replace(/@.*$/, '');
+}
+
+/** A phone's leaving is known here, and not yet there. */
+function hasJustRemoved({ replica }: ProxyProcess, key: string, { truth, clock }: World): boolean {
+  const [aor = '', id = ''] = key.split(' ');
+  const known = replica.binding(aor, id);
+  return known?.removed === true && truth.toldAt(known.stamp.callId, known.stamp.cseq) > clock.now - 2000;
 }
 
 function live(process: ProxyProcess, world: World): Map<string, string> {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { BindingRows } from '../../../proxy/store/binding-rows.ts';
+import { OWN, BindingRows } from '../../../proxy/store/binding-rows.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { binding, NOW, removed, stamp } from './records.ts';
 
@@ -112,9 +112,9 @@ describe('binding rows', () => {
     const [a, b] = [rows.add(binding()), rows.add(binding())];
     rows.setNext(a, b);
     rows.setPeer(a, 5);
+    rows.setOrigin(a, 15);
     rows.setHeld(a, true);
     rows.setLive(a, true);
-    rows.setOrigin(a, 15);
     rows.setDue(a, 0x7fffffff);
     rows.setAorHash(a, -7);
     rows.set(a, binding({ q: 1 }));
@@ -122,5 +122,17 @@ describe('binding rows', () => {
       ...[b, 5, true, true, 15, 0x7fffffff],
     ]);
     expect([rows.aorHash(a), rows.isHeld(b), rows.isLive(b)]).to.deep.equal([-7, false, false]);
+  });
+
+  it('are not known to be held once their store names anew what it holds; those of other stores still are', () => {
+    const rows = new BindingRows();
+    const [a, b] = [rows.add(binding()), rows.add(binding())];
+    rows.setOrigin(b, 2);
+    for (const row of [a, b]) rows.setHeld(row, true);
+    rows.forgetHeld(2);
+    expect([rows.isHeld(a), rows.isHeld(b)]).to.deep.equal([true, false]);
+    rows.setHeld(b, true);
+    rows.forgetHeld(OWN);
+    expect([rows.isHeld(a), rows.isHeld(b)]).to.deep.equal([false, true]);
   });
 });

@@ -262,6 +262,50 @@ describe('replica', () => {
     });
   });
 
+  it('keeps what an emptied data centre lost whose proxies were started anew: another one takes it over, once', async () => {
+    const [a, b, b2, c] = [proxyOf('dc1', '0'), proxyOf('dc2', '1'), proxyOf('dc2', '2'), proxyOf('dc3', '3')];
+    await ready(a, b, b2, c);
+    const ids = Array.from({ length: 20 }, (_, i) => `sip:alice@10.0.1.${i}`);
+    await Promise.all(ids.map((id) => register(a, { id, contact: id })));
+    await until(() => [b, b2, c].every((p) => contacts(p).length === 20));
+    await a.replica.close();
+    cluster.lose('dc1');
+    const again = proxyOf('dc1', '0');
+    await ready(again, b, b2, c);
+    await settle();
+    now += 5000;
+    await settle();
+    expect(contacts(again), 'its own proxies come first').to.deep.equal([]);
+    now += 3000;
+    await until(() => {
+      for (const { replica } of proxies) replica.expire(now);
+      return contacts(again).length === 20;
+    });
+    await settle();
+    const adopted = [b, b2, c].map(({ replica }) => replica.counters['storeAdopted'] ?? 0);
+    expect((adopted[0] ?? 0) + (adopted[1] ?? 0), 'each by one proxy of a data centre').to.be.at.most(20);
+    expect(new Set([...stored('dc2'), ...stored('dc3')]).size).to.equal(20);
+    expect(stored('dc1')).to.deep.equal([]);
+    // and it goes as any other does
+    now += 1000;
+    for (const id of ids) await register(again, { id, contact: id, callId: 'call-2', expires: now + HOUR });
+    await until(() => stored('dc2').length + stored('dc3').length === 0);
+  });
+
+  it('takes nothing over that the proxies of an emptied data centre write again themselves', async () => {
+    const [a, b] = [proxyOf('dc1', '0'), proxyOf('dc2', '1')];
+    await ready(a, b);
+    await register(a);
+    await until(() => contacts(b).length === 1);
+    cluster.lose('dc1');
+    await until(() => stored('dc1').length === 1);
+    for (const wait of [6000, 3000, 20_000]) {
+      now += wait;
+      await settle();
+    }
+    expect(stored('dc2')).to.deep.equal([]);
+  });
+
   it('puts the newer version back where an older one overwrote it in the store', async () => {
     const [a, b] = [proxyOf('dc1', '0'), proxyOf('dc1', '1')];
     await ready(a, b);
