@@ -81,6 +81,17 @@ function proxySetStatus(shard: Shard, views: readonly StoreView[], { deployments
     ready: Math.min(deployments.get(name)?.ready ?? 0, shard.replicas),
     addresses,
     dnsRecords: dnsRecords(shard, addresses),
+    ...countsHere(views.filter((view) => view.geoLocation === geoLocation)),
+  };
+}
+
+/** What came by way of a data centre's proxies: the one that knows most is not behind. Nothing of an older release. */
+function countsHere(views: readonly StoreView[]): Pick<ProxySetStatus, 'registrations' | 'calls'> {
+  const known = views.flatMap((view) => view.proxies.flatMap(({ counts: { here } }) => here ?? []));
+  if (known.length === 0) return {};
+  return {
+    registrations: rounded(Math.max(...known.map(({ registrations }) => registrations))),
+    calls: rounded(Math.max(...known.map(({ calls }) => calls))),
   };
 }
 

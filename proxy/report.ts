@@ -132,9 +132,9 @@ export class Report {
       : { ok: false, why: 'the SIP Servers have not answered their first OPTIONS yet' };
   }
 
-  #counts(): { registrations: number; calls: number } {
-    const { bindings, calls } = this.#of.replica.counts(this.#of.wall());
-    return { registrations: bindings, calls };
+  #counts(): Required<ProxyRecord['counts']> {
+    const { bindings, calls, here } = this.#of.replica.counts(this.#of.wall());
+    return { registrations: bindings, calls, here: { registrations: here.bindings, calls: here.calls } };
   }
 }
 

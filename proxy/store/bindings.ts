@@ -31,6 +31,8 @@ export class BindingTable {
   #fullUntil = 0;
   size = 0;
   live = 0;
+  /** Of the live ones those whose version is of our own data centre. */
+  here = 0;
   /** New bindings refused, and tombstones dropped early, because there were too many. */
   refused = 0;
   evicted = 0;
@@ -113,6 +115,7 @@ export class BindingTable {
     const merged = merge(before, binding);
     if (merged === before) return { row, binding: before, before, wasHeld };
     if (compareVersions(binding, before) > 0) {
+      if (rows.isLive(row)) this.here += Number(origin === 0) - Number(rows.origin(row) === 0);
       rows.setOrigin(row, origin);
       rows.setHeld(row, false);
     }
@@ -170,8 +173,7 @@ export class BindingTable {
     this.#byAor.remove(row);
     // a tombstone has no contact
     if (!rows.isRemoved(row)) this.#byContact.remove(row);
-    if (rows.isLive(row)) this.live--;
-    rows.setLive(row, false);
+    this.#setLive(row, false);
     rows.setDue(row, 0);
     rows.drop(row);
     this.size--;
@@ -184,8 +186,14 @@ export class BindingTable {
   }
 
   #countLive(row: number, now: number): void {
-    const live = this.isLiveAt(row, now);
-    if (live !== this.rows.isLive(row)) this.live += live ? 1 : -1;
+    this.#setLive(row, this.isLiveAt(row, now));
+  }
+
+  #setLive(row: number, live: boolean): void {
+    if (live === this.rows.isLive(row)) return;
+    const more = live ? 1 : -1;
+    this.live += more;
+    if (this.rows.origin(row) === 0) this.here += more;
     this.rows.setLive(row, live);
   }
 

@@ -54,6 +54,8 @@ interface Call {
   /** How long it is remembered at most, ms from `since`. */
   lasts: number;
   ended: boolean;
+  /** Our own data centre's proxies routed it. */
+  here: boolean;
   /** 0, or when its session ends unless it is refreshed (RFC 4028): known to the proxy that keeps it alone. */
   session: number;
   /** The segment that stands for it; undefined: not looked for yet. */
@@ -81,6 +83,8 @@ export class CallTable {
   #unlisted: { readonly segments: readonly Segment[]; readonly until: number }[] = [];
   /** Calls in progress. */
   size = 0;
+  /** Of these those that our own data centre's proxies routed. */
+  here = 0;
   /** Dropped before their end because there were too many. */
   evicted = 0;
 
@@ -252,11 +256,12 @@ export class CallTable {
     const call = this.#calls.get(callId);
     if (call === undefined) {
       if (this.#calls.size >= this.#limit) this.#evict();
-      const ended = false;
+      const [ended, here] = [false, segment.origin === 0];
       this.#calls.set(callId, {
-        ...{ pair, proxy, since, lasts, ended, session: 0, home: segment, mentions: 0, marks: 0 },
+        ...{ pair, proxy, since, lasts, ended, here, session: 0, home: segment, mentions: 0, marks: 0 },
       });
       this.size++;
+      if (here) this.here++;
       return true;
     }
     const order = since - call.since || compareTexts(record, recordOf(callId, call));
@@ -268,10 +273,7 @@ export class CallTable {
       if (isBetter) call.home = segment;
       return isBetter;
     }
-    if (since > call.since && call.ended) {
-      call.ended = false;
-      this.size++;
-    }
+    this.#count(call, call.ended && since === call.since, segment.origin === 0);
     call.pair = pair;
     call.proxy = proxy;
     call.since = since;
@@ -292,12 +294,18 @@ export class CallTable {
   }
 
   #end(call: Call): void {
-    if (!call.ended) this.size--;
-    call.ended = true;
+    this.#count(call, true, call.here);
+  }
+
+  #count(call: Call, ended: boolean, here: boolean): void {
+    this.size += Number(!ended) - Number(!call.ended);
+    this.here += Number(!ended && here) - Number(!call.ended && call.here);
+    call.ended = ended;
+    call.here = here;
   }
 
   #delete(callId: string, call: Call): void {
-    if (!call.ended) this.size--;
+    this.#count(call, true, call.here);
     this.#calls.delete(callId);
   }
 

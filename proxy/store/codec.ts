@@ -4,6 +4,7 @@ import type { Transport } from '../transport/hop.ts';
 import type {
   Binding,
   CallRecord,
+  Counts,
   HealthRecord,
   MemberHealth,
   PairHealth,
@@ -144,12 +145,19 @@ export function decodeProxy(key: Extract<Key, { kind: 'proxy' }>, value: string)
       hash: configuration.text('hash'),
       ...(refused === undefined ? {} : { refused: { hash: refused.text('hash'), why: refused.text('why') } }),
     },
-    counts: { registrations: counts.number('registrations'), calls: counts.number('calls') },
+    counts: {
+      ...decodeCounts(counts),
+      ...(counts.has('here') ? { here: decodeCounts(counts.fields('here')) } : {}),
+    },
     keys: fields.numbers('keys'),
     ...(fields.has('complaints') ? { complaints: fields.texts('complaints') } : {}),
     ...(fields.has('layout') ? { layout: fields.number('layout') } : {}),
   };
   return fields.good ? record : undefined;
+}
+
+function decodeCounts(fields: Fields): Counts {
+  return { registrations: fields.number('registrations'), calls: fields.number('calls') };
 }
 
 function decodeAddress(fields: Fields): ProxyAddress {

@@ -69,6 +69,11 @@ export interface ProxyAddress {
   readonly sentBy?: string;
 }
 
+export interface Counts {
+  readonly registrations: number;
+  readonly calls: number;
+}
+
 /** `proxy/<pod>`: a live proxy, under its lease. */
 export interface ProxyRecord {
   readonly name: string;
@@ -80,7 +85,8 @@ export interface ProxyRecord {
   readonly admin: string;
   /** Hash of the configuration it runs, or why it refused a newer one. */
   readonly configuration: { readonly hash: string; readonly refused?: { readonly hash: string; readonly why: string } };
-  readonly counts: { readonly registrations: number; readonly calls: number };
+  /** All that it knows; `here`: of these those that came by way of its own data centre's proxies (absent: an older release). */
+  readonly counts: Counts & { readonly here?: Counts };
   /** What is wrong with certificates that were changed, while the ones before stay in use. */
   readonly complaints?: readonly string[];
   /** Ids of the token keys it can verify. */

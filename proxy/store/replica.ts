@@ -298,9 +298,11 @@ export class Replica {
     this.#publish(healthKey(record.proxy), text);
   }
 
-  counts(now: number): { bindings: number; calls: number } {
-    this.#bindings.expire(now);
-    return { bindings: this.#bindings.live, calls: this.#calls.size };
+  /** All that are known; `here`: of these those that came by way of our own data centre's proxies. */
+  counts(now: number): { bindings: number; calls: number; here: { bindings: number; calls: number } } {
+    const [bindings, calls] = [this.#bindings, this.#calls];
+    bindings.expire(now);
+    return { bindings: bindings.live, calls: calls.size, here: { bindings: bindings.here, calls: calls.here } };
   }
 
   /** For metrics. */

@@ -53,7 +53,7 @@ function view(geoLocation: string, active: 'primary' | 'none' = 'primary', hash?
         addresses: [{ transport: 'UDP', address: '198.51.100.7', port: 5060, side: 'Both' }],
         admin: '',
         configuration: { hash: hash ?? shard?.configHash ?? '' },
-        counts: { registrations: 12_345, calls: 311 },
+        counts: { registrations: 12_345, calls: 311, here: { registrations: 10_049, calls: 7 } },
         keys: [],
       },
     ],
@@ -97,6 +97,17 @@ describe('resourceStatus', () => {
       registrations: 12_300,
       calls: 311,
     });
+  });
+
+  it('counts the registrations and calls of each data centre, as far as its proxies say them', () => {
+    const [dc1, dc2] = [view('dc1'), view('dc2')];
+    const older = dc2.proxies.map((proxy) => ({ ...proxy, counts: { registrations: 12_345, calls: 311 } }));
+    const [dn] = of({ views: [dc1, { ...dc2, proxies: older }] }).switches?.[0]?.clusterDNs ?? [];
+    const said = dn?.proxies?.map(({ registrations, calls }) => [registrations, calls]);
+    expect(said).to.deep.equal([
+      [10_000, 7],
+      [undefined, undefined],
+    ]);
   });
 
   it('stays Ready while SIP Servers, or an etcd, are out: that is said elsewhere', () => {

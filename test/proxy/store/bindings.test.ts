@@ -131,13 +131,15 @@ describe('binding table', () => {
           for (const t of tables) {
             const known = contents(t);
             expect(t.live).to.equal(known.filter((e) => e.removed !== true).length);
+            const live = [...t.used()].filter((row) => !t.rows.isRemoved(row));
+            expect(t.here).to.equal(live.filter((row) => t.rows.origin(row) === 0).length);
             expect(t.size).to.equal(known.length);
             for (const contact of ['sip:alice@10.0.0.1:5060', 'sip:alice@10.0.0.2:5060']) {
               expect(t.ofContact(contact, NOW).length).to.equal(known.filter((e) => e.contact === contact).length);
             }
             t.expire(NOW + 4 * HOUR);
             t.expire(NOW + 4 * HOUR);
-            expect([t.size, t.live]).to.deep.equal([0, 0]);
+            expect([t.size, t.live, t.here]).to.deep.equal([0, 0, 0]);
           }
           const expected = list.filter(([, id]) => id === 'a').map(([version]) => ({ ...version, id: 'a' }));
           if (expected.length > 0) {

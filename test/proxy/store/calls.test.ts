@@ -23,6 +23,25 @@ describe('call table', () => {
     expect(calls.size).to.equal(1);
   });
 
+  it('counts those that its own data centre routed last, too', () => {
+    const calls = new CallTable(10);
+    const counted = (): number[] => [calls.size, calls.here];
+    calls.begin(call('a'));
+    expect(counted()).to.deep.equal([1, 1]);
+    calls.take(segment('1', 1), [call('b'), call('c')]);
+    expect(counted()).to.deep.equal([3, 1]);
+    calls.begin(call('b', { since: NOW + 1 }));
+    expect(counted(), 'one routed anew here').to.deep.equal([3, 2]);
+    calls.take(segment('2', 2), [call('a', { since: NOW + 1 })]);
+    expect(counted(), 'one routed anew there').to.deep.equal([3, 1]);
+    calls.take(segment('3', 0), [ended('b', { since: NOW + 1 }), ended('c')]);
+    expect(counted(), 'two ended').to.deep.equal([1, 0]);
+    calls.take(segment('4', 0), [call('c', { since: NOW + 2 })]);
+    expect(counted(), 'one dialled again').to.deep.equal([2, 1]);
+    for (let i = 0; i < 3; i++) calls.expire(NOW + 2 * HOUR);
+    expect(counted(), 'all forgotten').to.deep.equal([0, 0]);
+  });
+
   it('comes to one pair where two proxies routed a call at one time', () => {
     const versions = [call('a', { proxy: 'p1', pair: 'ss1' }), call('a', { proxy: 'p2', pair: 'ss2' })];
     const pairs = [versions, versions.toReversed()].map((order) => {

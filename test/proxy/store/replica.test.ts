@@ -128,7 +128,7 @@ describe('replica', () => {
     expect(b.replica.bindingsOfAor('alice@example.com', now)).to.deep.equal([...b.replica.allBindings(now)]);
     expect(b.replica.bindingsOfAor('nobody@example.com', now)).to.deep.equal([]);
     expect(b.replica.bindingsByContact('sip:alice@10.0.0.1:5060', now)).to.have.length(1);
-    expect(b.replica.counts(now)).to.deep.equal({ bindings: 1, calls: 0 });
+    expect(b.replica.counts(now)).to.deep.equal({ bindings: 1, calls: 0, here: { bindings: 0, calls: 0 } });
   });
 
   it('has what was removed gone everywhere, also when the older version comes later', async () => {
