@@ -1,4 +1,4 @@
-import { aspect, type Aspect } from './conditions.ts';
+import { aspect, type Aspect, type ReasonOf } from './conditions.ts';
 import { dnPath, fieldsNaming } from './field-names.ts';
 import { some } from './some.ts';
 import { configurationLag, type Observed } from './observed.ts';
@@ -24,7 +24,7 @@ export function aspects(resource: SipCluster, observed: Observed, switches: read
 }
 
 type Blocked = (Aspect & { readonly reason: ConfigurationReason }) | undefined;
-type ConfigurationReason = Parameters<typeof aspect<'ConfigurationValid'>>[2];
+type ConfigurationReason = Exclude<ReasonOf<'ConfigurationValid'>, 'Valid'>;
 
 /** Why the configuration can't be made as it is written, if so. */
 function blockedBy({ plan, views, problems }: Observed): Blocked {
@@ -66,7 +66,7 @@ function stalled(blocked: Blocked, { plan, deployments }: Observed): Aspect {
   });
   if (stuck.length > 0) return aspect('Stalled', 'True', 'RollStuck', stuck.join('; '));
   if (blocked !== undefined) return aspect('Stalled', 'True', blocked.reason, blocked.message);
-  return aspect('Stalled', 'False', 'Valid', '');
+  return aspect('Stalled', 'False', 'RollStuck', '');
 }
 
 function ready(blocked: Blocked, { plan, deployments, views, troubles, addressPending }: Observed): Aspect {
@@ -92,7 +92,7 @@ function isVague({ reason }: { readonly reason: string }): boolean {
 }
 
 function reconciling({ spec }: SipCluster, { plan, deployments, views, waiting }: Observed): Aspect {
-  if (spec.paused) return aspect('Reconciling', 'False', 'Paused', '');
+  if (spec.paused) return aspect('Reconciling', 'False', 'Rolling', '');
   const rolling = plan.shards.map(({ name }) => name).filter((name) => deployments.get(name)?.rolling ?? true);
   if (waiting.length > 0 || rolling.length > 0) {
     const after = waiting.length > 0 ? `; waiting for that: ${some(waiting)}` : '';

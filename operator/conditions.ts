@@ -1,48 +1,15 @@
+import { conditionReasons } from './reasons.ts';
 import type { Condition } from './sip-cluster.ts';
 
-/** Why a manifest can't be made as it is written, or that it can. */
-type ConfigurationReason =
-  | 'Valid'
-  | 'EtcdNotReachableFromOtherClusters'
-  | 'GeoLocationConflict'
-  | 'SecretMissing'
-  | 'NameConflict'
-  | 'Refused'
-  | 'ConfigurationRefused'
-  | 'CertificateRefused';
-
-/** Reasons of each type of condition. The lists are closed: programs go by them. */
-interface Reasons {
-  readonly Ready:
-    | ConfigurationReason
-    | 'ProxiesReady'
-    | 'ProxiesNotReady'
-    | 'PortsTaken'
-    | 'AddressPending'
-    | 'ConfigurationSpreading';
-  readonly Reconciling: 'Rolling' | 'ConfigurationSpreading' | 'Paused';
-  readonly Stalled: ConfigurationReason | 'RollStuck';
-  readonly ConfigurationValid: ConfigurationReason;
-  readonly StoreAvailable: StoreReason;
-  readonly ServersAvailable: 'PairsInService' | 'PairsOutOfService' | 'DualPrimary' | 'HostNotResolved' | 'NotObserved';
-  readonly RecordRouteByAddress: 'NoFqdn';
-}
-
-const storeTroubles = [
-  'NotYetReached',
-  'SecretMissing',
-  'SecretIncomplete',
-  'SecretUnreadable',
-  'Unauthenticated',
-  'NoSpace',
-  'Deadline',
-  'Refused',
-] as const;
-export type StoreReason = 'Reached' | 'Unreachable' | (typeof storeTroubles)[number];
+type Reasons = {
+  readonly [T in keyof typeof conditionReasons]: string & keyof (typeof conditionReasons)[T]['reasons'];
+};
+type ConfigurationReason = Exclude<Reasons['ConfigurationValid'], 'Valid'>;
+export type StoreReason = Reasons['StoreAvailable'];
 
 /** What a store's client says, as a condition says it. */
 export function storeReason(said: string): StoreReason {
-  return storeTroubles.find((known) => known === said) ?? 'Unreachable';
+  return said in conditionReasons.StoreAvailable.reasons ? (said as StoreReason) : 'Unreachable';
 }
 
 export type ReasonOf<T extends keyof Reasons> = Reasons[T];
@@ -57,7 +24,8 @@ export type Problem = { readonly message: string } & (
 export interface Aspect {
   readonly type: keyof Reasons;
   readonly status: Condition['status'];
-  readonly reason: Reasons[keyof Reasons];
+  /** One of its type's: `aspect` takes no other. */
+  readonly reason: string;
   readonly message: string;
 }
 

@@ -1,21 +1,11 @@
 import type { Logger as Log } from 'pino';
 import type { KubernetesObject } from './kubernetes/object.ts';
+import type { eventReasons } from './reasons.ts';
 
 /** Something that an operator would want to be told. */
 export interface Happening {
   readonly type: 'Normal' | 'Warning';
-  readonly reason:
-    | 'Repaired'
-    | 'NameConflict'
-    | 'RollStarted'
-    | 'RollDone'
-    | 'Pruned'
-    | 'PairSwitched'
-    | 'PairOutOfService'
-    | 'PairInService'
-    | 'DualPrimary'
-    | 'StoreLost'
-    | 'StoreBack';
+  readonly reason: keyof typeof eventReasons;
   readonly note: string;
 }
 

@@ -6,8 +6,8 @@ import type { Remote } from './wire.ts';
 
 /** How long a target that refused or did not answer is tried last, ms. */
 const suspicion = 10_000;
-/** How long an answer of DNS is believed, ms: a burst of requests asks once, and a change is seen soon. */
-const believed = 500;
+/** What a DNS server says of a name that has no such record; any other error says nothing of it. */
+const absent: ReadonlySet<string | undefined> = new Set([dns.NOTFOUND, dns.NODATA]);
 /** Answers that are kept at most. */
 const most = 1000;
 
@@ -16,10 +16,15 @@ export class Names {
   readonly #resolver: dns.Resolver | undefined;
   readonly #suspects = new Map<string, number>();
   readonly #favourites = new Map<string, string>();
+  readonly #believed: number;
   readonly #answers = new Map<string, { readonly at: number; readonly records: Promise<unknown[]> }>();
 
-  /** `server`: `IP:PORT` of the DNS server; without it only numeric hosts resolve. */
-  constructor(server?: string) {
+  /**
+   * @param server `IP:PORT` of the DNS server; without it only numeric hosts resolve
+   * @param believed how long its answer is believed, ms: a burst of requests asks once, and a change is seen soon
+   */
+  constructor(server?: string, { believed = 500 } = {}) {
+    this.#believed = believed;
     if (server === undefined) return;
     this.#resolver = new dns.Resolver({ timeout: 500, tries: 2 });
     this.#resolver.setServers([server]);
@@ -80,29 +85,32 @@ export class Names {
 
   #addresses(host: string): Promise<string[]> {
     if (net.isIP(host) !== 0) return Promise.resolve([host]);
-    return this.#believed(`A ${host}`, (resolver) => resolver.resolve4(host));
+    return this.#lookUp(`A ${host}`, (resolver) => resolver.resolve4(host));
   }
 
   #records(name: string): Promise<SrvRecord[]> {
-    return this.#believed(`SRV ${name}`, (resolver) => resolver.resolveSrv(name));
+    return this.#lookUp(`SRV ${name}`, (resolver) => resolver.resolveSrv(name));
   }
 
-  #believed<T>(key: string, question: (resolver: dns.Resolver) => Promise<T[]>): Promise<T[]> {
+  #lookUp<T>(key: string, question: (resolver: dns.Resolver) => Promise<T[]>): Promise<T[]> {
     const now = Date.now();
     const known = this.#answers.get(key);
-    if (known !== undefined && now - known.at < believed) return known.records as Promise<T[]>;
+    if (known !== undefined && now - known.at < this.#believed) return known.records as Promise<T[]>;
     if (this.#answers.size >= most) this.#answers.clear();
-    const records = this.#ask(question);
+    const records = this.#ask(question, known?.records as Promise<T[]> | undefined);
     this.#answers.set(key, { at: now, records });
     return records;
   }
 
-  async #ask<T>(question: (resolver: dns.Resolver) => Promise<T[]>): Promise<T[]> {
+  /** @param last what was answered last: it stays so while the server says nothing (RFC 8767) */
+  async #ask<T>(question: (resolver: dns.Resolver) => Promise<T[]>, last?: Promise<T[]>): Promise<T[]> {
     if (!this.#resolver) return [];
     try {
       return await question(this.#resolver);
-    } catch {
-      return []; // no such name, or no DNS server: the caller has nothing to send to and says so
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // Without records the caller has nothing to send to, and says so.
+      return last === undefined || absent.has(code) ? [] : last;
     }
   }
 }

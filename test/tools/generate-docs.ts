@@ -1,11 +1,13 @@
 /**
- * Writes docs/manifest.md from the CRD and docs/proxy-config.md from the proxy configuration's schema.
+ * Writes docs/manifest.md from the CRD, docs/conditions.md from the operator's reasons and docs/proxy-config.md from the
+ * proxy configuration's schema.
  * With --check it writes nothing, and exits 1 where a file is not what it would write.
  */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { SchemaNode } from '../../proxy/config-problems.ts';
 import { configSchema } from '../../proxy/config-schema.ts';
+import { conditionReasons, eventReasons } from '../../operator/reasons.ts';
 import { durationPattern } from '../../proxy/duration.ts';
 import { settle } from './generated.ts';
 
@@ -107,4 +109,29 @@ const config = [
   ...rest,
 ].join('\n\n');
 
-settle({ 'docs/manifest.md': `${manifest}\n`, 'docs/proxy-config.md': `${config}\n` });
+const table = (head: string, reasons: Readonly<Record<string, string>>) =>
+  [
+    `| ${head} | means |`,
+    '| --- | --- |',
+    ...Object.entries(reasons).map(([reason, means]) => `| \`${reason}\` | ${cell(means)} |`),
+  ].join('\n');
+const conditions = [
+  notice('operator/reasons.ts'),
+  '# Conditions and Events',
+  'A `SipCluster` says in `status.conditions` how it is, with `observedGeneration` and a reason. The lists of reasons are closed: a program may go by them. Messages are for people; each names the field and the object.',
+  '`kubectl wait --for=condition=Ready`, Flux and, with [its check](gitops.md), Argo CD go by `Ready`, `Reconciling` and `Stalled`.',
+  ...Object.entries(conditionReasons).flatMap(([type, { says, reasons }]) => [
+    `## ${type}`,
+    `${says[0]?.toUpperCase()}${says.slice(1)}.`,
+    table('Reason', reasons),
+  ]),
+  '## Events',
+  'Of the SipCluster, in `events.k8s.io/v1`. What repeats itself is one Event with a count.',
+  table('Event', eventReasons),
+].join('\n\n');
+
+settle({
+  'docs/conditions.md': `${conditions}\n`,
+  'docs/manifest.md': `${manifest}\n`,
+  'docs/proxy-config.md': `${config}\n`,
+});

@@ -160,9 +160,7 @@ export class Node {
     ]);
     this.#run('kube-proxy', [`--config=${folder}/kube-proxy.yaml`]);
     await this.kubectl.apply(rightsOfDns);
-    // What asks it has more of the machine than what is beside the pods: in other clusters it is one of them.
-    const coredns = this.#paths.get('coredns') ?? 'coredns';
-    this.#start('coredns', 'nice', ['-n', '-10', coredns, '-conf', `${folder}/Corefile`]);
+    this.#run('coredns', ['-conf', `${folder}/Corefile`]);
     await this.#says('the node is ready', 180_000, () =>
       this.kubectl.run('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=5s'),
     );
@@ -183,7 +181,8 @@ export class Node {
 
   #start(name: string, path: string, args: readonly string[]): void {
     const log = join(this.#places.folder, `${name}.log`);
-    this.#running.set(name, this.#namespaces.spawn(path, args, log));
+    // The pods' group has far more of a busy machine than what is beside it, and pods wait for what runs here.
+    this.#running.set(name, this.#namespaces.spawn('nice', ['-n', '-10', path, ...args], log));
   }
 
   async #says(what: string, patience: number, look: () => Promise<unknown>): Promise<void> {
