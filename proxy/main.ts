@@ -90,7 +90,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       malformed: (error, from) => core.incoming.malformed(error, from),
       failed: (hop, error) => {
         log.debug({ to: `${hop.transport} ${hop.address}:${hop.port}`, err: error }, 'send failed');
-        layer.transportError(hop);
+        core.incoming.failed(hop);
       },
       closed: (connection) => core.flows.release(connection),
     },

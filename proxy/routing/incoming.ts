@@ -188,8 +188,14 @@ export class Incoming implements TransactionUser {
     return this.#senders.mayAnswer(transaction, from);
   }
 
-  connectionGone({ viaPort, from }: ServerTransaction, answer: string): void {
-    this.#senders.answerAnew(from, viaPort, answer);
+  connectionGone({ from }: ServerTransaction, answer: string): void {
+    this.#senders.answerAnew(from, answer);
+  }
+
+  /** Nothing reaches `hop`: requests that went there fail, responses go elsewhere. */
+  failed(hop: Hop): void {
+    this.#senders.failed(hop);
+    this.#core.layer.transportError(hop);
   }
 
   registerAnswered(from: Hop, status: number): void {

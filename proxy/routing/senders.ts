@@ -3,6 +3,7 @@ import type { ClientTransaction } from '../transaction/layer.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Core } from './core.ts';
 import { Copying } from './copying.ts';
+import { LateResponses } from './late-responses.ts';
 import { Offences } from './offences.ts';
 import { answerPort } from './source.ts';
 
@@ -17,12 +18,14 @@ const TELL_EVERY = 10_000;
 /** Where messages come from, and what those who are no more than Endpoints may do from there. */
 export class Senders {
   readonly #core: Core;
+  readonly #late: LateResponses;
   readonly #bad = new Offences(BAD);
   readonly #refusedRegisters = new Offences(REFUSED_REGISTERS);
   #toldAt = -Infinity;
 
   constructor(core: Core) {
     this.#core = core;
+    this.#late = new LateResponses(core);
   }
 
   /** More than an Endpoint: a member, proxy, server or Sbc, by its address or certificate. */
@@ -46,20 +49,16 @@ export class Senders {
     return { transport: from.transport, address: from.address, port, listener: from.listener };
   }
 
-  /**
-   * The connection that a request came over is closed: its response goes to the address it came from, at the port of its
-   * Via (RFC 3261 18.2.2). A phone takes none there, and names a port that may be anybody's behind its NAT.
-   */
-  answerAnew(from: Hop, viaPort: number, answer: string): void {
-    const { counts, outside, reach } = this.#core;
+  /** The connection that a request came over is closed. A phone's response is lost: any port may be anybody's there. */
+  answerAnew(from: Hop, answer: string): void {
     const reachable = from.transport === 'TCP' || from.transport === 'TLS';
-    const port = viaPort === 0 ? (from.transport === 'TLS' ? 5061 : 5060) : viaPort;
-    const hop = reachable && this.isTrusted(from) ? reach.inward(from.transport, from.address, port) : undefined;
-    if (hop === undefined) counts.responsesLost++;
-    else {
-      counts.responsesAnew++;
-      outside.send(answer, hop);
-    }
+    if (reachable && this.isTrusted(from)) this.#late.send(answer, from);
+    else this.#core.counts.responsesLost++;
+  }
+
+  /** Nothing reaches `hop`. */
+  failed(hop: Hop): void {
+    this.#late.failed(hop);
   }
 
   /** Something bad came from there. @returns whether it may still be answered */

@@ -19,8 +19,6 @@ export class ServerTransaction extends Transaction {
   readonly method: string;
   /** What its requests match by (RFC 3261 17.2.3). */
   readonly key: string;
-  /** Of the request's Via, 0 where it names none: where a response goes once the request's connection is closed. */
-  readonly viaPort: number;
   /** Status of the final response it was given; 0: none yet. */
   final = 0;
   /** The user's own. */
@@ -41,7 +39,6 @@ export class ServerTransaction extends Transaction {
     this.state = initial;
     this.key = key;
     this.method = request.method;
-    this.viaPort = request.via.port;
     this.#request = request;
   }
 

@@ -69,7 +69,7 @@ export class ProxyProcess {
     this.#streams = new StreamSide(host, world.network, {
       message: (text, connection) =>
         this.#receive(text, this.#hop('TCP', connection.remoteAddress, connection.remotePort, connection)),
-      failed: (hop) => this.layer.transportError(hop),
+      failed: (hop) => this.core.incoming.failed(hop),
       closed: (connection) => this.core.flows.release(connection),
     });
     this.stores = config.stores.map(({ geoLocation }) => new EtcdClientModel(world.etcd(geoLocation), host, wall));

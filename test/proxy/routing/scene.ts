@@ -146,9 +146,10 @@ export class Scene {
         void this.sent.push({ text, hop, message: new Message(text, DEFAULT_LIMITS) }),
       resolve: (uri: string): readonly Hop[] | Promise<readonly Hop[]> => {
         const named = this.names.get(uri);
-        if (named !== undefined) return Promise.resolve(named.flatMap((host) => this.hop('UDP', host, 5060) ?? []));
+        const transport = uri.endsWith(';transport=tcp') ? 'TCP' : 'UDP';
+        if (named !== undefined) return Promise.resolve(named.flatMap((host) => this.hop(transport, host, 5060) ?? []));
         const [, host = '', port = '5060'] = /^sips?:(?:[^@]*@)?([^:;>]+)(?::(\d+))?/.exec(uri) ?? [];
-        const hop = this.hop('UDP', host, Number(port));
+        const hop = this.hop(transport, host, Number(port));
         if (hop === undefined || !/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
         return [hop];
       },

@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { invite, respond } from '../../builders.ts';
+import { AT, requestIn, Scene, type Sent } from './scene.ts';
+
+const LISTENERS = [
+  { transport: 'UDP', port: 5060, side: 'Both' },
+  { transport: 'TCP', port: 5060, side: 'Both' },
+] as const;
+
+const answers = (sent: readonly Sent[]): Sent[] => sent.filter(({ message }) => !message.isRequest);
+const places = (sent: readonly Sent[]): string[] =>
+  sent.map(({ hop }) => `${hop.transport} ${hop.address}:${hop.port}`);
+
+/** An Sbc's INVITE by a connection that is closed when its answer comes. */
+async function answeredLate(scene: Scene, sentBy: string, callId = 'late'): Promise<Sent[]> {
+  const connection = scene.phoneStream(1, AT.sbc, 40_000);
+  const text = invite({ transport: 'TCP', sentBy, callId, branch: `z9hG4bK${callId}` });
+  const asked = requestIn(await scene.receives(text, AT.sbc, 40_000, 'TCP', connection));
+  Object.assign(connection, { open: false });
+  return answers(await scene.receives(respond(asked.message, 486), asked.hop.address));
+}
+
+/** Nothing reaches where `sent`, a response, went; what is sent instead. */
+async function fails(scene: Scene, sent: readonly Sent[]): Promise<Sent[]> {
+  const hop = sent.at(-1)?.hop;
+  if (hop === undefined) throw new Error('no response was sent');
+  scene.core.incoming.failed(hop);
+  await scene.settled();
+  return answers(scene.takes());
+}
+
+describe('a response whose connection is closed (RFC 3261 18.2.2, RFC 3263 5)', () => {
+  it('goes to the address that the request came from, at the port of its Via', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    expect(places(await answeredLate(scene, `${AT.sbc}:5090`))).to.deep.equal([`TCP ${AT.sbc}:5090`]);
+    expect(scene.core.counts.responsesAnew).to.equal(1);
+  });
+
+  it('goes to each of the targets of its sent-by where that can not be reached', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    scene.names.set('sip:sbc.example.net;transport=tcp', ['192.0.2.71', AT.sbc, '192.0.2.72']);
+    const first = await answeredLate(scene, 'sbc.example.net');
+    expect(places(first)).to.deep.equal([`TCP ${AT.sbc}:5060`]);
+    const second = await fails(scene, first);
+    expect(places(second)).to.deep.equal(['TCP 192.0.2.71:5060']);
+    const third = await fails(scene, second);
+    expect(places(third)).to.deep.equal(['TCP 192.0.2.72:5060']);
+    expect(await fails(scene, third)).to.deep.equal([]);
+    expect(scene.core.counts.responsesLost).to.equal(1);
+    expect(scene.errors).to.deep.equal([]);
+  });
+
+  it('goes nowhere where its sent-by leads nowhere', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    const sent = await answeredLate(scene, 'nobody.example.net:5090');
+    expect(await fails(scene, sent)).to.deep.equal([]);
+    expect(scene.core.counts.responsesLost).to.equal(1);
+  });
+
+  it('is no more sent when a connection ends long afterwards', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    scene.names.set('sip:sbc.example.net;transport=tcp', ['192.0.2.71']);
+    const sent = await answeredLate(scene, 'sbc.example.net');
+    scene.time += 10_000;
+    expect(await fails(scene, sent)).to.deep.equal([]);
+  });
+
+  it('is remembered with 255 others at the most', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    scene.names.set('sip:sbc.example.net;transport=tcp', ['192.0.2.71']);
+    let sent: Sent[] = [];
+    for (let i = 0; i < 260; i++) sent = await answeredLate(scene, 'sbc.example.net', `late-${i}`);
+    expect(await fails(scene, sent)).to.have.length(256);
+  });
+});
