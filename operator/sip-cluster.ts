@@ -154,6 +154,47 @@ export interface ClusterDN {
      */
     readonly registersPerSecond?: number;
   };
+  /**
+   * What a proxy takes of one message, of a sender of bad ones, and of connections.
+   */
+  readonly limits: {
+    /**
+     * Bytes of a message; above, 513, 4096 to 262144. Default: 65536.
+     */
+    readonly messageBytes: number;
+    /**
+     * Header fields of a message; above, 400, 64 to 1024. Default: 256.
+     */
+    readonly headerFields: number;
+    /**
+     * Characters of a Request-URI; above, 414, 256 to 65536. Default: 4096.
+     */
+    readonly requestUri: number;
+    /**
+     * What Max-Breadth is lowered to (RFC 5393), 1 to 60. Default: 60.
+     */
+    readonly maxBreadth: number;
+    /**
+     * Malformed or refused messages a second that are answered of one endpoint, after four times as many at first, 1 to 100000. Default: 50.
+     */
+    readonly badMessagesPerSecond: number;
+    /**
+     * REGISTER requests a second of one endpoint that servers may refuse, after 50 times as many at first; above, 503, 1 to 100000. Default: 20.
+     */
+    readonly refusedRegistersPerSecond: number;
+    /**
+     * Open stream connections; one more ends some that nothing needs, 16 to 1000000. Default: 50000.
+     */
+    readonly connections: number;
+    /**
+     * Connections that have brought no whole message yet; one more ends the oldest, 16 to 1000000. Default: 1024.
+     */
+    readonly halfOpenConnections: number;
+    /**
+     * Time after which a stream that nothing needs is closed. 10s to 24h. Default: 300s.
+     */
+    readonly idleTimeout: string;
+  };
   readonly registration: Registration;
   /**
    * How a proxy that is told to end does so.

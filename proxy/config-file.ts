@@ -131,6 +131,47 @@ export interface ProxyConfigFile {
     readonly registersPerSecond?: number;
   };
   /**
+   * What it takes of one message, of a sender of bad ones, and of connections.
+   */
+  readonly limits: {
+    /**
+     * Bytes of a message; above, 513.
+     */
+    readonly messageBytes: number;
+    /**
+     * Header fields of a message; above, 400.
+     */
+    readonly headerFields: number;
+    /**
+     * Characters of a Request-URI; above, 414.
+     */
+    readonly requestUri: number;
+    /**
+     * What Max-Breadth is lowered to (RFC 5393); 440 when it can not be divided.
+     */
+    readonly maxBreadth: number;
+    /**
+     * Malformed or refused messages of one endpoint that are answered, after four times as many at first.
+     */
+    readonly badMessagesPerSecond: number;
+    /**
+     * REGISTER requests of one endpoint that may be refused by servers, after 50 times as many at first; above, 503.
+     */
+    readonly refusedRegistersPerSecond: number;
+    /**
+     * Open stream connections; one more ends some that nothing needs.
+     */
+    readonly connections: number;
+    /**
+     * Connections that have brought no whole message yet; one more ends the oldest.
+     */
+    readonly halfOpenConnections: number;
+    /**
+     * After which a stream that nothing needs is closed.
+     */
+    readonly idleTimeout: string;
+  };
+  /**
    * What contacts are kept, for how long, and how calls to them are forked.
    */
   readonly registration: {

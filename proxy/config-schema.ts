@@ -10,6 +10,10 @@ const host = (description: string) => ({ type: 'string', maxLength: 253, pattern
 const directory = (description: string) => ({ type: 'string', minLength: 1, description }) as const;
 const port = (description: string) => ({ type: 'integer', minimum: 1, maximum: 65535, description }) as const;
 
+function bounded(minimum: number, maximum: number, byDefault: number, description: string) {
+  return { type: 'integer', minimum, maximum, default: byDefault, description } as const;
+}
+
 /** A duration with its bounds, `minimumDuration` and `maximumDuration`, which are keywords of our own. */
 function duration(description: string, from: string, to: string, byDefault: string) {
   const range = { minimumDuration: from, maximumDuration: to, default: byDefault };
@@ -223,6 +227,37 @@ export const configSchema = {
           maximum: 100000,
           description: 'REGISTER requests a second. Default: no limit.',
         },
+      },
+    },
+    limits: {
+      type: 'object',
+      default: {},
+      description: 'What it takes of one message, of a sender of bad ones, and of connections.',
+      properties: {
+        messageBytes: bounded(4096, 262144, 65536, 'Bytes of a message; above, 513.'),
+        headerFields: bounded(64, 1024, 256, 'Header fields of a message; above, 400.'),
+        requestUri: bounded(256, 65536, 4096, 'Characters of a Request-URI; above, 414.'),
+        maxBreadth: bounded(1, 60, 60, 'What Max-Breadth is lowered to (RFC 5393); 440 when it can not be divided.'),
+        badMessagesPerSecond: bounded(
+          1,
+          100000,
+          50,
+          'Malformed or refused messages of one endpoint that are answered, after four times as many at first.',
+        ),
+        refusedRegistersPerSecond: bounded(
+          1,
+          100000,
+          20,
+          'REGISTER requests of one endpoint that may be refused by servers, after 50 times as many at first; above, 503.',
+        ),
+        connections: bounded(16, 1000000, 50000, 'Open stream connections; one more ends some that nothing needs.'),
+        halfOpenConnections: bounded(
+          16,
+          1000000,
+          1024,
+          'Connections that have brought no whole message yet; one more ends the oldest.',
+        ),
+        idleTimeout: duration('After which a stream that nothing needs is closed.', '10s', '24h', '300s'),
       },
     },
     registration: {

@@ -7,6 +7,7 @@ import type { ProxyConfigFile } from './config-file.ts';
 import { closed, isObject, problemOf, shown, type ConfigProblem } from './config-problems.ts';
 import { configSchema } from './config-schema.ts';
 import { durationPattern, parseDuration } from './duration.ts';
+import type { LimitsConfig } from './limits.ts';
 import type { MemberRole } from './store/records.ts';
 import type { Listener, Transport } from './transport/hop.ts';
 
@@ -30,6 +31,8 @@ export interface ProxyConfig {
   };
   readonly oosCheck: OosCheckConfig;
   readonly overload: OverloadConfig;
+  /** Undefined: DEFAULT_LIMITS. */
+  readonly limits?: LimitsConfig;
   readonly registration: RegistrationConfig;
   readonly drain: DrainConfig;
   readonly remoteServers: 'Never' | 'WhenNoLocal';
@@ -246,6 +249,7 @@ function parsed(file: ProxyConfigFile): ProxyConfig {
       timeout: parseDuration(oosCheck.timeout),
       inService: oosCheck.inService.map(statusRange),
     },
+    limits: { ...file.limits, idleTimeout: parseDuration(file.limits.idleTimeout) },
     registration: {
       ...registration,
       minExpires: parseDuration(registration.minExpires),

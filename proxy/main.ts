@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger as Log } from 'pino';
+import { DEFAULT_LIMITS, messageLimits } from './limits.ts';
+import type { TransportLimits } from './transport/limits.ts';
 import { startAdmin } from './admin.ts';
 import type { ProxyConfig } from './config.ts';
 import { traceMessage } from './message-trace.ts';
@@ -81,6 +83,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     now,
     tls,
     tlsPeer: (address, port) => upstreams.memberAt(address, port)?.tlsPeer,
+    limits: streamLimits(config),
     user: {
       message: (text, from) => {
         if (tracing) traceMessage(log, 'received', text, from);
@@ -301,6 +304,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       report.configuration = { hash };
       core.reconfigure(next, identify(), trustOf(next));
       upstreams.reconfigure(next.servers, next.oosCheck);
+      transports.limit(streamLimits(next));
       log.info({ hash }, 'configuration changed');
       report.publishProxy();
     },
@@ -324,4 +328,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       return (ended ??= end());
     },
   };
+}
+
+function streamLimits({ limits = DEFAULT_LIMITS }: ProxyConfig): Partial<TransportLimits> {
+  const { connections, halfOpenConnections, idleTimeout } = limits;
+  return { message: messageLimits(limits), connections, halfOpen: halfOpenConnections, idleTimeout };
 }

@@ -38,6 +38,7 @@ export function planProxyConfig(
     },
     oosCheck: dn.oosCheck,
     overload: dn.overload,
+    limits: dn.limits,
     registration: dn.registration,
     drain: dn.drain,
     remoteServers: dn.remoteServers,

@@ -1,10 +1,11 @@
 import type { Logger as Log } from 'pino';
 import type { ProxyConfig } from '../config.ts';
+import { DEFAULT_LIMITS, type LimitsConfig, messageLimits } from '../limits.ts';
 import type { Defect } from '../sip/defects.ts';
 import type { TransactionLayer } from '../transaction/layer.ts';
 import type { TimerWheel } from '../transaction/timers.ts';
 import type { ProxyRecord } from '../store/records.ts';
-import type { Message } from '../sip/message.ts';
+import type { Message, ParseLimits } from '../sip/message.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Connection, Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
@@ -73,6 +74,8 @@ export class Core {
   config: ProxyConfig;
   identity: Identity;
   trust: Trust;
+  /** How much of a message is read. */
+  messageLimits: ParseLimits;
   /** It has been told to end: OPTIONS say so, and new work may go elsewhere. */
   draining = false;
   /** New work is answered 503; what belongs to a dialog or comes from another proxy is not. */
@@ -90,6 +93,7 @@ export class Core {
 
   constructor(options: CoreOptions) {
     this.config = options.config;
+    this.messageLimits = messageLimits(this.limits);
     this.boot = options.boot;
     this.log = options.log;
     this.now = options.now;
@@ -115,10 +119,15 @@ export class Core {
 
   reconfigure(config: ProxyConfig, identity: Identity, trust: Trust): void {
     this.config = config;
+    this.messageLimits = messageLimits(this.limits);
     this.identity = identity;
     this.trust = trust;
     this.copier.reconfigure(config);
     this.incoming.reconfigure();
+  }
+
+  get limits(): LimitsConfig {
+    return this.config.limits ?? DEFAULT_LIMITS;
   }
 
   get reach(): Reach {

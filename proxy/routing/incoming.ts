@@ -51,6 +51,7 @@ export class Incoming implements TransactionUser {
     const { overload } = this.#core.config;
     this.#invites.retune(overload.invitesPerSecond);
     this.#registers.retune(overload.registersPerSecond);
+    this.#senders.reconfigure();
   }
 
   /** A whole message from the wire. Never throws: one message that we are wrong about must not end all calls. */
@@ -70,7 +71,7 @@ export class Incoming implements TransactionUser {
     let message: Message;
     let back = from;
     try {
-      message = parseMessage(text);
+      message = parseMessage(text, this.#core.messageLimits);
     } catch (error) {
       this.malformed(error, from);
       return;
@@ -300,7 +301,7 @@ export class Incoming implements TransactionUser {
       member,
       // 16.6 step 3: where there is none, 70 goes out
       maxForwards: message.maxForwards < 0 ? 71 : message.maxForwards,
-      maxBreadth: readMaxBreadth(message),
+      maxBreadth: readMaxBreadth(message, this.#core.limits.maxBreadth),
       loop: this.#core.copier.routingHash(message, sender),
       uri: routes.uri,
       target: routes.target,

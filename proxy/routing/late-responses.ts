@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, Message } from '../sip/message.ts';
+import { Message, RELAXED_LIMITS } from '../sip/message.ts';
 import type { Via } from '../sip/via.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Core } from './core.ts';
@@ -33,7 +33,7 @@ export class LateResponses {
 
   /** `from`: the connection that is closed, of somebody trusted. */
   send(text: string, from: Hop): void {
-    const { via } = new Message(text, DEFAULT_LIMITS);
+    const { via } = new Message(text, RELAXED_LIMITS);
     const port = via.port === 0 ? (from.transport === 'TLS' ? 5061 : 5060) : via.port;
     const hop = this.#core.reach.inward(from.transport, from.address, port);
     const response = { text, via, since: this.#core.now(), hop: hop ?? from, further: undefined };

@@ -19,7 +19,7 @@ interface Credit {
  * generations stand in for a least-recently-used list, as the older one is dropped whole when the newer is full.
  */
 export class Offences {
-  readonly #allowance: Allowance;
+  #allowance: Allowance;
   readonly #limit: number;
   #young = new PeerMap<Credit>();
   #old = new PeerMap<Credit>();
@@ -32,6 +32,11 @@ export class Offences {
   /** Sources remembered now; at most twice the limit. */
   get size(): number {
     return this.#young.size + this.#old.size;
+  }
+
+  /** Another allowance from now on. */
+  retune(allowance: Allowance): void {
+    this.#allowance = allowance;
   }
 
   /** One more from there. `now` in ms. @returns whether it is within what is allowed */

@@ -36,7 +36,7 @@ export interface Received {
   readonly route: string | undefined;
   /** From Max-Forwards; 70 if there is none, as 16.6 step 3 adds. */
   readonly maxForwards: number;
-  /** How many branches may be open at once for it (RFC 5393 5.3.3): Max-Breadth, 60 at most. */
+  /** How many branches may be open at once for it (RFC 5393 5.3.3): Max-Breadth, or less. */
   readonly maxBreadth: number;
   /** A hash of what decides where it goes, by which a loop is seen. */
   readonly loop: number;
@@ -102,16 +102,16 @@ function parseRoute(value: string): NameAddr {
   }
 }
 
-/** RFC 5393 5.3.3: what a request may have, and has if it says nothing. */
-const MAX_BREADTH = 60;
-
-/** Throws SipError 400. */
-export function readMaxBreadth(message: Message): number {
+/**
+ * RFC 5393 5.3.3: how many branches a request may have, which is `most` if it says nothing, and never more. Throws
+ * SipError 400.
+ */
+export function readMaxBreadth(message: Message, most: number): number {
   const value = message.value(Header.MaxBreadth);
-  if (value === undefined) return MAX_BREADTH;
+  if (value === undefined) return most;
   const breadth = decimal(value, 0, value.length);
   if (breadth < 0) throw defect('Bad Max-Breadth');
-  return Math.min(breadth, MAX_BREADTH);
+  return Math.min(breadth, most);
 }
 
 /** Whether a Route value names a loose router (RFC 3261 16.6 step 6). */

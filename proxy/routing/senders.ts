@@ -1,16 +1,16 @@
+import type { LimitsConfig } from '../limits.ts';
 import type { Message } from '../sip/message.ts';
 import type { ClientTransaction } from '../transaction/layer.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Core } from './core.ts';
 import { Copying } from './copying.ts';
 import { LateResponses } from './late-responses.ts';
-import { Offences } from './offences.ts';
+import { type Allowance, Offences } from './offences.ts';
 import { answerPort } from './source.ts';
 
-/** What one Endpoint may send that is malformed or refused here; the rest of it is dropped without a word. */
-const BAD = { burst: 200, perSecond: 50 };
-/** REGISTERs of one Endpoint that servers refuse; a granted one makes up for two, as a challenge comes before it. */
-const REFUSED_REGISTERS = { burst: 1_000, perSecond: 20 };
+/** Seconds' worth of bad messages, and of refused REGISTERs, that one Endpoint has to its credit at first. */
+const BURST = { bad: 4, refusedRegisters: 50 };
+/** Refused REGISTERs that a granted one makes up for: a challenge comes before it. */
 const GRANTED = 2;
 /** How often the log says that an Endpoint is no longer answered, ms. */
 const TELL_EVERY = 10_000;
@@ -19,13 +19,23 @@ const TELL_EVERY = 10_000;
 export class Senders {
   readonly #core: Core;
   readonly #late: LateResponses;
-  readonly #bad = new Offences(BAD);
-  readonly #refusedRegisters = new Offences(REFUSED_REGISTERS);
+  /** What one Endpoint may send that is malformed or refused here; the rest of it is dropped without a word. */
+  readonly #bad: Offences;
+  readonly #refusedRegisters: Offences;
   #toldAt = -Infinity;
 
   constructor(core: Core) {
     this.#core = core;
     this.#late = new LateResponses(core);
+    const { bad, refusedRegisters } = allowances(core.limits);
+    this.#bad = new Offences(bad);
+    this.#refusedRegisters = new Offences(refusedRegisters);
+  }
+
+  reconfigure(): void {
+    const { bad, refusedRegisters } = allowances(this.#core.limits);
+    this.#bad.retune(bad);
+    this.#refusedRegisters.retune(refusedRegisters);
   }
 
   /** More than an Endpoint: a member, proxy, server or Sbc, by its address or certificate. */
@@ -108,4 +118,17 @@ export class Senders {
     counts.forgedGrants++;
     return false;
   }
+}
+
+function allowances({
+  badMessagesPerSecond,
+  refusedRegistersPerSecond,
+}: LimitsConfig): Record<keyof typeof BURST, Allowance> {
+  return {
+    bad: { burst: BURST.bad * badMessagesPerSecond, perSecond: badMessagesPerSecond },
+    refusedRegisters: {
+      burst: BURST.refusedRegisters * refusedRegistersPerSecond,
+      perSecond: refusedRegistersPerSecond,
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { Edit } from '../sip/edit.ts';
 import { EQUAL, QUOTE, SEMICOLON, skipLws, skipQuoted, skipToken } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import { valueEnd } from '../sip/list.ts';
-import { DEFAULT_LIMITS, Message } from '../sip/message.ts';
+import { Message, RELAXED_LIMITS } from '../sip/message.ts';
 import { skipParamValue } from '../sip/param.ts';
 import { parseVia, type Via } from '../sip/via.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
@@ -23,7 +23,7 @@ export function withTrueSource(message: Message, from: Hop, forced: boolean): Me
   let first = without(without(value.slice(0, end).trimEnd(), 'received'), 'rport');
   if (told) first += `;rport=${from.port}`;
   if (told || via.host !== from.address) first += `;received=${from.address}`;
-  return new Message(new Edit(message).replace(index, first + value.slice(end)).render(), DEFAULT_LIMITS);
+  return new Message(new Edit(message).replace(index, first + value.slice(end)).render(), RELAXED_LIMITS);
 }
 
 /** RFC 3261 18.2.2, RFC 3581 4: the port at which the sender of a datagram wants its responses. */

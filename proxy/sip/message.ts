@@ -19,12 +19,16 @@ export interface ParseLimits {
 }
 
 export const DEFAULT_LIMITS: ParseLimits = { maxBytes: 65536, maxFields: 256, maxUri: 4096 };
+/** More header fields than this are never allowed. */
+const MOST_FIELDS = 1024;
+/** For what was read under its limits before we added to it. */
+export const RELAXED_LIMITS: ParseLimits = { maxBytes: Infinity, maxFields: MOST_FIELDS, maxUri: Infinity };
 
 /**
  * Where the fields of the message now being read are put before they are copied at their exact length: faster and
  * smaller than an array that grows, and than an Int32Array (measured). Reading is synchronous and never nests.
  */
-const scratch: number[] = Array.from({ length: DEFAULT_LIMITS.maxFields * STRIDE }, () => 0);
+const scratch: number[] = Array.from({ length: MOST_FIELDS * STRIDE }, () => 0);
 
 /**
  * A view on the text of a SIP message, a character a byte (latin1): positions, not objects. It is immutable; a changed

@@ -1,4 +1,4 @@
-import { type Message, parseMessage } from '../sip/message.ts';
+import { type Message, parseMessage, RELAXED_LIMITS } from '../sip/message.ts';
 import type { Hop } from '../transport/hop.ts';
 import { inviteServer } from './invite-server.ts';
 import { Invites } from './invites.ts';
@@ -42,7 +42,7 @@ export class Servers implements ServerSide {
       this.#byKey.get(legacyKey(ack, 'INVITE', transport, ack.toTag)) ??
       this.#byKey.get(legacyKey(ack, 'INVITE', transport, ''));
     if (invite === undefined || invite.last === '') return invite;
-    return parseMessage(invite.last).toTag === ack.toTag ? invite : undefined;
+    return parseMessage(invite.last, RELAXED_LIMITS).toTag === ack.toTag ? invite : undefined;
   }
 
   /** The INVITE that `cancel` is about. */

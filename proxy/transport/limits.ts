@@ -1,5 +1,9 @@
+import { DEFAULT_LIMITS, type ParseLimits } from '../sip/message.ts';
+
 /** Bounds of everything that traffic fills or keeps waiting. Times in ms, sizes in bytes. */
 export interface TransportLimits {
+  /** Of one message on a stream: it is not gathered beyond them. */
+  readonly message: ParseLimits;
   /** Hops remembered per listener. */
   readonly hops: number;
   /** Datagrams handed to the kernel and not yet taken by it, per listener. */
@@ -28,6 +32,7 @@ export interface TransportLimits {
 }
 
 export const defaultLimits: TransportLimits = {
+  message: DEFAULT_LIMITS,
   hops: 65_536,
   datagramsQueued: 4_096,
   icmpSockets: 64,

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ParseLimits } from '../sip/message.ts';
 import { SipError } from '../sip/sip-error.ts';
 import { KEEPALIVE } from '../sip/stream.ts';
 import { holdsName } from './certificate-names.ts';
@@ -103,6 +104,10 @@ export class StreamConnection implements Connection, WireUser {
 
   get certificateNames(): readonly string[] {
     return this.#wire?.certificateNames ?? NAMELESS;
+  }
+
+  get messageLimits(): ParseLimits {
+    return this.#context.limits.message;
   }
 
   /** Whether its peer is known to be the server of this name: it is what was dialled, or its certificate says so. */

@@ -202,7 +202,7 @@ export class StreamListener implements Listener {
   #alias(connection: StreamConnection, text: string): void {
     if (!connection.inbound || connection.certificateNames.length === 0) return;
     try {
-      const message = parseMessage(text);
+      const message = parseMessage(text, connection.messageLimits);
       if (!message.isRequest || param(message.via.params, 'alias') === undefined) return;
       connection.aliasPort = message.via.port === 0 ? 5061 : message.via.port;
       this.#aliases.set(connection.remoteAddress, connection.aliasPort, connection);

@@ -165,6 +165,11 @@ export class Transports {
     this.#connections.block(this.#context.blocked);
   }
 
+  /** Other limits from now on: what is open stays open, and is held to those of time. */
+  limit(limits: Partial<TransportLimits>): void {
+    this.#context.limits = { ...this.#context.limits, ...limits };
+  }
+
   /** Closes connections whose deadlines have passed. Called every second from within. */
   expire(now: number): void {
     this.#connections.expire(now);

@@ -22,7 +22,8 @@ export interface TransportUser {
 export interface TransportContext {
   readonly user: TransportUser;
   readonly log: Log;
-  readonly limits: TransportLimits;
+  /** Replaced as a whole, so read it each time. */
+  limits: TransportLimits;
   /** Whether UDP goes by native/udp.c where that is there. */
   readonly batched: boolean;
   readonly counters: TransportCounters;

@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { DEFAULT_LIMITS } from '../sip/message.ts';
 import type { TransportCounters } from './counters.ts';
 import type { StreamProtocol } from './stream-protocol.ts';
 import type { Tls } from './tls.ts';
@@ -11,8 +10,6 @@ import { type Framer, NAMELESS, type Wire, type WireUser } from './wire.ts';
 
 /** RFC 7118 4.1 */
 const subprotocol = 'sip';
-/** Above the limit of a message, so that one too large is answered 513 and only what goes beyond all bounds closed. */
-const maxPayload = 2 * DEFAULT_LIMITS.maxBytes;
 const normalClosure = 1000;
 
 interface WebSocketOptions {
@@ -38,7 +35,6 @@ export class WebSockets implements StreamProtocol {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload,
     handleProtocols: () => subprotocol,
   });
   readonly #guests = new WeakMap<Duplex, Guest>();
@@ -87,6 +83,8 @@ export class WebSockets implements StreamProtocol {
     if (origin !== undefined && this.#origins?.has(origin.toLowerCase()) === false) {
       this.#refuse(socket, '403 Forbidden', `pages of ${origin} may not connect here`);
     } else if (offered.includes(subprotocol)) {
+      // So that a message too large is answered 513, and only what goes beyond all bounds is closed
+      this.#server.options.maxPayload = 2 * guest.user.messageLimits.maxBytes;
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         guest.user.opened(new WebSocketWire(webSocket, socket, guest));
       });

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { ParseLimits } from '../sip/message.ts';
 import { StreamFramer } from '../sip/stream.ts';
 
 /** Cuts what comes over a wire into messages. next(): a whole message, KEEPALIVE, or undefined: more must come. */
@@ -34,6 +35,8 @@ export interface Wire {
 
 /** Who uses a wire. */
 export interface WireUser {
+  /** Of one message. */
+  readonly messageLimits: ParseLimits;
   /** The wire is there and carries SIP from here on. */
   opened(wire: Wire): void;
   /** Bytes that came, a latin1 character per byte. */
@@ -54,12 +57,13 @@ export const NAMELESS: readonly string[] = [];
 
 /** A connected TCP socket, or a TLS one after its handshake. Its errors are listened to by whoever made it. */
 export class SocketWire implements Wire {
-  readonly framer: Framer = new StreamFramer();
+  readonly framer: Framer;
   readonly certificateNames: readonly string[];
   readonly #socket: Socket;
 
   constructor(socket: Socket, user: WireUser, names: readonly string[] = NAMELESS) {
     this.#socket = socket;
+    this.framer = new StreamFramer(user.messageLimits);
     this.certificateNames = names;
     socket.on('data', (chunk: Buffer) => user.received(chunk.toString('latin1')));
     socket.on('end', () => user.ended());

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { ConfigError, configHash, loadProxyConfig } from '../../proxy/config.ts';
+import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
 
 const env = { POD_NAME: 'proxy-1', POD_IP: '127.0.10.1', SECRETS: '/secrets' };
 
@@ -63,11 +64,18 @@ describe("the proxy's configuration", () => {
     });
     expect(config.drain).to.deep.equal({ dnsGrace: 30_000, window: 120_000, limit: 180_000 });
     expect(config.overload).to.deep.equal({});
+    expect(config.limits).to.deep.equal(DEFAULT_LIMITS);
     expect(config.fqdn).to.deep.equal({});
     expect(config.trust).to.deep.equal({ sbcs: [], servers: [] });
     expect(config.listeners).to.deep.equal([{ transport: 'UDP', port: 5060, side: 'Both' }]);
     expect(config.servers[0]?.weight).to.equal(1);
     expect([config.remoteServers, config.recordRoute, config.admin.port]).to.deep.equal(['Never', 'Srv', 9060]);
+  });
+
+  it('refuses a limit that nobody could mean', () => {
+    expect(
+      refusedWith({ limits: { messageBytes: 10, maxBreadth: 61 } }).map((problem) => problem.split(':')[0]),
+    ).to.deep.equal(['limits.messageBytes', 'limits.maxBreadth']);
   });
 
   it('reads durations in milliseconds and status codes as ranges', () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { register, request } from '../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
+import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
 import { MALLORY, PRIMARIES } from './attacks.ts';
 
 const at = { sentBy: `${MALLORY}:5060` };
@@ -36,6 +37,11 @@ describe('one endpoint that floods', () => {
       expect(scene.layer.counts.servers).to.be.at.most(200);
     });
   }
+
+  it('is answered as often as is configured', async () => {
+    scene = await Scene.begin({ limits: { ...DEFAULT_LIMITS, badMessagesPerSecond: 5 } });
+    expect(await flood(100, BAD['malformed messages'])).to.have.length(20);
+  });
 
   it('is still served where it sends something good', async () => {
     await flood(300, BAD['malformed messages']);

@@ -143,6 +143,22 @@ describe('TCP', () => {
       expect([proven, ...silent].map((client) => client.closed)).to.deep.equal([false, true, false, false]);
     });
 
+    it('is refused above a limit that was lowered meanwhile', async () => {
+      const scene = await open();
+      await dial(scene);
+      scene.transports.limit({ connections: 1 });
+      const refused = await dial(scene);
+      await until(() => refused.closed);
+    });
+
+    it('is cut off at the first byte beyond the limit of a message that is set', async () => {
+      const scene = await open({ limits: { message: { maxBytes: 5_000, maxFields: 256, maxUri: 4096 } } });
+      const client = await dial(scene);
+      client.write(options({}).replace('Content-Length: 0', 'Content-Length: 5000'));
+      await until(() => scene.malformed.length === 1);
+      expect(scene.malformed[0]?.error.status).to.equal(513);
+    });
+
     it('is refused above the limit', async () => {
       const scene = await open({ limits: { connections: 1 } });
       await dial(scene);
