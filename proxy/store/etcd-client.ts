@@ -13,6 +13,7 @@ import {
   GRPCOutOfRangeError,
   GRPCUnauthenticatedError,
 } from 'etcd3';
+import { limitConnecting } from './connect-limit.ts';
 import { EtcdHosts, noRetry } from './etcd-hosts.ts';
 import { readHere } from './etcd-wire.ts';
 import { StoreError } from './store.ts';
@@ -31,6 +32,7 @@ export const CALL_DEADLINE = 2000;
 export function etcdClient(options: EtcdClientOptions): Etcd3 {
   const { endpoints, tls, auth } = options;
   const members = new EtcdHosts(endpoints.length);
+  limitConnecting(endpoints.map(portOf));
   return new Etcd3({
     hosts: [...endpoints],
     ...(tls === undefined
@@ -58,6 +60,11 @@ export function etcdClient(options: EtcdClientOptions): Etcd3 {
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + CALL_DEADLINE }),
     faultHandling: { global: noRetry, host: (host) => members.policy(host) },
   });
+}
+
+/** As gRPC takes an address without a port. */
+function portOf(endpoint: string): number {
+  return Number(/:(\d+)\/?$/.exec(endpoint)?.[1] ?? 443);
 }
 
 /** What went wrong while `doing`, with a reason that a user can act on. */
