@@ -1,7 +1,8 @@
 /**
  * What it does to a store when very many bindings expire together: node test/scale/expiry.ts COUNT PROXIES. They are
  * written by so many proxies with one expiry; while etcd ends their leases, one more goes on writing and one watches.
- * Exits 1 if a write waits longer than the bound, or the watch breaks.
+ * What the machine and its disk do to writes is seen at a second etcd, in which nothing expires. Exits 1 if a write waits
+ * longer than the bound, and none there does, or if the watch breaks.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -17,8 +18,10 @@ const [COUNT, PROXIES] = [500_000, 5].map((usual, i) => Number(process.argv[2 + 
 const BOUND = 50;
 /** How many of a proxy's writes are on their way at once, and how often one is made while the leases end, ms. */
 const [AT_ONCE, EVERY] = [1024, 10];
+/** How long it may take to write them, and what comes before they expire besides, ms. */
+const TIME = 20_000 + COUNT / 8;
 /** The leases end a minute after the last expiry in them: by clocks that are so far ahead they do soon, ms. */
-const [TIME, AHEAD] = [90_000, 60_000];
+const AHEAD = 60_000;
 
 const log = pino({ level: 'warn' }, pino.destination(2));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -48,10 +51,11 @@ class Watcher implements StoreFollower {
 }
 
 const etcd = await Etcd.start(['--quota-backend-bytes', String(8 * 2 ** 30)]);
-const open = (ahead: number): EtcdStore =>
+const calm = await Etcd.start();
+const open = (ahead: number, { endpoint } = etcd): EtcdStore =>
   new EtcdStore({
     geoLocation: 'dc1',
-    endpoints: [etcd.endpoint],
+    endpoints: [endpoint],
     prefix: PREFIX,
     log,
     now: () => Date.now() + ahead,
@@ -78,7 +82,7 @@ function tell(what: string, took: readonly number[]): number {
 }
 
 const stores = Array.from({ length: PROXIES }, () => open(AHEAD));
-const [writer, follower] = [open(0), open(0)];
+const [writer, control, follower] = [open(0), open(0, calm), open(0)];
 const watcher = new Watcher();
 let failed = true;
 try {
@@ -102,13 +106,18 @@ try {
   tell('before', await writes(writer, () => performance.now() > quiet));
   await writes(writer, () => watcher.held < COUNT);
   const begin = performance.now();
-  const longest = tell('while they go', await writes(writer, () => watcher.held <= 0));
+  const gone = (): boolean => watcher.held <= 0;
+  const [took, beside] = await Promise.all([writes(writer, gone), writes(control, gone)]);
+  const longest = tell('while they go', took);
+  const usual = tell('at an etcd beside it', beside);
   const seconds = (performance.now() - begin) / 1000;
   say(`all were gone after ${seconds.toFixed(0)} s; the watch broke ${watcher.breaks} times`);
-  failed = longest > BOUND || watcher.breaks > 0 || watcher.listings !== 1;
-  say(failed ? `OVER: no write may wait ${BOUND} ms, and no watch break` : `within ${BOUND} ms`);
+  const isOver = longest > BOUND && usual <= BOUND;
+  failed = isOver || watcher.breaks > 0 || watcher.listings !== 1;
+  if (longest > BOUND && !isOver) say(`not judged: the machine keeps writes for more than ${BOUND} ms by itself`);
+  else say(failed ? `OVER: no write may wait ${BOUND} ms, and no watch break` : `within ${BOUND} ms`);
 } finally {
-  await Promise.allSettled([...stores, writer, follower].map((store) => store.close()));
-  await etcd.stop();
+  await Promise.allSettled([...stores, writer, control, follower].map((store) => store.close()));
+  await Promise.all([etcd.stop(), calm.stop()]);
 }
 process.exitCode = failed ? 1 : 0;
