@@ -107,6 +107,10 @@ scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs: COUNT=10
 partition: $(INSTALLED) etcd ## Three data centres, one of them cut off while phones come and go on both sides: COUNT=100000 SECONDS=600 RATE=50
 	@node test/scale/partition.ts '$(or $(COUNT),100000)' '$(or $(SECONDS),600)' '$(or $(RATE),50)'
 
+.PHONY: restart
+restart: $(INSTALLED) etcd ## A proxy killed and started with a million bindings in its etcd, and 10,000 of them tried: COUNT=1000000 SAMPLE=10000
+	@node test/scale/restart.ts '$(or $(COUNT),1000000)' '$(or $(SAMPLE),10000)'
+
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
 	rm -rf node_modules coverage dist .sipcluster proxy/transport/native/build
 

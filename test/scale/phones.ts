@@ -30,6 +30,13 @@ export function phone(i: number, now: number): Binding {
   };
 }
 
+/** The same phone over UDP from behind a NAT, at one of `addresses`; the proxy that it registered by is gone. */
+export function udpPhone(i: number, now: number, addresses: readonly string[]): Binding {
+  const address = addresses[i % addresses.length] ?? '';
+  const contact = `sip:agent${i}@${address}:5060;ob`;
+  return { ...phone(i, now), contact, transport: 'UDP', sourceAddress: address, sourcePort: 5060 };
+}
+
 export function aorOf(i: number): string {
   return `agent${i}@sip.example.com`;
 }
