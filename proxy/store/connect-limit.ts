@@ -7,19 +7,20 @@ import { Socket } from 'node:net';
  */
 const LIMIT = 2500;
 
-/** Ports of etcd members. */
-const ports = new Set<number>();
+/** Ports of etcd members, and how long connections to them may take. */
+const limits = new Map<number, number>();
 let isSubscribed = false;
 
 /** Gives up TCP connections of this process to these ports that are not there within `limit` ms; who made them tries anew. */
 export function limitConnecting(to: Iterable<number>, limit = LIMIT): void {
-  for (const port of to) ports.add(port);
+  for (const port of to) limits.set(port, limit);
   if (isSubscribed) return;
   isSubscribed = true;
   subscribe('net.client.socket', (message) => {
     const socket = socketOf(message);
     socket?.once('connectionAttempt', (address: string, port: number) => {
-      if (ports.has(port)) limitOne(socket, `${address}:${port}`, limit);
+      const ms = limits.get(port);
+      if (ms !== undefined) limitOne(socket, `${address}:${port}`, ms);
     });
   });
 }
