@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import type { ProxyConfig, StoreConfig } from '../../proxy/config.ts';
+import type { ListenerConfig, ProxyConfig, StoreConfig } from '../../proxy/config.ts';
 import { startProxy, type RunningProxy } from '../../proxy/main.ts';
 import { MemoryCluster } from '../../proxy/store/memory.ts';
 import { eventually } from '../peers/deadline.ts';
@@ -10,6 +10,8 @@ import { DnsServerStandIn } from '../peers/dns-server-stand-in.ts';
 import { ownAddress } from '../peers/loopback.ts';
 import { Phone, type PhoneOptions } from '../peers/phone.ts';
 import { SipServerPair } from '../peers/sip-server-process.ts';
+import { Authority, Directories } from '../proxy/transport/certificates.ts';
+import { Front } from './front.ts';
 
 const DOMAIN = 'sip.example.com';
 const PROXIES = 'proxies.sip.example.com';
@@ -17,10 +19,15 @@ const GEO_LOCATIONS = ['dc1', 'dc2'] as const;
 export type Geo = (typeof GEO_LOCATIONS)[number];
 const LOG = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
 
-/**
- * Two data centres in one process: two proxies and one SIP Server pair each, a DNS server, phones. The stores are in
- * memory unless etcd endpoints are given.
- */
+interface CastOptions {
+  /** Etcd endpoints; without them the stores are in memory. */
+  readonly etcd?: Record<Geo, string>;
+  readonly ready?: boolean;
+  /** The data centres reach each other at one address each, over this; undefined: each proxy at its own. */
+  readonly link?: 'UDP' | 'TLS';
+}
+
+/** Two data centres in one process: two proxies and one SIP Server pair each, a DNS server, phones. */
 export class Cast {
   readonly proxies: RunningProxy[] = [];
   readonly pairs: SipServerPair[] = [];
@@ -29,24 +36,29 @@ export class Cast {
   readonly #folder = mkdtempSync(join(tmpdir(), 'sipcluster-cast-'));
   readonly #at: Record<Geo, { proxies: string[]; primary: string; backup: string }>;
   readonly #etcd: Record<Geo, string> | undefined;
+  readonly #link: 'UDP' | 'TLS' | undefined;
+  readonly #directories = new Directories();
+  front: Front | undefined;
   #dns!: DnsServerStandIn;
 
-  private constructor(etcd: Record<Geo, string> | undefined) {
+  private constructor({ etcd, link }: CastOptions) {
     this.#etcd = etcd;
+    this.#link = link;
     const place = () => ({ proxies: [ownAddress(), ownAddress()], primary: ownAddress(), backup: ownAddress() });
     this.#at = { dc1: place(), dc2: place() };
   }
 
   /** Resolves when every proxy is ready and has found its pair, unless `ready` is false. */
-  static async assembles({ etcd, ready = true }: { etcd?: Record<Geo, string>; ready?: boolean } = {}): Promise<Cast> {
-    const cast = new Cast(etcd);
+  static async assembles(options: CastOptions = {}): Promise<Cast> {
+    const cast = new Cast(options);
     await cast.#start();
-    if (ready) await cast.isReady();
+    if (options.ready !== false) await cast.isReady();
     return cast;
   }
 
   addressOf(proxy: RunningProxy | undefined): string {
-    return proxy?.addresses[0]?.address ?? '';
+    const [first] = proxy?.addresses ?? [];
+    return first?.local?.address ?? first?.address ?? '';
   }
 
   /** A phone whose outbound proxy is the cluster's name, or the one address given. */
@@ -64,6 +76,12 @@ export class Cast {
     });
     this.phones.push(phone);
     return phone;
+  }
+
+  /** How many requests the proxies of a data centre have handed to others. */
+  handedOver(geoLocation: Geo): number {
+    const there = this.proxies.map((proxy) => proxy.status()).filter((status) => status.geoLocation === geoLocation);
+    return there.reduce((sum, { counters }) => sum + (counters['handedOver'] ?? 0), 0);
   }
 
   async isReady(): Promise<void> {
@@ -85,7 +103,9 @@ export class Cast {
     await Promise.all(this.phones.map((phone) => phone.close()));
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
     await Promise.all(this.pairs.map((pair) => pair.ends()));
+    this.front?.ends();
     await this.#dns.close();
+    this.#directories.remove();
     rmSync(this.#folder, { recursive: true });
   }
 
@@ -111,14 +131,28 @@ export class Cast {
       this.pairs.push(pair);
     }
     await Promise.all(this.pairs.map((pair) => pair.starts()));
+    const internal = await this.#internal();
     for (const geo of GEO_LOCATIONS) {
       for (const [i, address] of this.#at[geo].proxies.entries()) {
         const stores = this.#etcd === undefined ? { stores: (name: string) => this.cluster.store(name) } : {};
         this.proxies.push(
-          await startProxy(this.#config(geo, `${geo}-${i}`, address), { log: LOG, hash: 'test', ...stores }),
+          await startProxy(this.#config(geo, `${geo}-${i}`, address, internal), { log: LOG, hash: 'test', ...stores }),
         );
       }
     }
+  }
+
+  /** Listeners for proxies alone: with one certificate for all of them, which both ends ask for. */
+  async #internal(): Promise<ListenerConfig[]> {
+    if (this.#link === undefined) return [];
+    this.front = await Front.begins({ dc1: this.#at.dc1.proxies, dc2: this.#at.dc2.proxies });
+    if (this.#link === 'UDP') return [];
+    const authority = await Authority.make();
+    const tls = this.#directories.write('proxies', {
+      ...(await authority.issue({ names: [PROXIES] })),
+      ca: authority.pem,
+    });
+    return [{ transport: 'TLS', port: 5061, side: 'Internal', tls }];
   }
 
   #store(geoLocation: Geo): StoreConfig {
@@ -127,20 +161,22 @@ export class Cast {
       : { geoLocation, endpoints: [this.#etcd[geoLocation]] };
   }
 
-  #config(geoLocation: Geo, name: string, address: string): ProxyConfig {
+  #config(geoLocation: Geo, name: string, address: string, internal: readonly ListenerConfig[]): ProxyConfig {
+    const advertise = this.front?.at[geoLocation];
     return {
       namespace: 'voice',
       cluster: 'test',
       switch: 'switch',
       dn: 'dn',
       geoLocation,
-      place: { name, address },
+      place: { name, address, ...(advertise === undefined ? {} : { advertise }) },
       domains: [DOMAIN],
       fqdn: { srv: PROXIES },
       recordRoute: 'Srv',
       listeners: [
         { transport: 'UDP', port: 5060, side: 'Both' },
         { transport: 'TCP', port: 5060, side: 'Both' },
+        ...internal,
       ],
       admin: { port: 0 },
       oosCheck: { interval: 500, recheck: 1000, timeout: 300, inService: [[200, 299]] },
