@@ -1,4 +1,4 @@
-import { uriKey, unescapeUser, type SipUri } from '../sip/uri.ts';
+import { keyOf, unescapeUser, type SipUri } from '../sip/uri.ts';
 import type { Contact } from './contact.ts';
 
 /** The AOR of a REGISTER's To: `user@host`, user unescaped; scheme, port and parameters mean nothing here. */
@@ -9,8 +9,8 @@ export function aorOf(to: SipUri): string {
 export interface Identity {
   /** With the AOR it is the binding's identity. */
   readonly id: string;
-  readonly instance?: string;
-  readonly regId?: number;
+  readonly instance: string | undefined;
+  readonly regId: number | undefined;
 }
 
 /**
@@ -18,20 +18,20 @@ export interface Identity {
  * @param outbound whether the request may use flows; if not, its reg-id means nothing
  */
 export function identityOf(contact: Contact, outbound: boolean): Identity {
-  const instance = contact.instance === undefined ? {} : { instance: contact.instance };
-  if (outbound && contact.instance !== undefined && contact.regId !== undefined) {
-    return { id: `${contact.instance};${contact.regId}`, ...instance, regId: contact.regId };
-  }
-  return { id: contactKey(contact), ...instance };
+  const { instance, regId } = contact;
+  return outbound && instance !== undefined && regId !== undefined
+    ? { id: `${instance};${regId}`, instance, regId }
+    : { id: contactKey(contact), instance, regId: undefined };
 }
 
-/** uriKey() leaves other parameters out, but phones tell their contacts apart by them (`;line=2`, `;rinstance=…`). */
-function contactKey({ address, uri }: Contact): string {
+/** keyOf() leaves other parameters out, but phones tell their contacts apart by them (`;line=2`, `;rinstance=…`). */
+function contactKey({ uri }: Contact): string {
+  if (uri.params === '') return keyOf(uri);
   const others = uri.params
     .split(';')
     .map((text) => text.trim())
     .filter((text) => text !== '' && !/^(transport|maddr)\s*(=|$)/i.test(text))
     .map((text) => text.replace(/^[^=]*/, (name) => name.toLowerCase()))
     .toSorted();
-  return [uriKey(address.uri), ...others].join(';');
+  return [keyOf(uri), ...others].join(';');
 }

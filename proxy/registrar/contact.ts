@@ -39,13 +39,11 @@ export function contactsOf(message: Message): Contacts {
     const text = message.fieldValue(field);
     for (let start = 0; start < text.length || start === 0;) {
       const end = valueEnd(text, start, text.length);
-      const value = text.slice(start, end);
-      if (value.trim() === '*') wildcard = true;
-      else {
-        const contact = readContact(value, field, start, end);
-        if (contact === 'Bad Contact') fault ??= contact;
-        else if (contact !== undefined) contacts.push(contact);
-      }
+      const value = start === 0 && end === text.length ? text : text.slice(start, end);
+      const contact = readContact(value, field, start, end);
+      if (contact === '*') wildcard = true;
+      else if (contact === 'Bad Contact') fault ??= contact;
+      else if (contact !== undefined) contacts.push(contact);
       start = end + 1;
     }
   }
@@ -53,9 +51,15 @@ export function contactsOf(message: Message): Contacts {
 }
 
 /** Undefined for one that is no SIP address: RFC 3261 10.2.1 allows it, and a server may keep it, but nobody is reached there. */
-function readContact(value: string, field: number, start: number, end: number): Contact | 'Bad Contact' | undefined {
+function readContact(
+  value: string,
+  field: number,
+  start: number,
+  end: number,
+): Contact | '*' | 'Bad Contact' | undefined {
   try {
     const address = parseNameAddr(value);
+    if (address.wildcard) return '*';
     const uri = parseUri(address.uri);
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return undefined;
     const { params } = address;

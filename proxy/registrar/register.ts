@@ -3,7 +3,7 @@ import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { param, parseNameAddr } from '../sip/name-addr.ts';
 import { SipError } from '../sip/sip-error.ts';
-import { parseUri, uriEquals, uriParam } from '../sip/uri.ts';
+import { parseUri, uriEquals, uriParam, type SipUri } from '../sip/uri.ts';
 import type { Binding } from '../store/records.ts';
 import { identityOf, type Identity } from './binding.ts';
 import { contactsOf, deltaSeconds, withExpires, type Contact, type Contacts } from './contact.ts';
@@ -11,32 +11,41 @@ import { contactsOf, deltaSeconds, withExpires, type Contact, type Contacts } fr
 /** What a phone gets that asks for no particular time and is told none, seconds (RFC 3261 10.2). */
 const DEFAULT_EXPIRES = 3600;
 
+/** What a REGISTER asks for. */
+export interface Asked extends Contacts {
+  /** Of its Expires header field, seconds: for contacts that say nothing else. */
+  readonly expires: number | undefined;
+}
+
 /**
- * Whether a REGISTER may go to a server at all.
+ * What a REGISTER asks for, if it may go to a server at all.
  * @param sender who sent it, by transport identity
- * @returns the answer to give instead: 400 for a contact that can't be read or a misplaced `*`, 403 for a Path from
+ * @returns or the answer to give instead: 400 for a contact that can't be read or a misplaced `*`, 403 for a Path from
  * an Endpoint, 423 with Min-Expires for too brief a time
  */
 export function checkRegister(
   request: Message,
   config: Pick<RegistrationConfig, 'minExpires'>,
   sender: 'Server' | 'Proxy' | 'Sbc' | 'Endpoint',
-): SipError | undefined {
+): Asked | SipError {
   // whoever writes a Path decides where the AOR's calls go: a phone must not
   if (sender === 'Endpoint' && request.has(Header.Path)) return refusal(403, 'Path Not Allowed', request);
-  const named = contactsOf(request);
-  if (named.fault !== undefined) return refusal(400, named.fault, request);
-  const header = deltaSeconds(request.value(Header.Expires));
-  if (named.wildcard) {
+  const { contacts, wildcard, fault } = contactsOf(request);
+  if (fault !== undefined) return refusal(400, fault, request);
+  const expires = deltaSeconds(request.value(Header.Expires));
+  if (wildcard) {
     // RFC 3261 10.3 step 6
-    if (named.contacts.length > 0) return refusal(400, 'Contact * Must Stand Alone', request);
-    return header === 0 ? undefined : refusal(400, 'Contact * Needs Expires 0', request);
+    if (contacts.length > 0) return refusal(400, 'Contact * Must Stand Alone', request);
+    if (expires !== 0) return refusal(400, 'Contact * Needs Expires 0', request);
   }
-  const tooBrief = named.contacts.some((contact) => {
-    const asked = contact.expires ?? header;
-    return asked !== undefined && asked > 0 && asked * 1000 < config.minExpires;
-  });
-  if (!tooBrief) return undefined;
+  for (const contact of contacts) {
+    const asked = contact.expires ?? expires;
+    if (asked !== undefined && asked > 0 && asked * 1000 < config.minExpires) return tooBrief(request, config);
+  }
+  return { contacts, wildcard, fault, expires };
+}
+
+function tooBrief(request: Message, config: Pick<RegistrationConfig, 'minExpires'>): SipError {
   return refusal(423, 'Interval Too Brief', request, [`Min-Expires: ${Math.ceil(config.minExpires / 1000)}`]);
 }
 
@@ -46,8 +55,9 @@ function refusal(status: number, reason: string, request: Message, headers: read
 
 /** What a 2xx does to one contact that its REGISTER named. */
 export interface Change extends Identity {
-  /** The contact's URI as the phone wrote it. */
+  /** The contact's URI as the phone wrote it, and the same, read. */
   readonly contact: string;
+  readonly uri: SipUri;
   /** ms from now; 0: the binding is removed. */
   readonly expires: number;
   /** 0 to 1000: the q value in thousandths. */
@@ -70,59 +80,79 @@ const NOTHING: Grant = { changes: [], replace: [], append: [] };
 /**
  * What the answer to a REGISTER means for the AOR's bindings: only contacts that the request named change, and only by
  * a 2xx. Both are as they were on the wire.
+ * @param named what checkRegister() found in the request
  */
-export function grant(request: Message, response: Message, config: Pick<RegistrationConfig, 'maxExpires'>): Grant {
+export function grant(
+  request: Message,
+  named: Asked,
+  response: Message,
+  config: Pick<RegistrationConfig, 'maxExpires'>,
+): Grant {
   if (response.status < 200 || response.status > 299) return NOTHING;
-  const named = contactsOf(request);
   if (named.wildcard) return { ...NOTHING, all: true };
   if (named.contacts.length === 0) return NOTHING; // a query
-  const listed = contactsOf(response);
-  const askedOfAll = deltaSeconds(request.value(Header.Expires));
+  const listed = contactsOf(response).contacts;
   const grantedToAll = deltaSeconds(response.value(Header.Expires));
   const longest = Math.floor(config.maxExpires / 1000);
-  const outbound = usesFlows(request);
+  const outbound = named.contacts.some(({ regId }) => regId !== undefined) && usesFlows(request);
 
-  const changes = new Map<string, Change>();
-  const lowered = new Set<Contact>();
+  const changes = new Changes();
+  let lowered: Set<Contact> | undefined;
   let headerLowered = false;
   for (const contact of named.contacts) {
-    const asked = contact.expires ?? askedOfAll ?? DEFAULT_EXPIRES;
+    const asked = contact.expires ?? named.expires ?? DEFAULT_EXPIRES;
     const answer = answerTo(contact, asked, named, listed);
     // the 2xx lists what is bound (RFC 3261 10.3 step 8): it is not, and if it was to go, it is gone
-    if (answer === undefined && asked > 0 && lists(listed)) continue;
+    if (answer === undefined && asked > 0 && listed.length > 0) continue;
     const granted = answer === undefined && asked === 0 ? 0 : (answer?.expires ?? grantedToAll ?? asked);
     if (granted > longest) {
       if (answer === undefined) headerLowered = true;
-      else lowered.add(answer);
+      else (lowered ??= new Set()).add(answer);
     }
-    const identity = identityOf(contact, outbound);
+    const { id, instance, regId } = identityOf(contact, outbound);
     const expires = Math.min(granted, longest) * 1000;
-    changes.set(identity.id, { ...identity, contact: contact.address.uri, expires, q: contact.q });
+    const { address, uri, q } = contact;
+    changes.put({ id, instance, regId, contact: address.uri, uri, expires, q });
   }
+  if (lowered === undefined && !headerLowered)
+    return { changes: changes.all, replace: NOTHING.replace, append: NOTHING.append };
 
-  const replace = loweredFields(response, listed.contacts, lowered, longest);
+  const replace = lowered === undefined ? [] : loweredFields(response, listed, lowered, longest);
   const append: string[] = [];
   if (headerLowered) {
     const index = response.find(Header.Expires);
     if (index >= 0) replace.push({ index, value: String(longest) });
     else append.push(`Expires: ${longest}`);
   }
-  return { changes: [...changes.values()], replace, append };
+  return { changes: changes.all, replace, append };
 }
 
-function lists(listed: Contacts): boolean {
-  return listed.contacts.length > 0;
+/** Of several contacts that are one binding the last counts; nearly always there is one contact. */
+class Changes {
+  readonly all: Change[] = [];
+  #places: Map<string, number> | undefined;
+
+  put(change: Change): void {
+    const [first] = this.all;
+    if (first !== undefined) {
+      this.#places ??= new Map([[first.id, 0]]);
+      const known = this.#places.get(change.id);
+      if (known !== undefined) {
+        this.all[known] = change;
+        return;
+      }
+      this.#places.set(change.id, this.all.length);
+    }
+    this.all.push(change);
+  }
 }
 
 /** The contact of the 2xx that stands for one of the request. */
-function answerTo(contact: Contact, asked: number, named: Contacts, listed: Contacts): Contact | undefined {
-  const same =
-    listed.contacts.find((candidate) => uriEquals(candidate.uri, contact.uri)) ??
-    listed.contacts.find((candidate) => isSameFlow(candidate, contact));
-  if (same !== undefined) return same;
+function answerTo(contact: Contact, asked: number, named: Asked, listed: readonly Contact[]): Contact | undefined {
+  for (const candidate of listed) if (uriEquals(candidate.uri, contact.uri)) return candidate;
+  for (const candidate of listed) if (isSameFlow(candidate, contact)) return candidate;
   // One in and one out are the same, even if the server rewrote it; but what remains after a removal is another one.
-  const [only, ...others] = listed.contacts;
-  return asked > 0 && named.contacts.length === 1 && others.length === 0 ? only : undefined;
+  return asked > 0 && named.contacts.length === 1 && listed.length === 1 ? listed[0] : undefined;
 }
 
 function isSameFlow(a: Contact, b: Contact): boolean {

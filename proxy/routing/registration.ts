@@ -1,13 +1,12 @@
 import { Header } from '../sip/header.ts';
 import type { Edit } from '../sip/edit.ts';
 import type { Message } from '../sip/message.ts';
-import { ownText } from '../sip/own-text.ts';
-import type { SipError } from '../sip/sip-error.ts';
-import { parseUri } from '../sip/uri.ts';
+import { SipError } from '../sip/sip-error.ts';
 import { deltaSeconds } from '../registrar/contact.ts';
-import { checkRegister, evictions, grant, type Change } from '../registrar/register.ts';
+import { checkRegister, evictions, grant, type Asked, type Change } from '../registrar/register.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Binding, Stamp } from '../store/records.ts';
+import type { Waiting } from '../store/write-behind.ts';
 import { Timer } from '../transaction/timers.ts';
 import type { Core } from './core.ts';
 import { returning } from './forward.ts';
@@ -26,48 +25,50 @@ export class Registration {
   readonly #core: Core;
   readonly #context: ResponseContext;
   readonly #aor: string;
+  readonly #asked: Asked;
   /** Where it was sent first: it has a place there while it is under way. */
   readonly pair: Pair;
   /** Clocks are read when the REGISTER arrives: of two that cross, the later one sent wins. */
   readonly #arrived: number;
 
-  private constructor(core: Core, context: ResponseContext, aor: string, pair: Pair) {
+  private constructor(core: Core, context: ResponseContext, aor: string, pair: Pair, asked: Asked) {
     this.pair = pair;
     this.#core = core;
     this.#context = context;
-    this.#aor = ownText(aor);
+    this.#aor = aor;
+    this.#asked = asked;
     this.#arrived = core.wall();
   }
 
   /** Refuses what must not reach a server: too brief, a Path from a phone, a contact that is no URI. */
   static begin(core: Core, context: ResponseContext, aor: string, pair: Pair): Registration | SipError {
     const { message, sender } = context.received;
-    const refused = checkRegister(message, core.config.registration, sender);
-    return refused ?? new Registration(core, context, aor, pair);
+    const asked = checkRegister(message, core.config.registration, sender);
+    return asked instanceof SipError ? asked : new Registration(core, context, aor, pair, asked);
   }
 
   granted(message: Message): void {
     const core = this.#core;
     const request = this.#context.received.message;
-    const granted = grant(request, message, core.config.registration);
-    const saves: Promise<void>[] = [];
+    const granted = grant(request, this.#asked, message, core.config.registration);
+    const answer = new Answer(core, this.#context);
     if (granted.all === true) {
-      for (const binding of core.replica.bindings(this.#aor, this.#arrived)) saves.push(this.#remove(binding));
+      for (const binding of core.replica.bindings(this.#aor, this.#arrived)) this.#remove(binding, answer);
     }
     for (const change of granted.changes) {
-      if (change.expires > 0) saves.push(this.#save(change));
+      if (change.expires > 0) this.#save(change, answer);
       else {
         const known = core.replica.binding(this.#aor, change.id);
-        if (known !== undefined && known.removed !== true) saves.push(this.#remove(known));
-        else if (!core.replica.inTouch) saves.push(this.#removeUnseen(change.id));
+        if (known !== undefined && known.removed !== true) this.#remove(known, answer);
+        else if (!core.replica.inTouch) this.#removeUnseen(change.id, answer);
       }
     }
-    for (const binding of evictions(
-      core.replica.bindings(this.#aor, core.wall()),
-      core.config.registration.maxContacts,
-    )) {
-      core.counts.contactsEvicted++;
-      saves.push(this.#remove(binding));
+    const { maxContacts } = core.config.registration;
+    if (core.replica.countBindings(this.#aor, core.wall()) > maxContacts) {
+      for (const binding of evictions(core.replica.bindings(this.#aor, core.wall()), maxContacts)) {
+        core.counts.contactsEvicted++;
+        this.#remove(binding, answer);
+      }
     }
     const edit = returning(message, this.#context.server.hop);
     for (const { index, value } of granted.replace) edit.replace(index, value);
@@ -76,65 +77,70 @@ export class Registration {
     if (granted.changes.some((change) => change.regId !== undefined && change.expires > 0))
       this.#sayOutbound(edit, message);
     this.#log(granted.changes, granted.all === true);
-    this.#respondAfter(saves, edit.render(), message.status);
+    answer.send(edit.render(), message.status);
   }
 
-  #save(change: Change): Promise<void> {
+  #save(change: Change, answer: Answer): void {
     const core = this.#core;
     const { from, sender, message } = this.#context.received;
     core.counts.registered++;
-    const contact = parseUri(change.contact);
-    const port = contact.port === 0 ? 5060 : contact.port;
-    const nated = from.transport === 'UDP' && (contact.host !== from.address || port !== from.port);
-    const path = sender === 'Sbc' ? message.values(Header.Path) : [];
+    const { host, port } = change.uri;
+    const nated = from.transport === 'UDP' && (host !== from.address || (port === 0 ? 5060 : port) !== from.port);
     const owned = sender !== 'Sbc' && (from.connection !== undefined || nated);
     if (owned && from.connection !== undefined) core.flows.hold(from.connection, core.now() + change.expires);
-    return core.replica.save({
+    const binding: Mutable<Binding> = {
       aor: this.#aor,
-      id: ownText(change.id),
-      contact: ownText(change.contact),
+      id: change.id,
+      contact: change.contact,
       q: change.q,
       transport: from.transport,
       sourceAddress: from.address,
       sourcePort: from.port,
       expires: this.#arrived + change.expires,
       stamp: this.#stamp(change.id),
-      ...(change.instance === undefined ? {} : { instance: ownText(change.instance) }),
-      ...(change.regId === undefined ? {} : { regId: change.regId }),
-      ...(path.length === 0 ? {} : { path: path.map(ownText) }),
-      ...(owned ? { owner: core.config.place.name, boot: core.boot, flow: from.connection?.number ?? 0 } : {}),
-    });
+    };
+    if (change.instance !== undefined) binding.instance = change.instance;
+    if (change.regId !== undefined) binding.regId = change.regId;
+    const path = sender === 'Sbc' ? message.values(Header.Path) : NO_PATH;
+    if (path.length > 0) binding.path = path;
+    if (owned) {
+      binding.owner = core.config.place.name;
+      binding.boot = core.boot;
+      binding.flow = from.connection?.number ?? 0;
+    }
+    this.#store(binding, answer);
+  }
+
+  #store(binding: Binding, answer: Answer): void {
+    if (this.#core.replica.save(binding, answer)) answer.awaited++;
   }
 
   /** A tombstone, kept until the latest expiry of what it replaces and a minute more. */
-  #remove(binding: Binding): Promise<void> {
+  #remove(binding: Binding, answer: Answer): void {
     this.#core.counts.unregistered++;
     const { owner: _owner, boot: _boot, flow: _flow, ...rest } = binding;
-    return this.#core.replica.save({
-      ...rest,
-      expires: binding.expires + 60_000,
-      stamp: this.#stamp(binding.id),
-      removed: true,
-    });
+    const expires = binding.expires + 60_000;
+    this.#store({ ...rest, expires, stamp: this.#stamp(binding.id), removed: true }, answer);
   }
 
   /** It may be bound in a data centre that is out of touch, and must not come back with it: no binding lasts longer. */
-  #removeUnseen(id: string): Promise<void> {
+  #removeUnseen(id: string, answer: Answer): void {
     const { registration } = this.#core.config;
     this.#core.counts.unregistered++;
-    return this.#core.replica.save({
+    const unseen: Binding = {
       aor: this.#aor,
-      id: ownText(id),
+      id,
       ...{ contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 },
       expires: this.#arrived + registration.maxExpires + 60_000,
       stamp: this.#stamp(id),
       removed: true,
-    });
+    };
+    this.#store(unseen, answer);
   }
 
   #stamp(id: string): Stamp {
     const { message } = this.#context.received;
-    return this.#core.replica.stamp(this.#aor, id, ownText(message.callId), message.cseq, this.#arrived);
+    return this.#core.replica.stamp(this.#aor, id, message.callId, message.cseq, this.#arrived);
   }
 
   /** RFC 3327 5.3: a phone that knows of Path learns it from the 200, also where the server did not copy it. */
@@ -166,50 +172,54 @@ export class Registration {
       all || seconds === 0 ? 'unregistered' : 'registered',
     );
   }
-
-  #respondAfter(saves: readonly Promise<void>[], text: string, status: number): void {
-    if (saves.length === 0) {
-      this.#context.respond(text, status);
-      return;
-    }
-    const answer = new DelayedAnswer(this.#core, this.#context, text, status);
-    this.#core.timers.schedule(answer, this.#core.now() + COMMIT_WAIT);
-    Promise.all(saves).then(
-      () => answer.now(),
-      (error: unknown) => {
-        this.#core.log.error({ err: error, aor: this.#aor }, 'a registration could not be queued for the store');
-        answer.now();
-      },
-    );
-  }
 }
 
-class DelayedAnswer extends Timer {
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const NO_PATH: readonly string[] = [];
+
+/** The answer to a REGISTER, which waits until all that it changed is committed. */
+class Answer extends Timer implements Waiting {
   readonly #core: Core;
   readonly #context: ResponseContext;
-  readonly #text: string;
-  readonly #status: number;
-  #sent = false;
+  #text = '';
+  #status = 0;
+  /** Changes that are not committed yet. */
+  awaited = 0;
 
-  constructor(core: Core, context: ResponseContext, text: string, status: number) {
+  constructor(core: Core, context: ResponseContext) {
     super();
     this.#core = core;
     this.#context = context;
-    this.#text = text;
-    this.#status = status;
   }
 
-  now(): void {
-    if (this.#sent) return;
-    this.#sent = true;
+  /** Sends it, now or when nothing more is awaited. */
+  send(text: string, status: number): void {
+    if (this.awaited === 0) {
+      this.#context.respond(text, status);
+      return;
+    }
+    this.#text = text;
+    this.#status = status;
+    this.#core.timers.schedule(this, this.#core.now() + COMMIT_WAIT);
+  }
+
+  committed(): void {
+    if (--this.awaited > 0 || this.#status === 0) return;
     this.#core.timers.cancel(this);
-    this.#context.respond(this.#text, this.#status);
+    this.#now();
   }
 
   /** The commit is late; it goes on behind the answer. */
   override expire(): void {
-    if (this.#sent) return;
+    if (this.#status === 0) return;
     this.#core.counts.commitLate++;
-    this.now();
+    this.#now();
+  }
+
+  #now(): void {
+    const status = this.#status;
+    this.#status = 0;
+    this.#context.respond(this.#text, status);
   }
 }

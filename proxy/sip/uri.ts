@@ -183,7 +183,11 @@ function opaque(uri: SipUri): string {
  */
 export function uriKey(text: string): string {
   const uri = readUri(text);
-  if (uri === undefined) return text;
+  return uri === undefined ? text : keyOf(uri);
+}
+
+/** As uriKey(), of what was read. */
+export function keyOf(uri: SipUri): string {
   const key = placeOf(uri);
   if (uri.host === '' || uri.params === '') return key;
   const params = paramMap(uri.params);

@@ -1,7 +1,7 @@
 import type { Transport } from '../transport/hop.ts';
 import { NUL, packTexts, QUOTED, unpackTexts } from './binding-text.ts';
 import { FlowOwners, UNOWNED } from './flow-owners.ts';
-import type { Binding } from './records.ts';
+import type { Binding, Stamp } from './records.ts';
 import { TextSlots } from './text-slots.ts';
 
 /**
@@ -92,6 +92,17 @@ export class BindingRows {
     const until = chunk.reals[reals + UNTIL] ?? 0;
     if (until !== 0) binding.until = until;
     return binding;
+  }
+
+  stamp(row: number): Stamp {
+    const { reals, whole } = this.#chunk(row);
+    const at = row & MASK;
+    return {
+      first: reals[at * REAL_COLUMNS + FIRST] ?? 0,
+      callId: unpackTexts(this.#texts.get(this.#whole(row, TEXT))).callId,
+      cseq: (whole[at * WHOLE_COLUMNS + CSEQ] ?? 0) >>> 0,
+      commit: reals[at * REAL_COLUMNS + COMMIT] ?? 0,
+    };
   }
 
   /** Whether the row's binding is one of `aor`, and the one with `id` if that is given. */

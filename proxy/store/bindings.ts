@@ -2,7 +2,7 @@ import { fnv1a } from '../hash.ts';
 import { readUri, uriEquals, uriPlace, type SipUri } from '../sip/uri.ts';
 import { BindingRows, NONE, OWN } from './binding-rows.ts';
 import { compareVersions, keptUntil, merge, rememberedUntil } from './merge.ts';
-import type { Binding } from './records.ts';
+import type { Binding, Stamp } from './records.ts';
 import { RowIndex } from './row-index.ts';
 
 /** What became of a binding that was taken in. */
@@ -54,16 +54,28 @@ export class BindingTable {
 
   /** NONE if it is not known. */
   find(aor: string, id: string): number {
-    const hash = hashOf(aor);
-    for (let row = this.#byAor.first(hash); row !== NONE; row = this.rows.next(row)) {
-      if (this.rows.aorHash(row) === hash && this.rows.is(row, aor, id)) return row;
-    }
-    return NONE;
+    return this.#find(aor, id, hashOf(aor));
   }
 
   get(aor: string, id: string): Binding | undefined {
     const row = this.find(aor, id);
     return row === NONE ? undefined : this.rows.get(row);
+  }
+
+  /** As get(), and no more than that. */
+  stampOf(aor: string, id: string): Stamp | undefined {
+    const row = this.find(aor, id);
+    return row === NONE ? undefined : this.rows.stamp(row);
+  }
+
+  /** How many of the AOR's bindings are live. */
+  countOf(aor: string, now: number): number {
+    let count = 0;
+    const hash = hashOf(aor);
+    for (let row = this.#byAor.first(hash); row !== NONE; row = this.rows.next(row)) {
+      if (this.rows.aorHash(row) === hash && this.isLiveAt(row, now) && this.rows.is(row, aor, undefined)) count++;
+    }
+    return count;
   }
 
   /** The AOR's bindings that are live, greatest stamp first. */
@@ -108,8 +120,9 @@ export class BindingTable {
   /** Merges `binding`, seen in the store `origin`. Undefined if there is no room for a new one. */
   take(binding: Binding, origin: number, now: number): Taken | undefined {
     const { rows } = this;
-    const row = this.find(binding.aor, binding.id);
-    if (row === NONE) return this.#add(binding, origin, now);
+    const hash = hashOf(binding.aor);
+    const row = this.#find(binding.aor, binding.id, hash);
+    if (row === NONE) return this.#add(binding, hash, origin, now);
     const before = rows.get(row);
     const wasHeld = rows.origin(row) === OWN && rows.isHeld(row);
     const merged = merge(before, binding);
@@ -147,7 +160,14 @@ export class BindingTable {
     }
   }
 
-  #add(binding: Binding, origin: number, now: number): Taken | undefined {
+  #find(aor: string, id: string, hash: number): number {
+    for (let row = this.#byAor.first(hash); row !== NONE; row = this.rows.next(row)) {
+      if (this.rows.aorHash(row) === hash && this.rows.is(row, aor, id)) return row;
+    }
+    return NONE;
+  }
+
+  #add(binding: Binding, hash: number, origin: number, now: number): Taken | undefined {
     if (keptUntil(binding) <= now) return undefined;
     if (this.size >= this.#limit && !this.#makeRoom(now)) {
       this.refused++;
@@ -155,7 +175,7 @@ export class BindingTable {
     }
     const { rows } = this;
     const row = rows.add(binding);
-    rows.setAorHash(row, hashOf(binding.aor));
+    rows.setAorHash(row, hash);
     rows.setOrigin(row, origin);
     rows.setHeld(row, false);
     rows.setLive(row, false);

@@ -224,7 +224,7 @@ export class CallLog {
     );
     const expires = sorted.reduce((latest, record) => Math.max(latest, record.expires), 0);
     this.counters.callSegmentsWritten++;
-    void this.#writes.put(key, encodeCalls(sorted), { expires }); // never rejects
+    this.#writes.put(key, encodeCalls(sorted), { expires });
   }
 
   #takeSingle(record: CallRecord, origin: number, held: boolean): void {
@@ -235,7 +235,7 @@ export class CallLog {
 
   #writeSingle(record: CallRecord): void {
     this.#takeSingle(record, OWN, false);
-    void this.#writes.put(callKey(record.callId), encodeCall(record), { expires: record.expires }); // never rejects
+    this.#writes.put(callKey(record.callId), encodeCall(record), { expires: record.expires });
   }
 
   /** As layout 1 has it: removed in our own store; of another's, only its own proxies do that, and see a mark in ours. */

@@ -50,6 +50,19 @@ export function encodeBinding(binding: Binding): string {
   });
 }
 
+/** Whether decodeBinding() takes what encodeBinding() makes of it. */
+export function canBeEncoded(binding: Binding): boolean {
+  const { contact, q, sourcePort, expires, stamp, removed, regId = 0, flow = 0, until = 0 } = binding;
+  const { first, cseq, commit } = stamp;
+  if (!Number.isFinite(expires + first + commit + regId + until) || !isWhole(cseq, UINT32)) return false;
+  if (removed === true) return true;
+  return contact !== '' && isWhole(q, 1000) && isWhole(sourcePort, 65_535) && isWhole(flow, Number.MAX_SAFE_INTEGER);
+}
+
+function isWhole(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most;
+}
+
 const BINDING_FIELDS = new Set('v c q in rg p t a ap o b fl e u x f ci cs k'.split(' '));
 
 export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: string): Binding | undefined {

@@ -75,7 +75,7 @@ export class KeyRing {
     if (entry === undefined || now - entry.key.verified < NOTED_EVERY) return;
     entry.key = { ...entry.key, verified: now };
     this.#index();
-    void this.#writes.put(tokenKeyKey(entry.key), encodeTokenKey(entry.key), undefined); // never rejects
+    this.#writes.put(tokenKeyKey(entry.key), encodeTokenKey(entry.key), undefined);
   }
 
   /** A store holds `key`. `own`: it is our data centre's. */

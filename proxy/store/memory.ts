@@ -19,18 +19,21 @@ class Keys {
   cleanedUp = 0;
 }
 
-/** The stores of all data centres of one shard, in this process: for tests, and for `--store memory`. */
+/** The stores of all data centres of one shard, in this process: for tests, and for `memory: true`. */
 export class MemoryCluster {
   readonly #keys = new Map<string, Keys>();
   readonly #now: () => number;
+  readonly #isVolatile: boolean;
 
-  constructor(options: { now(): number }) {
+  /** `isVolatile`: for one client, which is told of nothing that has an expiry. */
+  constructor(options: { now(): number; isVolatile?: boolean }) {
     this.#now = () => options.now();
+    this.#isVolatile = options.isVolatile ?? false;
   }
 
   /** A client of the data centre's store: its own followers, link and presence. */
   store(geoLocation: string): MemoryStore {
-    return new MemoryStore(geoLocation, this.#keysOf(geoLocation), this.#now);
+    return new MemoryStore(geoLocation, this.#keysOf(geoLocation), this.#now, this.#isVolatile);
   }
 
   /** Takes the data centre's store away from all its clients, or gives it back. */
@@ -62,6 +65,7 @@ export class MemoryCluster {
 
 export class MemoryStore implements Store {
   readonly geoLocation: string;
+  readonly isVolatile: boolean;
   readonly #keys: Keys;
   readonly #now: () => number;
   #follower: StoreFollower | undefined;
@@ -76,8 +80,9 @@ export class MemoryStore implements Store {
   /** Keys to write again when the store comes back without them, as under a lost lease. */
   readonly #presence = new Map<string, string>();
 
-  constructor(geoLocation: string, keys: Keys, now: () => number) {
+  constructor(geoLocation: string, keys: Keys, now: () => number, isVolatile: boolean) {
     this.geoLocation = geoLocation;
+    this.isVolatile = isVolatile;
     this.#keys = keys;
     this.#now = now;
     keys.stores.add(this);
@@ -175,6 +180,7 @@ export class MemoryStore implements Store {
   }
 
   #write(key: string, value: string, life: Life | undefined): void {
+    if (this.isVolatile && typeof life === 'object') return;
     const until = typeof life === 'object' ? life.expires + CLEAN_UP : Infinity;
     this.#keys.held.set(key, { value, until, holder: life === 'presence' ? this : undefined });
     this.#tell(key, value);

@@ -15,7 +15,8 @@ type Shard = Pick<ProxyConfig, 'namespace' | 'cluster' | 'switch' | 'dn'>;
 /** The store that the configuration names, for a shard. Credentials that can't be read yet, or change, are read again. */
 export function openStore(store: StoreConfig, shard: Shard, options: { log: Log; now(): number }): Store {
   const { geoLocation, endpoints, tls, auth } = store;
-  if (store.memory === true || endpoints === undefined) return new MemoryCluster(options).store(geoLocation);
+  if (store.memory === true || endpoints === undefined)
+    return new MemoryCluster({ ...options, isVolatile: true }).store(geoLocation);
   const open = (part: Credentials): Store =>
     new EtcdStore({
       geoLocation,

@@ -5,7 +5,7 @@ import { CallLog } from './call-log.ts';
 import { CallTable } from './calls.ts';
 import { HybridClock, nextStamp } from './clock.ts';
 import { Colleagues } from './colleagues.ts';
-import { decodeBinding, encodeBinding, encodeHealth, encodeProxy } from './codec.ts';
+import { canBeEncoded, encodeHealth, encodeProxy } from './codec.ts';
 import { KeyRing } from './key-ring.ts';
 import { healthKey, proxyKey } from './keys.ts';
 import { compareVersions, normal } from './merge.ts';
@@ -14,7 +14,7 @@ import type { Binding, CallRecord, HealthRecord, ProxyRecord, Stamp } from './re
 import { Source, type Known } from './source.ts';
 import type { Store } from './store.ts';
 import { Upkeep } from './upkeep.ts';
-import { WriteBehind } from './write-behind.ts';
+import { WriteBehind, type Waiting } from './write-behind.ts';
 
 export interface ReplicaOptions {
   /** This proxy's name, and the boot id of its process. */
@@ -179,6 +179,11 @@ export class Replica {
     return this.#bindings.ofAor(aor, now);
   }
 
+  /** How many of the AOR's are live. */
+  countBindings(aor: string, now: number): number {
+    return this.#bindings.countOf(aor, now);
+  }
+
   /** Live ones whose contact equals `uri`, greatest stamp first. */
   bindingsByContact(uri: string, now: number): readonly Binding[] {
     return this.#bindings.ofContact(uri, now);
@@ -218,26 +223,28 @@ export class Replica {
 
   /** The stamp of a change that a REGISTER makes which arrived at `arrived`. */
   stamp(aor: string, id: string, callId: string, cseq: number, arrived: number): Stamp {
-    return nextStamp(this.#bindings.get(aor, id)?.stamp, callId, cseq, arrived, this.#clock, this.#now());
+    return nextStamp(this.#bindings.stampOf(aor, id), callId, cseq, arrived, this.#clock, this.#now());
   }
 
-  /** Merged here at once. Resolves when the store has it, or when a greater version makes it void; never rejects. */
-  save(binding: Binding): Promise<void> {
-    const { aor, id } = binding;
-    // held as others will read it, and without the message that its texts are parts of
-    const text = encodeBinding(normal(binding));
-    const saved = decodeBinding({ kind: 'binding', aor, id }, text);
-    if (saved === undefined) {
+  /**
+   * Merged here at once. True if `waiting` will be told when the store has it, or when a greater version makes it void;
+   * false if there is nothing to wait for.
+   */
+  save(binding: Binding, waiting?: Waiting): boolean {
+    if (!canBeEncoded(binding)) {
+      const { aor, id } = binding;
       this.#counters.storeGarbage++;
       this.#log.error({ aor, id }, 'a binding that can not be stored: a time or number in it is none');
-      return Promise.resolve();
+      return false;
     }
+    const saved = normal(binding);
     const taken = this.#bindings.take(saved, OWN, this.#now());
-    if (taken === undefined) return Promise.resolve();
-    if (saved === taken.binding) return this.#upkeep.write(saved, text);
-    if (compareVersions(saved, taken.binding) === 0) return this.#upkeep.write(taken.binding);
-    this.#counters.storeOutdated++;
-    return Promise.resolve();
+    if (taken === undefined) return false;
+    if (saved !== taken.binding && compareVersions(saved, taken.binding) !== 0) {
+      this.#counters.storeOutdated++;
+      return false;
+    }
+    return this.#own.store.isVolatile !== true && this.#upkeep.write(taken.binding, waiting);
   }
 
   call(callId: string): CallRecord | undefined {
@@ -346,7 +353,7 @@ export class Replica {
   #publish(key: string, text: string): void {
     if (this.#published.get(key) === text) return;
     this.#published.set(key, text);
-    void this.#writes.put(key, text, 'presence'); // never rejects
+    this.#writes.put(key, text, 'presence');
   }
 
   #proxiesChanged(): void {

@@ -4,6 +4,8 @@
  */
 export interface Store {
   readonly geoLocation: string;
+  /** It keeps nothing that has an expiry, for nobody else would read it: what this process knows is all there is. */
+  readonly isVolatile?: boolean;
   /** Lists, then watches from the list's revision; reconnects for ever, until close(). Called once. */
   follow(follower: StoreFollower): void;
   /** Grouped with others; of several puts of one key the last wins. Resolves once committed; rejects with StoreError. */

@@ -5,7 +5,7 @@ import type { Colleagues } from './colleagues.ts';
 import { bindingKey } from './keys.ts';
 import { compareStamps, compareVersions, keptUntil, storedUntil } from './merge.ts';
 import type { Binding, Stamp } from './records.ts';
-import type { WriteBehind } from './write-behind.ts';
+import type { Waiting, WriteBehind } from './write-behind.ts';
 
 /** How many bindings are looked at in one go for being in the store, and how many of them are written: that takes longer. */
 const SWEEP_AT_ONCE = 20_000;
@@ -50,9 +50,9 @@ export class Upkeep {
     this.#colleagues = options.colleagues;
   }
 
-  /** Resolves when the store has it. `text`: the binding encoded. */
-  write(binding: Binding, text: string = encodeBinding(binding)): Promise<void> {
-    return this.#writes.put(bindingKey(binding), text, { expires: storedUntil(binding) });
+  /** True if `waiting` will be told when the store has it. */
+  write(binding: Binding, waiting?: Waiting): boolean {
+    return this.#writes.put(bindingKey(binding), encodeBinding(binding), { expires: storedUntil(binding) }, waiting);
   }
 
   /** Whether our store tells no more than that it has what this proxy is writing, which need not be read again. */
@@ -65,8 +65,10 @@ export class Upkeep {
   }
 
   /** Our store holds `seen` as `text`. */
-  seenHere(key: string, text: string, seen: Binding, { row, binding }: Taken): void {
+  seenHere(key: string, text: string, seen: Binding, { row, binding, before }: Taken): void {
     const { rows } = this.#bindings;
+    // what this proxy still writes was overtaken by a colleague's
+    if (before !== undefined && this.#writes.has(key) && compareVersions(seen, before) > 0) this.#writes.cancel(key);
     if (binding === seen || compareVersions(seen, binding) === 0) {
       rows.setOrigin(row, OWN);
       rows.setHeld(row, true);
@@ -159,7 +161,7 @@ export class Upkeep {
       rows.setOrigin(row, OWN);
       rows.setHeld(row, false);
     }
-    void this.write(binding); // never rejects
+    this.write(binding);
     return true;
   }
 
@@ -178,7 +180,7 @@ export class Upkeep {
     // a write of ours that is on its way may say less than is known by now
     if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return;
     this.counters.storeRepaired++;
-    void this.write(binding); // never rejects
+    this.write(binding);
   }
 }
 

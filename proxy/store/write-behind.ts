@@ -1,14 +1,22 @@
 import type { Logger as Log } from 'pino';
 import { StoreError, type Life, type Store } from './store.ts';
 
+/** Who waits for a write. */
+export interface Waiting {
+  /** It is committed, or refused for good. */
+  committed(): void;
+}
+
 interface Write {
   /** Undefined: the key is removed. */
   value: string | undefined;
   life: Life | undefined;
   /** For a removal: only what the store holds so. */
   held: string | undefined;
-  waiting: (() => void)[];
+  readonly waiting: Waiting[];
   flying: boolean;
+  /** It is on its way, but a newer version is known. */
+  stale: boolean;
   /** Counts changes, so that what changed while it was on its way is written again. */
   change: number;
 }
@@ -60,15 +68,17 @@ export class WriteBehind {
     return this.#writes.has(key);
   }
 
-  /** `value` is what is being written to the key, and nothing newer waits. */
+  /** `value` is what is being written to the key, and nothing newer waits or is known. */
   isWriting(key: string, value: string): boolean {
     // while a list is read nothing is on its way, and the key need not be hashed
-    return this.#writes.size > 0 && this.#writes.get(key)?.value === value;
+    if (this.#writes.size === 0) return false;
+    const write = this.#writes.get(key);
+    return write !== undefined && write.value === value && !write.stale;
   }
 
-  /** Resolves when the key's last write is committed, or when the store refused it for good; never rejects. */
-  put(key: string, value: string, life: Life | undefined): Promise<void> {
-    return new Promise((resolve) => this.#add(key, value, life, undefined, resolve));
+  /** True if `waiting` will be told once the key's last write is committed, later than this call. */
+  put(key: string, value: string, life: Life | undefined, waiting?: Waiting): boolean {
+    return this.#add(key, value, life, undefined, waiting);
   }
 
   /** Removes the key; with `held`, only if that is what the store holds. */
@@ -76,13 +86,17 @@ export class WriteBehind {
     this.#add(key, undefined, undefined, held, undefined);
   }
 
-  /** A put that need not be made any more. One that is on its way can't be called back. */
+  /** A put that need not be made any more. One that is on its way can't be called back, and what it does must be looked at. */
   cancel(key: string): void {
     const write = this.#writes.get(key);
-    if (write === undefined || write.flying) return;
+    if (write === undefined) return;
+    if (write.flying) {
+      write.stale = true;
+      return;
+    }
     this.#writes.delete(key);
     this.#queue.delete(key);
-    for (const resolve of write.waiting) resolve();
+    for (const waiting of write.waiting) waiting.committed();
   }
 
   /** The store may be back. */
@@ -108,27 +122,28 @@ export class WriteBehind {
     value: string | undefined,
     life: Life | undefined,
     held: string | undefined,
-    done: (() => void) | undefined,
-  ): void {
+    waiting: Waiting | undefined,
+  ): boolean {
     let write = this.#writes.get(key);
     if (write === undefined) {
       if (this.#writes.size >= this.#limit) {
         this.overflowed = true;
         this.counters.writesOverflowed++;
-        done?.();
-        return;
+        return false;
       }
-      write = { value, life, held, waiting: [], flying: false, change: 0 };
+      write = { value, life, held, waiting: [], flying: false, stale: false, change: 0 };
       this.#writes.set(key, write);
       this.#queue.set(key, write);
     } else {
       write.value = value;
       write.life = life;
       write.held = held;
+      write.stale = false;
       write.change++;
     }
-    if (done !== undefined) write.waiting.push(done);
+    if (waiting !== undefined) write.waiting.push(waiting);
     this.#send();
+    return waiting !== undefined;
   }
 
   #send(): void {
@@ -197,7 +212,7 @@ export class WriteBehind {
 
   #finish(key: string, write: Write): void {
     this.#writes.delete(key);
-    for (const resolve of write.waiting) resolve();
+    for (const waiting of write.waiting) waiting.committed();
     if (this.#writes.size === 0) this.#drain();
   }
 

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { EtcdStore } from '../../proxy/store/etcd.ts';
 import { Replica } from '../../proxy/store/replica.ts';
 import { Etcd } from '../peers/etcd.ts';
+import { saved } from '../proxy/store/records.ts';
 import { aorOf, phone, PREFIX } from './phones.ts';
 
 const COUNT = Number(process.argv[2] ?? 1_000_000);
@@ -61,7 +62,7 @@ async function refreshCost(replica: Replica, count: number, now: number): Promis
       const i = (n * 7919) % count;
       const known = phone(i, now);
       const stamp = replica.stamp(known.aor, known.id, known.stamp.callId, 2 + n, Date.now());
-      await replica.save({ ...known, expires: Date.now() + 3_600_000, stamp });
+      await saved(replica, { ...known, expires: Date.now() + 3_600_000, stamp });
     }
   };
   await Promise.all(Array.from({ length: 64 }, refresh));

@@ -30,26 +30,24 @@ export const mutations: readonly Mutation[] = [
     name: 'a tombstone is dropped',
     found: ['BackFromTheDead', 'ReplicasDiffer', 'Forgotten'],
     plant: ({ replica }) =>
-      wrap(replica, 'save', (save) => async (binding: Binding) => {
-        if (binding.removed !== true) await save(binding);
-      }),
+      wrap(replica, 'save', (save) => (binding, waiting) => binding.removed !== true && save(binding, waiting)),
   },
   {
     name: 'a removed binding is stored without its mark',
     found: ['NotGranted', 'BackFromTheDead'],
     plant: ({ replica }) =>
-      wrap(replica, 'save', (save) => (binding: Binding) => {
+      wrap(replica, 'save', (save) => (binding, waiting) => {
         const { removed: _removed, ...rest } = binding;
-        return save(rest);
+        return save(rest, waiting);
       }),
   },
   {
     name: 'the older version wins',
     found: ['Forgotten', 'ReplicasDiffer', 'BackFromTheDead', ...calls],
     plant: ({ replica }) =>
-      wrap(replica, 'save', (save) => async (binding: Binding) => {
+      wrap(replica, 'save', (save) => (binding, waiting) => {
         const known = replica.binding(binding.aor, binding.id);
-        if (known === undefined || known.removed === true) await save(binding);
+        return (known === undefined || known.removed === true) && save(binding, waiting);
       }),
   },
   {
@@ -64,8 +62,7 @@ export const mutations: readonly Mutation[] = [
         const contact = contactOf(message);
         if (message.isRequest && contact !== undefined) asked.set(message.callId, contact);
         const wanted = asked.get(message.callId);
-        if (message.status === 401 && wanted !== undefined)
-          void process.replica.save(bindingOf(wanted, message, process));
+        if (message.status === 401 && wanted !== undefined) process.replica.save(bindingOf(wanted, message, process));
       });
     },
   },
@@ -196,7 +193,11 @@ export const mutations: readonly Mutation[] = [
     name: 'a binding is stored for an hour, whatever was granted',
     found: ['NotGranted', 'ReplicasDiffer', 'LivesTooLong'],
     plant: ({ replica }) =>
-      wrap(replica, 'save', (save) => (binding: Binding) => save({ ...binding, expires: binding.expires + 3600_000 })),
+      wrap(
+        replica,
+        'save',
+        (save) => (binding, waiting) => save({ ...binding, expires: binding.expires + 3600_000 }, waiting),
+      ),
   },
 ];
 

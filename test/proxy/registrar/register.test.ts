@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { parseMessage } from '../../../proxy/sip/message.ts';
+import { parseMessage, type Message } from '../../../proxy/sip/message.ts';
+import { SipError } from '../../../proxy/sip/sip-error.ts';
 import { checkRegister, evictions, grant, type Grant } from '../../../proxy/registrar/register.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { register, respond, type RegisterOptions, type ResponseOptions } from '../../builders.ts';
@@ -9,8 +10,8 @@ const A = '<sip:alice@10.0.0.1:5060>';
 const B = '<sip:alice@10.0.0.2:5060>';
 
 function check(given: RegisterOptions, sender: 'Endpoint' | 'Sbc' = 'Endpoint') {
-  const refused = checkRegister(parseMessage(register(given)), CONFIG, sender);
-  return refused === undefined ? 'forwarded' : [refused.status, refused.reason, ...refused.headers].join('|');
+  const asked = checkRegister(parseMessage(register(given)), CONFIG, sender);
+  return asked instanceof SipError ? [asked.status, asked.reason, ...asked.headers].join('|') : 'forwarded';
 }
 
 describe('a REGISTER before it is forwarded', () => {
@@ -53,10 +54,16 @@ describe('a REGISTER before it is forwarded', () => {
   });
 });
 
+function grantedBy(request: Message, answer: Message): Grant {
+  const asked = checkRegister(request, CONFIG, 'Sbc');
+  if (asked instanceof SipError) throw asked;
+  return grant(request, asked, answer, CONFIG);
+}
+
 /** What the answer means: for each changed contact its URI and seconds. */
 function granted(given: RegisterOptions, answer: ResponseOptions & { status?: number } = {}): Grant {
   const request = parseMessage(register(given));
-  return grant(request, parseMessage(respond(request, answer.status ?? 200, answer)), CONFIG);
+  return grantedBy(request, parseMessage(respond(request, answer.status ?? 200, answer)));
 }
 
 function seconds({ changes }: Grant): [string, number][] {
@@ -88,7 +95,7 @@ describe('what a 2xx grants', () => {
     ]);
     expect(seconds(granted({ contacts: [A], expires: 600 }))).to.deep.equal([['10.0.0.1', 600]]);
     const silent = parseMessage(register({ contacts: [A] }).replace(/Expires: \d+\r\n/, ''));
-    expect(seconds(grant(silent, parseMessage(respond(silent, 200)), CONFIG))).to.deep.equal([['10.0.0.1', 3600]]);
+    expect(seconds(grantedBy(silent, parseMessage(respond(silent, 200))))).to.deep.equal([['10.0.0.1', 3600]]);
   });
 
   it('ignores contacts that only the 2xx lists', () => {
@@ -160,7 +167,7 @@ describe('what a 2xx grants', () => {
 function lines(given: RegisterOptions, answer: ResponseOptions): { lines: string[]; seconds: [string, number][] } {
   const request = parseMessage(register(given));
   const response = parseMessage(respond(request, 200, answer));
-  const result = grant(request, response, CONFIG);
+  const result = grantedBy(request, response);
   const changed: string[] = [];
   for (let i = 0; i < response.fieldCount; i++) {
     if (!/^(contact|m|expires)$/i.test(response.fieldName(i))) continue;

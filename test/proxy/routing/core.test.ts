@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import { Timer } from '../../../proxy/transaction/timers.ts';
 import { ack, cancel, options, register, request } from '../../builders.ts';
+import { saved } from '../store/records.ts';
 import { AT, bye, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const recordRoute = (sent: Sent): string => sent.message.value(Header.RecordRoute) ?? '';
@@ -376,7 +377,7 @@ describe('the core', () => {
 
     it("hands it to the proxy that holds the phone's connection", async () => {
       const owner = await scene.hasProxy('q1', 'dc1', '10.1.0.2', 'boot9');
-      await scene.replica.save({
+      await saved(scene.replica, {
         aor: 'bob@example.com',
         id: 'sip:bob@192.168.1.5',
         contact: 'sip:bob@192.168.1.5;transport=tcp',

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { bye, register } from '../../builders.ts';
+import { saved } from '../store/records.ts';
 import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const OVER_TCP = {
@@ -27,7 +28,7 @@ describe('towards a phone', () => {
 
   /** A binding of bob's, as another proxy or an earlier time has left it. */
   async function bound(binding: Partial<Binding> & { id: string }): Promise<void> {
-    await scene.replica.save({
+    await saved(scene.replica, {
       aor: 'bob@example.com',
       contact: 'sip:bob@192.168.1.5;transport=tcp',
       q: 1000,

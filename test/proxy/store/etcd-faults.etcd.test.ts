@@ -6,7 +6,7 @@ import { StoreError } from '../../../proxy/store/store.ts';
 import { Etcd } from '../../peers/etcd.ts';
 import { Relay } from '../../peers/relay.ts';
 import { Recorder } from './recorder.ts';
-import { binding, HOUR, silent, until } from './records.ts';
+import { HOUR, binding, saved, silent, until } from './records.ts';
 
 const PREFIX = '/sipcluster/v1/test/faults/';
 const MIB = 1 << 20;
@@ -105,7 +105,7 @@ describe('etcd in trouble', function () {
     await until(() => replica.ready, undefined, 10_000);
     const register = (aor: string, part: { removed?: true } = {}): Promise<void> => {
       const stamp = replica.stamp(aor, binding().id, 'call-1', part.removed === true ? 2 : 1, Date.now());
-      return replica.save({ ...binding({ aor, expires: Date.now() + HOUR, stamp }), ...part });
+      return saved(replica, { ...binding({ aor, expires: Date.now() + HOUR, stamp }), ...part });
     };
     await register('before@example.com');
     await register('removed@example.com');

@@ -3,7 +3,7 @@ import { EtcdStore, type EtcdStoreOptions } from '../../../proxy/store/etcd.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
 import { EtcdMembers } from '../../peers/etcd-members.ts';
 import { Recorder } from './recorder.ts';
-import { binding, HOUR, MINUTE, proxyRecord, silent, until } from './records.ts';
+import { HOUR, MINUTE, binding, proxyRecord, saved, silent, until } from './records.ts';
 
 const PREFIX = '/sipcluster/v1/test/members/';
 
@@ -128,7 +128,7 @@ describe('etcd of three members', function () {
     const aor = `${user}@example.com`;
     const cseq = (replica.binding(aor, binding().id)?.stamp.cseq ?? 0) + 1;
     const stamp = replica.stamp(aor, binding().id, `call-${user}`, cseq, expires - HOUR);
-    return replica.save({ ...binding({ aor, expires, stamp }), ...part });
+    return saved(replica, { ...binding({ aor, expires, stamp }), ...part });
   };
   const knows = (replica: Replica, user: string, now: number): boolean =>
     replica.bindings(`${user}@example.com`, now).length === 1;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import pino from 'pino';
+import type { Replica } from '../../../proxy/store/replica.ts';
 import type { Binding, HealthRecord, ProxyRecord, Stamp } from '../../../proxy/store/records.ts';
 
 export const NOW = Date.UTC(2026, 0, 1);
@@ -26,6 +27,13 @@ export function binding(part: Partial<Binding> = {}): Binding {
     stamp: stamp(),
     ...part,
   };
+}
+
+/** Saves it, and resolves when the store has it or needs it no more. */
+export function saved(replica: Replica, one: Binding): Promise<void> {
+  return new Promise((resolve) => {
+    if (!replica.save(one, { committed: resolve })) resolve();
+  });
 }
 
 export function removed(part: Partial<Binding> = {}): Binding {

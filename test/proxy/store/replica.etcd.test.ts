@@ -4,7 +4,7 @@ import { Replica } from '../../../proxy/store/replica.ts';
 import { Etcd } from '../../peers/etcd.ts';
 import { Relay } from '../../peers/relay.ts';
 import { Recorder } from './recorder.ts';
-import { binding, HOUR, proxyRecord, silent, until } from './records.ts';
+import { HOUR, binding, proxyRecord, saved, silent, until } from './records.ts';
 
 describe('replica of two data centres with real etcd', function () {
   this.timeout(20_000);
@@ -53,7 +53,7 @@ describe('replica of two data centres with real etcd', function () {
       contact: `sip:${user}@10.0.0.1`,
       expires: Date.now() + HOUR,
     });
-    return replica.save({ ...made, stamp: replica.stamp(made.aor, made.id, `call-${user}`, 1, Date.now()) });
+    return saved(replica, { ...made, stamp: replica.stamp(made.aor, made.id, `call-${user}`, 1, Date.now()) });
   };
   const knows = (replica: Replica, user: string): boolean =>
     replica.bindings(`${user}@example.com`, Date.now()).length === 1;

@@ -5,7 +5,7 @@ import { bindingKey } from '../../../proxy/store/keys.ts';
 import { MemoryCluster, type MemoryStore } from '../../../proxy/store/memory.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
-import { binding, healthRecord, HOUR, MINUTE, NOW, proxyRecord, silent, until, versions } from './records.ts';
+import { HOUR, MINUTE, NOW, binding, healthRecord, proxyRecord, saved, silent, until, versions } from './records.ts';
 
 interface Proxy {
   readonly name: string;
@@ -73,13 +73,13 @@ describe('replica', () => {
   const register = (proxy: Proxy, part: Partial<Binding> & { callId?: string; cseq?: number } = {}): Promise<void> => {
     const { callId = 'call-1', cseq = 1, ...rest } = part;
     const made = binding({ expires: now + HOUR, ...rest });
-    return proxy.replica.save({ ...made, stamp: proxy.replica.stamp(made.aor, made.id, callId, cseq, now) });
+    return saved(proxy.replica, { ...made, stamp: proxy.replica.stamp(made.aor, made.id, callId, cseq, now) });
   };
   const unregister = async (proxy: Proxy, callId = 'call-1', cseq = 9): Promise<void> => {
     const [known] = proxy.replica.bindings('alice@example.com', now);
     if (known === undefined) throw new Error('not registered');
     const stamp = proxy.replica.stamp(known.aor, known.id, callId, cseq, now);
-    await proxy.replica.save({ ...known, expires: known.expires + MINUTE, stamp, removed: true });
+    await saved(proxy.replica, { ...known, expires: known.expires + MINUTE, stamp, removed: true });
   };
   const contacts = ({ replica }: Proxy): string[] =>
     replica.bindings('alice@example.com', now).map(({ contact }) => contact);
@@ -445,7 +445,7 @@ describe('replica', () => {
       const aor = `skew-${skew}@example.com`;
       const at = (proxy: Proxy, ahead: number, q: number, callId: string): Promise<void> => {
         const made = binding({ aor, expires: now + 5 * HOUR, q });
-        return proxy.replica.save({ ...made, stamp: proxy.replica.stamp(aor, made.id, callId, 1, now + ahead) });
+        return saved(proxy.replica, { ...made, stamp: proxy.replica.stamp(aor, made.id, callId, 1, now + ahead) });
       };
       await at(fast, skew, 100, 'z');
       await until(() => right.replica.bindings(aor, now).length === 1);
@@ -453,6 +453,22 @@ describe('replica', () => {
       await at(right, 0, 900, 'a');
       await until(() => fast.replica.bindings(aor, now)[0]?.q === 900);
     }
+  });
+
+  it('mends what a write on its way does to a newer version, whoever looks after the key', async () => {
+    const [newer, older] = [proxyOf('dc1', '0'), proxyOf('dc1', '1')];
+    await ready(newer, older);
+    const aors = Array.from({ length: 8 }, (_, i) => `user${i}@example.com`);
+    for (const aor of aors) await register(newer, { aor, cseq: 1 });
+    cluster.setAvailable('dc1', false);
+    for (const aor of aors) void register(older, { aor, cseq: 2 });
+    for (const aor of aors) void register(newer, { aor, cseq: 3 });
+    await settle();
+    // the newer one's writes come first, and are overwritten
+    cluster.setAvailable('dc1', true);
+    await settle();
+    const held = [...cluster.entries('dc1')].filter(([key]) => key.startsWith('binding/'));
+    expect(held.map(([, text]) => /"cs":\d/.exec(text)?.[0])).to.deep.equal(aors.map(() => '"cs":3'));
   });
 
   it('ends equal in all replicas after any partition, order and clock skew', async function () {
