@@ -12,7 +12,7 @@ MOCHA := node node_modules/mocha/bin/mocha.js
 # Tests to run: make test TESTS=test/proxy/sip/via.test.ts
 TESTS ?= 'test/**/*.test.ts'
 
-.PHONY: help demo image deploy test lint format simulate fuzz fuzz-udp chaos bench profile test-interop coverage types docs package clean etcd sipp
+.PHONY: help demo image deploy test lint format simulate fuzz fuzz-udp chaos bench profile test-interop coverage types docs package clean etcd sipp promtool
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -32,7 +32,7 @@ image: ## Build the image of operator and proxies: IMAGE=registry.example/sipclu
 	[ -n "$$builder" ] || { echo 'It takes docker, podman or buildah.' >&2; exit 1; }; \
 	"$$builder" build $(if $(NODE_IMAGE),--build-arg NODE_IMAGE='$(NODE_IMAGE)') --tag '$(IMAGE)' .
 
-test: $(INSTALLED) etcd sipp ## Run all tests, closing with their count; TESTS=file runs some
+test: $(INSTALLED) etcd sipp promtool ## Run all tests, closing with their count; TESTS=file runs some
 	@$(MOCHA) $(TESTS)
 
 lint: $(INSTALLED) ## Check types, style, unused code, import directions and generated files
@@ -80,7 +80,7 @@ test-interop: $(INSTALLED) ## Real user agents through a real proxy and Kamailio
 mutation: $(INSTALLED) ## Break proxy/sip and proxy/transaction in thousands of places and see that a test fails: FILES=proxy/sip/via.ts
 	@NODE_COMPILE_CACHE=.sipcluster/compiled stryker run test/mutation/stryker.json $(if $(FILES),--mutate '$(FILES)')
 
-coverage: $(INSTALLED) etcd sipp ## Run all tests and say which lines they ran; coverage/index.html shows them
+coverage: $(INSTALLED) etcd sipp promtool ## Run all tests and say which lines they ran; coverage/index.html shows them
 	@c8 $(MOCHA) $(TESTS)
 
 types: $(INSTALLED) ## Generate the TypeScript types from the CRD and the proxy configuration's schema
@@ -119,6 +119,9 @@ etcd:
 
 sipp:
 	@test/tools/install-sipp.sh
+
+promtool:
+	@test/tools/install-promtool.sh
 
 # npm writes this file last, and after package-lock.json when it changes that itself.
 $(INSTALLED): package-lock.json proxy/transport/native/udp.c
