@@ -25,12 +25,12 @@ e2e: $(INSTALLED) etcd ## The operator and its proxies on a real Kubernetes: one
 	@test/tools/install-node.sh
 	@node test/e2e/e2e.ts
 
-# docker, podman or buildah, whichever is there.
+# docker, podman or buildah: the first that is there and works, as a docker without its daemon does not.
 IMAGE ?= sipcluster:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
-image: ## Build the image of operator and proxies: IMAGE=registry.example/sipcluster:1.0.0, NODE_IMAGE=…
-	@builder=$$(command -v docker podman buildah | head -n1); \
-	[ -n "$$builder" ] || { echo 'It takes docker, podman or buildah.' >&2; exit 1; }; \
-	"$$builder" build $(if $(NODE_IMAGE),--build-arg NODE_IMAGE='$(NODE_IMAGE)') --tag '$(IMAGE)' .
+image: ## Build the image of operator and proxies: IMAGE=registry.example/sipcluster:1.0.0, NODE_IMAGE=…, BUILD_FLAGS=…
+	@for builder in docker podman buildah; do "$$builder" info >/dev/null 2>&1 && break || builder=; done; \
+	[ -n "$$builder" ] || { echo 'It takes docker, podman or buildah, and none of them works here.' >&2; exit 1; }; \
+	"$$builder" build $(if $(NODE_IMAGE),--build-arg NODE_IMAGE='$(NODE_IMAGE)') $(BUILD_FLAGS) --tag '$(IMAGE)' .
 
 test: $(INSTALLED) etcd sipp promtool ## Run all tests, closing with their count; TESTS=file runs some
 	@$(MOCHA) $(TESTS)
