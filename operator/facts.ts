@@ -13,13 +13,13 @@ export function exposedPorts(objects: readonly KubernetesObject[]): Record<strin
   for (const { kind, metadata, spec, status } of objects) {
     const part = metadata.labels?.[label.part];
     if (kind !== 'Service' || part === undefined || !metadata.name.startsWith(`${part}-external`)) continue;
-    const address = ingressOf(status);
+    const addresses = ingressOf(status);
     const ports: readonly unknown[] = isRecord(spec) && Array.isArray(spec['ports']) ? spec['ports'] : [];
     const exposed = ports.filter(isRecord).map(({ port, protocol, nodePort }): ExposedPort => ({
       protocol: protocol === 'UDP' ? 'UDP' : 'TCP',
       port: Number(port),
       ...(typeof nodePort === 'number' && { nodePort }),
-      ...(address !== undefined && { address }),
+      ...(addresses.length > 0 && { addresses }),
     }));
     found[part] = [...(found[part] ?? []), ...exposed].toSorted(
       (a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1),
@@ -28,10 +28,12 @@ export function exposedPorts(objects: readonly KubernetesObject[]): Record<strin
   return found;
 }
 
-function ingressOf(status: unknown): string | undefined {
+/** The first of each family. */
+function ingressOf(status: unknown): string[] {
   const balancer = isRecord(status) && isRecord(status['loadBalancer']) ? status['loadBalancer'] : {};
   const ingress: readonly unknown[] = Array.isArray(balancer['ingress']) ? balancer['ingress'] : [];
-  return ingress.map((entry) => (isRecord(entry) ? String(entry['ip']) : '')).find((ip) => isIP(ip) !== 0);
+  const addresses = ingress.map((entry) => (isRecord(entry) ? String(entry['ip']) : ''));
+  return [4, 6].flatMap((family) => addresses.find((ip) => isIP(ip) === family) ?? []);
 }
 
 /** Shards whose proxies would have to tell an address or port that the cluster has not given yet. */

@@ -375,7 +375,7 @@ export interface Exposure {
     readonly mixedProtocols: boolean;
   };
   /**
-   * Address families to be reached by; both make it dual-stack. Default: the cluster's.
+   * Address families to be reached by; both make it dual-stack, and each address of a pod then tells the one of its family (with mixedProtocols false, the first family's). Default: the cluster's.
    */
   readonly ipFamilies?: readonly ('IPv4' | 'IPv6')[];
 }

@@ -33,7 +33,7 @@ export interface ProxyConfigFile {
      */
     readonly name: string;
     /**
-     * The numeric address that it binds: ${POD_IP}.
+     * The numeric address that it binds: ${POD_IP}. ${POD_IPS}, several with commas between them: all of them, and each advertises the address of its family.
      */
     readonly address: string;
     /**

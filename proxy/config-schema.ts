@@ -77,7 +77,12 @@ export const configSchema = {
           pattern: namePattern,
           description: "The proxy's name, unique in its DN: ${POD_NAME}.",
         },
-        address: { type: 'string', format: 'ip', description: 'The numeric address that it binds: ${POD_IP}.' },
+        address: {
+          type: 'string',
+          format: 'ip',
+          description:
+            'The numeric address that it binds: ${POD_IP}. ${POD_IPS}, several with commas between them: all of them, and each advertises the address of its family.',
+        },
         advertise: {
           type: 'string',
           format: 'ip',

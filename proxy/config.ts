@@ -8,6 +8,7 @@ import { closed, isObject, problemOf, shown, type ConfigProblem } from './config
 import { configSchema } from './config-schema.ts';
 import { durationPattern, parseDuration } from './duration.ts';
 import type { LimitsConfig } from './limits.ts';
+import { placeOfEachFamily } from './place-addresses.ts';
 import type { MemberRole } from './store/records.ts';
 import type { Listener, Transport } from './transport/hop.ts';
 
@@ -193,13 +194,19 @@ export function loadProxyConfig(
     ]);
   }
   const problems: ConfigProblem[] = [];
-  const file = filled(written, env, problems);
+  const file = withPlace(filled(written, env, problems));
   const open = new Set(problems.map(({ path }) => path));
   if (!validate(file)) problems.push(...(validate.errors ?? []).map(problemOf).filter(({ path }) => !open.has(path)));
   // The schema has judged the fields that crossProblems reads, or they are among the problems and it leaves them out.
   problems.push(...crossProblems(file as ProxyConfigFile, problems));
   if (problems.length > 0) throw new ConfigError(problems);
   return { config: parsed(file as ProxyConfigFile), hash: configHash(written) };
+}
+
+/** Only what was filled in says how many addresses the place has. */
+function withPlace(file: unknown): unknown {
+  if (!isObject(file) || !isObject(file['place'])) return file;
+  return { ...file, place: placeOfEachFamily(file['place']) };
 }
 
 /** What tells one configuration from another: the same for texts that say the same, whatever the order of their fields. */

@@ -106,9 +106,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
       config.listeners.map(({ advertise: told, ...listener }) => ({
         ...listener,
         address: at.address,
-        advertisedAddress:
-          at === config.place ? (told?.address ?? ownAdvertised(listener.side)) : (at.advertise ?? at.address),
-        advertisedPort: at === config.place ? told?.port : undefined,
+        ...(at === config.place
+          ? { advertisedAddress: told?.address ?? ownAdvertised(listener.side), advertisedPort: told?.port }
+          : advertisedAlso(at, told)),
       })),
     ),
   );
@@ -333,4 +333,14 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
 function streamLimits({ limits = DEFAULT_LIMITS }: ProxyConfig): Partial<TransportLimits> {
   const { connections, halfOpenConnections, idleTimeout } = limits;
   return { message: messageLimits(limits), connections, halfOpen: halfOpenConnections, idleTimeout };
+}
+
+/** What a listener tells of another address of the place than the first: a port that is told stands for what is advertised, and an address of its own is the first's alone. */
+function advertisedAlso(
+  { address, advertise }: { readonly address: string; readonly advertise?: string },
+  told: ProxyConfig['listeners'][number]['advertise'],
+): { advertisedAddress: string; advertisedPort: number | undefined } {
+  if (advertise === undefined || told?.address !== undefined)
+    return { advertisedAddress: address, advertisedPort: undefined };
+  return { advertisedAddress: advertise, advertisedPort: told?.port };
 }

@@ -4,8 +4,8 @@ export interface ExposedPort {
   readonly port: number;
   /** On every node. */
   readonly nodePort?: number;
-  /** The load balancer's, numeric. */
-  readonly address?: string;
+  /** The load balancer's, numeric, one a family. */
+  readonly addresses?: readonly string[];
 }
 
 /** What was observed, or made elsewhere, that a plan depends on. An empty one will do. */

@@ -26,7 +26,7 @@ export function planProxyConfig(
     switch: switchName,
     dn: dn.name,
     geoLocation: set.geoLocation,
-    place: { name: '${POD_NAME}', address: '${POD_IP}', ...advertised(set, facts, name) },
+    place: { name: '${POD_NAME}', address: bound(set, facts), ...advertised(set, facts, name) },
     domains: dn.domains,
     fqdn: dn.fqdn,
     recordRoute: dn.recordRoute,
@@ -50,6 +50,11 @@ export function planProxyConfig(
   };
 }
 
+/** All addresses of the pod where the manifest says of which families they are. */
+function bound({ exposure: { ipFamilies } }: ProxySet, { reachedDirectly }: Facts): string {
+  return ipFamilies === undefined || reachedDirectly ? '${POD_IP}' : '${POD_IPS}';
+}
+
 /** What they tell others, where that is not the address they bind. */
 function advertised(set: ProxySet, facts: Facts, name: string): Partial<ProxyConfigFile['place']> {
   const { advertise, exposure } = set;
@@ -61,7 +66,7 @@ function advertised(set: ProxySet, facts: Facts, name: string): Partial<ProxyCon
   if (advertise === undefined && exposure.type === 'LoadBalancer') {
     const addresses = set.listeners
       .filter(({ side }) => side !== 'Internal')
-      .map((spec) => exposedPort(spec, facts, name)?.address);
+      .map((spec) => exposedPort(spec, facts, name)?.addresses?.join(','));
     const [first] = addresses;
     if (first !== undefined && !addresses.includes(undefined)) return { advertise: first };
   }
@@ -84,7 +89,8 @@ function listenerAdvertised(
   const found = exposedPort(spec, facts, name);
   if (exposure.type === 'NodePort') return found?.nodePort === undefined ? undefined : { port: found.nodePort };
   const apart = exposure.service?.mixedProtocols === false;
-  return apart && found?.address !== undefined ? { address: found.address } : undefined;
+  const [address] = found?.addresses ?? [];
+  return apart && address !== undefined ? { address } : undefined;
 }
 
 function exposedPort(spec: ListenerSpec, { exposed }: Facts, name: string): ExposedPort | undefined {

@@ -31,7 +31,7 @@ export interface Shard {
   /** Names of the stores, its own data centre's first. */
   readonly stores: readonly string[];
   /**
-   * Every proxy's configuration, as its file has it. Open places: `${POD_NAME}`, `${POD_IP}`, `${SECRETS}`, and
+   * Every proxy's configuration, as its file has it. Open places: `${POD_NAME}`, `${POD_IP}` or `${POD_IPS}`, `${SECRETS}`, and
    * `${ADVERTISE}` where the proxy's own place decides what it advertises.
    */
   readonly config: ProxyConfigFile;

@@ -26,19 +26,21 @@ describe('exposedPorts', () => {
       service('a', 'a-external', [udp, tcp], [{ ip: '198.51.100.7' }]),
       service('b', 'b-external', [udp], [{ hostname: 'lb.example.com' }]),
       service('c', 'c-udp', [udp], [{ ip: '198.51.100.9' }]),
+      service('e', 'e-external', [udp], [{ ip: '2001:db8::7' }, { ip: '198.51.100.7' }, { ip: '198.51.100.8' }]),
       service('d', 'd-external-udp', [udp], [{ ip: '198.51.100.1' }]),
       service('d', 'd-external-tcp', [tcp], [{ ip: '198.51.100.2' }]),
     ];
     expect(exposedPorts(services)).to.deep.equal({
       a: [
-        { ...tcp, address: '198.51.100.7' },
-        { ...udp, address: '198.51.100.7' },
+        { ...tcp, addresses: ['198.51.100.7'] },
+        { ...udp, addresses: ['198.51.100.7'] },
       ],
       b: [udp],
       d: [
-        { ...tcp, address: '198.51.100.2' },
-        { ...udp, address: '198.51.100.1' },
+        { ...tcp, addresses: ['198.51.100.2'] },
+        { ...udp, addresses: ['198.51.100.1'] },
       ],
+      e: [{ ...udp, addresses: ['198.51.100.7', '2001:db8::7'] }],
     });
   });
 
@@ -53,16 +55,17 @@ describe('exposedPorts', () => {
     const { place, listeners: all } = planned.shards[0]!.config;
     return {
       pending: pendingAddresses(planned).length,
+      bound: place.address,
       advertise: place.advertise,
       told: all.map(({ transport, port, advertise }) => [transport, port, advertise?.address, advertise?.port]),
       records: dnsRecords(planned.shards[0]!, ['198.51.100.1', '198.51.100.2']),
     };
   };
   const ports: ExposedPort[] = [
-    { protocol: 'UDP', port: 5060, nodePort: 30_060, address: '198.51.100.1' },
-    { protocol: 'TCP', port: 5060, nodePort: 30_061, address: '198.51.100.2' },
-    { protocol: 'TCP', port: 5061, nodePort: 30_062, address: '198.51.100.2' },
-    { protocol: 'TCP', port: 8443, nodePort: 30_063, address: '198.51.100.2' },
+    { protocol: 'UDP', port: 5060, nodePort: 30_060, addresses: ['198.51.100.1'] },
+    { protocol: 'TCP', port: 5060, nodePort: 30_061, addresses: ['198.51.100.2'] },
+    { protocol: 'TCP', port: 5061, nodePort: 30_062, addresses: ['198.51.100.2'] },
+    { protocol: 'TCP', port: 8443, nodePort: 30_063, addresses: ['198.51.100.2'] },
   ];
 
   it('are waited for by the proxies that have to tell them', () => {
@@ -75,10 +78,19 @@ describe('exposedPorts', () => {
   });
 
   it('are told as one address where one load balancer has it all', () => {
-    const one = ports.map((port) => ({ ...port, address: '198.51.100.7' }));
+    const one = ports.map((port) => ({ ...port, addresses: ['198.51.100.7'] }));
     const { advertise, told } = listeners(exposedAs('{ type: LoadBalancer }'), one);
     expect(advertise).to.equal('198.51.100.7');
     expect(told[0]).to.deep.equal(['UDP', 5060, undefined, undefined]);
+  });
+
+  it('are told as one of each family, of which each proxy takes those that its pod has', () => {
+    const dual = ports.map((port) => ({ ...port, addresses: ['198.51.100.7', '2001:db8::7'] }));
+    const balanced = exposedAs('{ type: LoadBalancer, ipFamilies: [IPv4, IPv6] }');
+    expect(listeners(balanced, dual)).to.include({ advertise: '198.51.100.7,2001:db8::7', bound: '${POD_IPS}' });
+    const onNodes = exposedAs('{ type: NodePort, ipFamilies: [IPv6] }');
+    expect(listeners(onNodes, ports)).to.include({ advertise: '${ADVERTISE}', bound: '${POD_IPS}' });
+    expect(listeners(exposedAs('{ type: NodePort }'), ports)).to.include({ bound: '${POD_IP}' });
   });
 
   it('are told as an address a protocol where load balancers can’t mix them, in names of their own', () => {

@@ -52,6 +52,19 @@ describe("the proxy's configuration", () => {
     expect(load({}).config.place).to.deep.equal({ name: 'proxy-1', address: '127.0.10.1' });
   });
 
+  it('takes all addresses of a dual-stack pod, each with what is advertised in its family', () => {
+    const written = { name: 'p', address: '${POD_IPS}', advertise: '2001:db8::7,203.0.113.7' };
+    const { place } = load({ place: written }, { POD_IPS: '10.2.0.7,fd00::7' }).config;
+    expect(place).to.include({ address: '10.2.0.7', advertise: '203.0.113.7' });
+    expect(place.also).to.deep.equal([{ address: 'fd00::7', advertise: '2001:db8::7' }]);
+  });
+
+  it('names the address of several that is none', () => {
+    expect(refusedWith({ place: { name: 'p', address: '10.2.0.7,nonsense' } }).join()).to.contain(
+      'place.also[0].address',
+    );
+  });
+
   it('has a default for whatever is left out', () => {
     const { config } = load({});
     expect(config.oosCheck).to.deep.equal({ interval: 5000, recheck: 5000, timeout: 2000, inService: [[200, 299]] });

@@ -89,6 +89,7 @@ function environment(shard: Shard): V1EnvVar[] {
   return [
     fromField('POD_NAME', 'metadata.name'),
     fromField('POD_IP', 'status.podIP'),
+    ...(isOfFamilies(shard) ? [fromField('POD_IPS', 'status.podIPs')] : []),
     { name: 'SECRETS', value: secretsDirectory },
     ...(advertise === undefined ? [] : [fromField('ADVERTISE', advertise)]),
   ];
@@ -96,10 +97,16 @@ function environment(shard: Shard): V1EnvVar[] {
 
 /** The pod's field that says what it advertises, where its place decides that. */
 function advertised({ exposure, advertiseFrom, config }: Shard): string | undefined {
-  if (advertiseFrom === 'NodeInternalIP') return 'status.hostIP';
+  const ofNode = isOfFamilies({ exposure }) ? 'status.hostIPs' : 'status.hostIP';
+  if (advertiseFrom === 'NodeInternalIP') return ofNode;
   // The operator, which may read nodes, writes it on the pod.
   if (advertiseFrom !== undefined) return `metadata.annotations['${annotation.address}']`;
-  return exposure.type === 'NodePort' && config.place.advertise === '${ADVERTISE}' ? 'status.hostIP' : undefined;
+  return exposure.type === 'NodePort' && config.place.advertise === '${ADVERTISE}' ? ofNode : undefined;
+}
+
+/** The manifest says of which address families it is: its proxies bind all addresses of their pods. */
+function isOfFamilies({ exposure: { ipFamilies } }: Pick<Shard, 'exposure'>): boolean {
+  return ipFamilies !== undefined;
 }
 
 /** With its defaulted fields: the API server takes fieldRef as one, and the operator compares what it applied. */

@@ -151,7 +151,11 @@ describe('plan', () => {
     expect(shard.config.place.advertise).to.equal('${ADVERTISE}');
     const known = firstShard(planned, {
       exposed: {
-        [shard.name]: (['UDP', 'TCP'] as const).map((protocol) => ({ protocol, port: 5060, address: '198.51.100.7' })),
+        [shard.name]: (['UDP', 'TCP'] as const).map((protocol) => ({
+          protocol,
+          port: 5060,
+          addresses: ['198.51.100.7'],
+        })),
       },
     });
     expect(known.config.place.advertise).to.equal('198.51.100.7');
