@@ -53,7 +53,9 @@ export class Registration {
     const granted = grant(request, this.#asked, message, core.config.registration);
     const answer = new Answer(core, this.#context);
     if (granted.all === true) {
+      const unseen = core.replica.inTouch ? [] : core.replica.endedIds(this.#aor, this.#arrived);
       for (const binding of core.replica.bindings(this.#aor, this.#arrived)) this.#remove(binding, answer);
+      for (const id of unseen) this.#removeUnseen(id, answer);
     }
     for (const change of granted.changes) {
       if (change.expires > 0) this.#save(change, answer);

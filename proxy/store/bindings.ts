@@ -89,6 +89,17 @@ export class BindingTable {
     return bindings.length < 2 ? bindings : bindings.sort((a, b) => compareVersions(b, a));
   }
 
+  /** The ids of those of the AOR's bindings that are remembered and not live. */
+  endedOfAor(aor: string, now: number): string[] {
+    const ids: string[] = [];
+    const hash = hashOf(aor);
+    for (let row = this.#byAor.first(hash); row !== NONE; row = this.rows.next(row)) {
+      if (this.rows.aorHash(row) === hash && !this.isLiveAt(row, now) && this.rows.is(row, aor, undefined))
+        ids.push(this.rows.get(row).id);
+    }
+    return ids;
+  }
+
   /** Live bindings whose contact equals `uri` (RFC 3261 19.1.4), greatest stamp first. */
   ofContact(uri: string, now: number): readonly Binding[] {
     const bindings: Binding[] = [];

@@ -184,6 +184,11 @@ export class Replica {
     return this.#bindings.countOf(aor, now);
   }
 
+  /** Of bindings that expired or were removed and are still remembered: elsewhere they may be bound again. */
+  endedIds(aor: string, now: number): readonly string[] {
+    return this.#bindings.endedOfAor(aor, now);
+  }
+
   /** Live ones whose contact equals `uri`, greatest stamp first. */
   bindingsByContact(uri: string, now: number): readonly Binding[] {
     return this.#bindings.ofContact(uri, now);

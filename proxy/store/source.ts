@@ -41,8 +41,9 @@ export class Source implements StoreFollower {
   isLoaded = false;
   /** When the newest heartbeat of its data centre's proxies that has come was made, on their clocks; 0: none has. */
   heartbeat = 0;
-  /** When the last one came, on our clock. */
+  /** When the last one came, on our clock, and since when the next is due: after an outage there is much to catch up. */
   #heardAt = 0;
+  #dueSince = 0;
   onAvailable: (() => void) | undefined;
   onLoaded: (() => void) | undefined;
   readonly #origin: number;
@@ -61,6 +62,7 @@ export class Source implements StoreFollower {
   }
 
   available(available: boolean, reason: string): void {
+    if (available) this.#dueSince = this.#now();
     this.isAvailable = available;
     this.reason = reason;
     if (available) this.onAvailable?.();
@@ -96,9 +98,9 @@ export class Source implements StoreFollower {
   /** Whether the watch brings what it must; call it every second or so. `expected`: a proxy of its data centre lives. */
   check(expected: boolean): void {
     if (!expected || !this.isAvailable || this.#heardAt === 0) return;
-    const silence = this.#now() - this.#heardAt;
+    const silence = this.#now() - Math.max(this.#heardAt, this.#dueSince);
     if (silence < DEAF) return;
-    this.#heardAt = this.#now();
+    this.#dueSince = this.#now();
     this.store.reopen?.(`none of the heartbeats of ${this.store.geoLocation} came for ${Math.round(silence / 1000)} s`);
   }
 

@@ -51,7 +51,7 @@ interface DataCentre {
 interface Phone {
   readonly user: string;
   readonly contact: string;
-  /** Where it registered first, if that was during the partition: it stays there. */
+  /** Where it registered first, if that was during the partition: elsewhere nobody knows what `Contact: *` would mean. */
   readonly at: DataCentre | undefined;
   cseq: number;
   bound: boolean;
@@ -65,7 +65,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sipcluster-partition-'));
 const phones: Phone[] = [];
 const failures: string[] = [];
 const started: DataCentre[] = [];
-const counts = { registered: 0, refreshed: 0, removed: 0 };
+const counts = { registered: 0, refreshed: 0, removed: 0, removedAll: 0 };
 
 async function build(): Promise<DataCentre[]> {
   const parts = await Promise.all(
@@ -94,13 +94,19 @@ async function build(): Promise<DataCentre[]> {
 }
 
 /** One REGISTER of a phone by a proxy of a data centre, chosen by `pick`. */
-async function register(phone: Phone, dataCentre: DataCentre, pick: number, bound: boolean): Promise<void> {
+async function register(
+  phone: Phone,
+  dataCentre: DataCentre,
+  pick: number,
+  how: 'binds' | 'leaves' | 'leaves with all',
+): Promise<void> {
   const proxy = dataCentre.proxies[pick % PROXIES];
   if (proxy === undefined) throw new Error('a data centre has no proxies');
   phone.busy = true;
   phone.cseq++;
-  phone.bound = bound;
-  const registration = { user: phone.user, cseq: phone.cseq, expires: bound ? 3600 : 0 } as const;
+  phone.bound = how === 'binds';
+  const expires = phone.bound ? 3600 : 0;
+  const registration = { user: phone.user, cseq: phone.cseq, expires, all: how === 'leaves with all' } as const;
   await dataCentre.line.registers(registration, phone.contact, proxy.options.address).catch((error: unknown) => {
     failures.push(error instanceof Error ? error.message : String(error));
   });
@@ -136,7 +142,7 @@ async function fill({ name, etcd, line }: Omit<DataCentre, 'proxies'>): Promise<
   await store.close();
 }
 
-/** One change at a data centre: most refresh, some leave, some come back, some are new. */
+/** One change at a data centre: most refresh, some leave, some come back, some are new and soon elsewhere. */
 async function change(dataCentre: DataCentre): Promise<void> {
   const pick = Math.floor(Math.random() * 1000);
   if (pick < 200) {
@@ -145,14 +151,21 @@ async function change(dataCentre: DataCentre): Promise<void> {
     const phone = { user, contact, at: dataCentre, cseq: 0, bound: true, busy: false };
     phones.push(phone);
     counts.registered++;
-    await register(phone, dataCentre, pick, true);
+    await register(phone, dataCentre, pick, 'binds');
     return;
   }
   const phone = phones[Math.floor(Math.random() * phones.length)];
-  if (phone === undefined || phone.busy || (phone.at !== undefined && phone.at !== dataCentre)) return;
-  const leaves = phone.bound && pick < 500;
-  counts[leaves ? 'removed' : 'refreshed']++;
-  await register(phone, dataCentre, pick, !leaves);
+  if (phone === undefined || phone.busy) return;
+  if (!phone.bound || pick >= 500) {
+    counts.refreshed++;
+    await register(phone, dataCentre, pick, 'binds');
+  } else if (pick < 350 && (phone.at === undefined || phone.at === dataCentre)) {
+    counts.removedAll++;
+    await register(phone, dataCentre, pick, 'leaves with all');
+  } else {
+    counts.removed++;
+    await register(phone, dataCentre, pick, 'leaves');
+  }
 }
 
 async function changes(all: readonly DataCentre[], seconds: number): Promise<void> {
@@ -182,7 +195,7 @@ async function marks(all: readonly DataCentre[]): Promise<Phone[]> {
         busy: false,
       };
       phones.push(phone);
-      await register(phone, dataCentre, 0, true);
+      await register(phone, dataCentre, 0, 'binds');
       return phone;
     }),
   );
@@ -238,7 +251,9 @@ try {
   say(`dc3 is cut off for ${SECONDS} s; ${RATE} changes a second at each data centre`);
   for (const link of links) link.hold();
   await changes(all, SECONDS);
-  say(`  ${counts.registered} registered anew, ${counts.refreshed} refreshed, ${counts.removed} removed`);
+  say(
+    `  ${counts.registered} registered anew, ${counts.refreshed} refreshed, ${counts.removed} left, ${counts.removedAll} left by Contact: *`,
+  );
   const marked = await marks(all);
   for (const link of links) link.mend();
   const healed = performance.now();

@@ -11,6 +11,8 @@ export interface Registration {
   readonly expires: 0 | 3600;
   /** Must grow from one to the next of a phone. */
   readonly cseq: number;
+  /** Takes away every contact of the address of record (RFC 3261 10.2.2), not only its own. */
+  readonly all?: boolean;
 }
 
 /** Many phones behind one address that register by one proxy at a time. */
@@ -43,7 +45,7 @@ export class PhoneLine {
   }
 
   /** Resolves when it is granted; rejects with what else became of it. */
-  async registers({ user, expires, cseq }: Registration, contact: string, proxy: string): Promise<void> {
+  async registers({ user, expires, cseq, all }: Registration, contact: string, proxy: string): Promise<void> {
     const branch = `${user}.${this.#branch++}`;
     const aor = `sip:${user}@sip.example.com`;
     const request = Buffer.from(
@@ -55,7 +57,7 @@ export class PhoneLine {
         `To: <${aor}>`,
         `Call-ID: ${user}@phones.example.com`,
         `CSeq: ${cseq} REGISTER`,
-        `Contact: <${contact}>`,
+        `Contact: ${all === true ? '*' : `<${contact}>`}`,
         `Expires: ${expires === 0 ? 0 : EXPIRES}`,
         'Content-Length: 0',
         '',

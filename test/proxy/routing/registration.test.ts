@@ -55,8 +55,8 @@ describe('a registration with a flow (RFC 5626)', () => {
 describe('a phone that leaves in one data centre while it is bound in another', () => {
   const phone = { from: 'bob', contact: '<sip:bob@192.168.1.5>', callId: 'bob-1' };
 
-  async function registers(scene: Scene, cseq: number, expires: number): Promise<void> {
-    const asked = requestIn(await scene.receives(register({ ...phone, cseq, expires }), AT.bob));
+  async function registers(scene: Scene, cseq: number, expires: number, contact = phone.contact): Promise<void> {
+    const asked = requestIn(await scene.receives(register({ ...phone, contact, cseq, expires }), AT.bob));
     await scene.receives(respond(asked.message, 200, { headers: [`Expires: ${expires}`] }), asked.hop.address);
   }
   const isBound = (scene: Scene): boolean => scene.replica.bindings('bob@example.com', scene.time).length > 0;
@@ -69,6 +69,24 @@ describe('a phone that leaves in one data centre while it is bound in another', 
     expect([isBound(here), isBound(there)]).to.deep.equal([false, true]);
     await here.passes(1000);
     await registers(here, 2, 0);
+    here.cluster.setAvailable('dc2', true);
+    there.replica.expire(there.time);
+    await there.settled();
+    await here.settled();
+    expect([isBound(here), isBound(there)]).to.deep.equal([false, false]);
+  });
+
+  it('stays away by Contact: *, too, though it had left here and came back there', async () => {
+    const here = await Scene.begin();
+    const there = await Scene.begin({ geoLocation: 'dc2' }, true, here.cluster);
+    await registers(here, 1, 600);
+    await registers(here, 2, 0);
+    await there.settled();
+    here.cluster.setAvailable('dc2', false);
+    await here.passes(1000);
+    await registers(there, 3, 600);
+    await here.passes(1000);
+    await registers(here, 4, 0, '*');
     here.cluster.setAvailable('dc2', true);
     there.replica.expire(there.time);
     await there.settled();

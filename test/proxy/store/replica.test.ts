@@ -402,6 +402,29 @@ describe('replica', () => {
     expect(lags()).to.deep.equal([undefined, 20_000, undefined]);
   });
 
+  it('lets a watch that is back after an outage catch up, and opens it anew only if it then brings nothing', async () => {
+    const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
+    await ready(a, b);
+    const link = a.links.get('dc2');
+    if (link === undefined) throw new Error('no link');
+    let reopened = 0;
+    Object.assign(link, { reopen: () => void reopened++ });
+    b.replica.publishHealth(healthRecord('b', { geoLocation: 'dc2', at: now }));
+    await until(() => a.replica.health.has('b'));
+    link.setCut(true);
+    now += MINUTE;
+    await settle();
+    link.setCut(false);
+    await settle();
+    expect(reopened, 'while it catches up').to.equal(0);
+    now += 14_000;
+    await settle();
+    expect(reopened).to.equal(0);
+    now += 1000;
+    await settle();
+    expect(reopened, 'three periods later').to.equal(1);
+  });
+
   it('keeps the proxies of a data centre that is out of reach, and those a restored store has yet to name', async () => {
     const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
     await ready(a, b);
