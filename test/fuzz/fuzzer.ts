@@ -12,11 +12,12 @@ export interface Life {
   end(): Promise<void>;
 }
 
-/** Which blocks of code have run: Coverage, or nothing at all. */
+/** Which branches of the code have run: Coverage, or nothing at all. */
 export interface Reached {
+  /** How many, ever. */
   readonly size: number;
-  fresh(): readonly string[];
-  know(blocks: readonly string[]): void;
+  /** How many that had not when this was asked last. */
+  fresh(): number;
 }
 
 /** What breaks a rule, made as small as it gets, and where chance came from. */
@@ -29,8 +30,8 @@ export interface Failure {
 export interface Progress {
   readonly executions: number;
   readonly corpus: number;
-  /** Blocks of the sources that have run, and sights such as a status sent. */
-  readonly blocks: number;
+  /** Branches of the sources that have run, and sights such as a status sent. */
+  readonly branches: number;
   readonly sights: number;
 }
 
@@ -66,7 +67,7 @@ export class Fuzzer {
 
   get progress(): Progress {
     const { size } = this.#coverage;
-    return { executions: this.#executions, corpus: this.#corpus.length, blocks: size, sights: this.#sights.size };
+    return { executions: this.#executions, corpus: this.#corpus.length, branches: size, sights: this.#sights.size };
   }
 
   /** What has been kept, the seeds included that reach something. */
@@ -85,15 +86,14 @@ export class Fuzzer {
         played.push(conversation);
         this.#executions++;
         const sights = await life.play(conversation);
-        if (this.#isNew(sights) || seeding) this.#corpus.push(conversation);
+        const reached = this.#coverage.fresh();
+        if (this.#isNew(sights) || reached > 0 || seeding) this.#corpus.push(conversation);
       }
       await life.end();
     } catch (error) {
       return this.#smallest(played, asViolation(error));
     }
-    const fresh = this.#coverage.fresh();
-    if (seeding) this.#coverage.know(fresh);
-    else await this.#keepWhatReached(fresh, played);
+    this.#coverage.fresh();
     return undefined;
   }
 
@@ -110,27 +110,6 @@ export class Fuzzer {
     const before = this.#sights.size;
     for (const sight of sights) this.#sights.add(sight);
     return this.#sights.size > before;
-  }
-
-  /** Finds which of these reached new blocks, by playing halves of them again. */
-  async #keepWhatReached(fresh: readonly string[], played: readonly Conversation[]): Promise<void> {
-    const wanted = new Set(fresh);
-    const halves = [played];
-    for (let some = halves.pop(); some !== undefined && wanted.size > 0; some = halves.pop()) {
-      await this.#broken(some);
-      const found = this.#coverage.fresh().filter((block) => wanted.has(block));
-      const [one] = some;
-      if (found.length === 0 || one === undefined) continue;
-      if (some.length === 1) {
-        for (const block of found) wanted.delete(block);
-        this.#coverage.know(found);
-        if (!this.#corpus.includes(one)) this.#corpus.push(one);
-      } else {
-        const half = some.length >> 1;
-        halves.push(some.slice(half), some.slice(0, half));
-      }
-    }
-    this.#coverage.know([...wanted]);
   }
 
   /** The rule that these break in a life of their own. */

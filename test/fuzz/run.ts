@@ -1,10 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseDuration } from '../../proxy/duration.ts';
-import { keepConversation, readCorpus } from './corpus.ts';
-import { written } from './conversation.ts';
 import { Coverage } from './coverage.ts';
-import { Fuzzer } from './fuzzer.ts';
-import { proxyLife } from './proxy-life.ts';
 
 const USAGE = `Plays mutated messages and conversations to the proxy's parser, stream framer and whole core, without a
 socket and in virtual time, guided by the code that they reach.
@@ -35,8 +31,15 @@ async function fuzz(): Promise<number> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
   const begun = Date.now();
   const until = begun + parseDuration(values.for);
-  const seeds = readCorpus();
   const coverage = new Coverage('/proxy/');
+  // Imported late, so that their sources get their marks
+  const [{ Fuzzer }, { proxyLife }, { keepConversation, readCorpus }, { written }] = await Promise.all([
+    import('./fuzzer.ts'),
+    import('./proxy-life.ts'),
+    import('./corpus.ts'),
+    import('./conversation.ts'),
+  ]);
+  const seeds = readCorpus();
   const fuzzer = new Fuzzer(seeds, seed, proxyLife, coverage);
   let stopped = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stopped = true));
@@ -65,11 +68,11 @@ async function fuzz(): Promise<number> {
   return 0;
 
   function line(): string {
-    const { executions, corpus, blocks, sights } = fuzzer.progress;
+    const { executions, corpus, branches, sights } = fuzzer.progress;
     const seconds = (Date.now() - begun) / 1000;
     return (
       `${seconds.toFixed(0)} s: ${executions} conversations, ${(executions / seconds).toFixed(0)} a second; ` +
-      `${blocks} blocks of code and ${sights} sights reached, ${corpus} conversations kept`
+      `${branches} branches of the code and ${sights} sights reached, ${corpus} conversations kept`
     );
   }
 }
