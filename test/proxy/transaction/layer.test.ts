@@ -47,6 +47,23 @@ describe('the transaction layer', () => {
       expect(scene.wire).to.deep.equal([481, 481]);
     });
 
+    it('says OK to it', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(cancel(SAME));
+      expect(scene.sent[0]?.text).to.match(/^SIP\/2.0 200 OK\r\n/);
+    });
+
+    it('finds the INVITE by the Via that lies below those of proxies which handed it over', () => {
+      const scene = new Scene();
+      const [above, below] = ['SIP/2.0/UDP 127.0.0.7;branch=z9hG4bKp', 'SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKcall'];
+      scene.receive(invite(SAME));
+      const handedOver = parseMessage(cancel({ ...SAME, via: [above, below] }));
+      expect(scene.layer.inviteBelow(handedOver, 1)).to.equal(scene.server);
+      expect(scene.layer.inviteBelow(handedOver, 0)).to.equal(undefined);
+      expect(scene.layer.inviteBelow(handedOver, 2)).to.equal(undefined);
+    });
+
     it('sends 487 and absorbs its ACK when the user cancels the INVITE', () => {
       const scene = new Scene();
       scene.receive(invite(SAME));
@@ -66,6 +83,28 @@ describe('the transaction layer', () => {
       const request = options();
       scene.send(request, owner);
       scene.receive(respond(request, 200), hopTo('UDP', '127.0.0.77', 7777));
+      expect(owner.heard).to.deep.equal([200]);
+    });
+
+    it('takes it from elsewhere only if the user does', () => {
+      const scene = new Scene();
+      const owner = new Owner();
+      const request = options();
+      scene.send(request, owner);
+      scene.believed = ['127.0.0.77'];
+      scene.receive(respond(request, 200), hopTo('UDP', '127.0.0.78'));
+      expect(owner.heard).to.deep.equal([]);
+      scene.receive(respond(request, 200), hopTo('UDP', '127.0.0.77'));
+      expect(owner.heard).to.deep.equal([200]);
+    });
+
+    it('takes it from where its request went, without asking', () => {
+      const scene = new Scene();
+      const owner = new Owner();
+      const request = options();
+      scene.send(request, owner);
+      scene.believed = [];
+      scene.receive(respond(request, 200));
       expect(owner.heard).to.deep.equal([200]);
     });
 
@@ -122,6 +161,26 @@ describe('the transaction layer', () => {
       expect(scene.layer.idle).to.equal(true);
     });
 
+    it('fails nothing that has its final response', () => {
+      const scene = new Scene();
+      const [answered, rejected] = [new Owner(), new Owner()];
+      const [first, second] = [invite({ branch: 'z9hG4bK1' }), invite({ branch: 'z9hG4bK2' })];
+      scene.send(first, answered);
+      scene.send(second, rejected);
+      scene.receive(respond(first, 200));
+      scene.receive(respond(second, 486));
+      scene.layer.transportError(hopTo('UDP'));
+      expect([answered.heard, rejected.heard]).to.deep.equal([[200], [486]]);
+      expect(scene.logged).to.deep.equal([]);
+    });
+
+    it('says in the log where to and how many', () => {
+      const scene = new Scene();
+      scene.send(options(), new Owner());
+      scene.layer.transportError(hopTo('UDP'));
+      expect(JSON.parse(scene.logged[0] ?? '{}')).to.include({ transport: 'UDP', port: 5060, transactions: 1 });
+    });
+
     it('tells nothing to an owner that has given up in the meantime', () => {
       const scene = new Scene();
       const second = new Owner();
@@ -175,6 +234,22 @@ describe('the transaction layer', () => {
       expect(scene.told).to.deep.equal([]);
     });
 
+    it('says so in the status line, and in the log every ten seconds', () => {
+      const scene = new Scene({ transactions: 0 });
+      for (const [ms, logged] of [
+        [0, 1],
+        [9_999, 1],
+        [1, 2],
+        [1, 2],
+      ] as const) {
+        scene.advance(ms);
+        scene.receive(options());
+        expect(scene.logged).to.have.length(logged);
+      }
+      expect(scene.sent[0]?.text).to.match(/^SIP\/2.0 503 Service Unavailable\r\n/);
+      expect(JSON.parse(scene.logged[1] ?? '{}')).to.include({ limit: 0, refused: 3 });
+    });
+
     it('has room again when one has ended, and forgets it altogether', () => {
       const scene = new Scene({ transactions: 1 });
       for (let i = 0; i < 5; i++) {
@@ -188,6 +263,38 @@ describe('the transaction layer', () => {
       expect(scene.layer.counts).to.include({ servers: 0, refused: 5 });
       expect(scene.timers.size).to.equal(0);
     });
+  });
+
+  it('is idle when it has transactions of neither kind', () => {
+    const scene = new Scene();
+    expect(scene.layer.idle).to.equal(true);
+    scene.receive(options());
+    expect(scene.layer.idle).to.equal(false);
+    scene.server.drop();
+    expect(scene.layer.idle).to.equal(true);
+    scene.send(options(), new Owner());
+    expect(scene.layer.idle).to.equal(false);
+  });
+
+  it('takes what comes again after its transaction is over for a new request', () => {
+    const scene = new Scene();
+    const request = options({ branch: 'z9hG4bKagain' });
+    scene.receive(request);
+    scene.server.respond(respond(request, 200), 200);
+    scene.advance(32_000);
+    scene.receive(request);
+    expect(scene.told).to.deep.equal(['request OPTIONS', 'request OPTIONS']);
+  });
+
+  it('counts what it sends again', () => {
+    const scene = new Scene();
+    const request = options({ branch: 'z9hG4bKagain' });
+    scene.receive(request);
+    scene.server.respond(respond(request, 200), 200);
+    scene.receive(request);
+    scene.send(options(), new Owner());
+    scene.advance(500);
+    expect(scene.layer.counts.resent).to.equal(2);
   });
 
   it('lets a later request with the same branch have the responses, and forgets both', () => {

@@ -68,6 +68,34 @@ describe('matching requests to server transactions', () => {
       expect(scene.server.state.name).to.equal('Confirmed');
     });
 
+    it('knows it among others', () => {
+      const scene = new Scene();
+      for (const number of [1, 2, 3]) scene.receive(invite({ ...SAME, branch: `z9hG4bKcall-${number}` }));
+      scene.servers.forEach((server) => server.respond(respond(invite(SAME), 486), 486));
+      scene.receive(ack({ ...REWRITTEN, branch: 'z9hG4bKcall-2' }));
+      expect(scene.servers.map(({ state }) => state.name)).to.deep.equal(['Completed', 'Confirmed', 'Completed']);
+    });
+
+    it('takes the first of several, and no other once that one is over', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.receive(invite({ ...SAME, sentBy: '127.0.0.1:5070' }));
+      const [first, second] = scene.servers;
+      second?.drop();
+      scene.receive(cancel(REWRITTEN));
+      expect(scene.told.at(-1)).to.equal('cancel');
+      first?.drop();
+      scene.receive(cancel({ ...REWRITTEN, sentBy: '192.0.2.1:61002' }));
+      expect(scene.told.at(-1)).to.equal('unmatchedCancel');
+    });
+
+    it('is only for what has an INVITE', () => {
+      const scene = new Scene();
+      scene.receive(options(SAME));
+      scene.receive(cancel(REWRITTEN));
+      expect(scene.told.at(-1)).to.equal('unmatchedCancel');
+    });
+
     it('prefers the INVITE whose sent-by is the same', () => {
       const scene = new Scene();
       scene.receive(invite(SAME));
@@ -133,6 +161,14 @@ describe('matching requests to server transactions', () => {
         expect(scene.told).to.deep.equal(['request INVITE', 'request INVITE']);
       });
     }
+
+    it('takes a branch of the cookie alone for none (RFC 4475 3.2.1)', () => {
+      const scene = new Scene();
+      const via = ['SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK'];
+      scene.receive(invite({ ...OLD, via }));
+      scene.receive(invite({ ...OLD, via, uri: 'sip:carol@example.com' }));
+      expect(scene.told).to.deep.equal(['request INVITE', 'request INVITE']);
+    });
 
     it('looks at the top Via only', () => {
       const scene = new Scene();

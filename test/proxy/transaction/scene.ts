@@ -75,6 +75,10 @@ export class Scene implements TransactionUser {
   readonly servers: ServerTransaction[] = [];
   /** What else the user does with a request. */
   onRequest: (transaction: ServerTransaction) => void = () => {};
+  /** The only addresses that the user lets answer what was sent elsewhere; undefined: any. */
+  believed: readonly string[] | undefined;
+  /** What was logged, a line of JSON each. */
+  readonly logged: string[] = [];
   #time = 0;
 
   constructor(limits?: { transactions: number }) {
@@ -84,7 +88,7 @@ export class Scene implements TransactionUser {
       timers: this.timers,
       user: this,
       ...(limits === undefined ? {} : { limits }),
-      log: pino({ level: 'silent' }),
+      log: pino({ level: 'debug' }, { write: (line: string) => void this.logged.push(line) }),
     });
   }
 
@@ -156,8 +160,8 @@ export class Scene implements TransactionUser {
     this.told.push('connectionGone');
   }
 
-  mayAnswer(): boolean {
-    return true;
+  mayAnswer(_transaction: ClientTransaction, _response: Message, from: Hop): boolean {
+    return this.believed?.includes(from.address) ?? true;
   }
 
   strayResponse(response: Message): void {
