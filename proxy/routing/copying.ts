@@ -56,6 +56,9 @@ export class Copying implements ClientOwner {
   #givenUp = false;
   #silence: Silence | undefined;
 
+  /** The Vias of its request, once a response has come without them. */
+  lostVias: readonly string[] | undefined = undefined;
+
   constructor(context: ResponseContext, target: Target, breadth: number) {
     this.context = context;
     this.target = target;
@@ -172,7 +175,7 @@ export class Copying implements ClientOwner {
       this.#givenUp = false;
       this.#finish();
       this.context.success(this, message);
-      if (transaction.method === 'INVITE') transaction.owner = new FurtherSuccess(this.context.server);
+      if (transaction.method === 'INVITE') transaction.owner = new FurtherSuccess(this.context.server, this.lostVias);
       return;
     }
     if (!this.pending || !this.#isTry(transaction)) return;
@@ -439,10 +442,12 @@ export class Copying implements ClientOwner {
 }
 
 /** Passes on what still comes after the 2xx to an INVITE (RFC 3261 16.7 step 5): another fork's, and the same again. */
-class FurtherSuccess implements ClientOwner {
+export class FurtherSuccess implements ClientOwner {
+  readonly lostVias: readonly string[] | undefined;
   readonly #server: ServerTransaction;
-  constructor(server: ServerTransaction) {
+  constructor(server: ServerTransaction, lostVias: readonly string[] | undefined) {
     this.#server = server;
+    this.lostVias = lostVias;
   }
   response(_transaction: ClientTransaction, message: Message): void {
     this.#server.respond(forwardResponse(message, this.#server.hop), message.status);

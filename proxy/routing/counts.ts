@@ -25,6 +25,8 @@ export function newCounts() {
     /** REGISTERs of Endpoints that had too many refused. */
     registersCapped: 0,
     strayResponses: 0,
+    /** Responses whose only Via was ours: the others were those of their request. */
+    viasGivenBack: 0,
     /** Responses whose connection was closed: sent over a new one, or to nobody. */
     responsesAnew: 0,
     responsesLost: 0,

@@ -11,6 +11,7 @@ import type { Pair } from '../upstream/pair.ts';
 import { Backlog } from './backlog.ts';
 import { classify, memberOf } from './classify.ts';
 import type { Core } from './core.ts';
+import { withLostVias } from './lost-vias.ts';
 import { readMaxBreadth, readRoutes, type Received } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
@@ -84,8 +85,13 @@ export class Incoming implements TransactionUser {
       this.#core.counts.responses++;
       // RFC 3261 16.7 step 3: without a Via below ours it is for this proxy, which asks for nothing itself but by CANCEL
       if (message.method !== 'CANCEL' && !hasViaBelow(message)) {
-        this.#core.counts.strayResponses++;
-        return;
+        const whole = withLostVias(message, this.#core.layer.ownerOf(message));
+        if (whole === undefined) {
+          this.#core.counts.strayResponses++;
+          return;
+        }
+        this.#core.counts.viasGivenBack++;
+        message = whole;
       }
     }
     if (!this.#core.replica.ready) {

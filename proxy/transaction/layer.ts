@@ -113,6 +113,11 @@ export class TransactionLayer {
     return this.#clients.begin(request, branch, method, hop, owner, startedAt);
   }
 
+  /** Whose request `response` answers. */
+  ownerOf(response: Message): ClientOwner | undefined {
+    return this.#clients.ofResponse(response)?.owner;
+  }
+
   /** The INVITE that `cancel` is about, which other proxies handed over: the topmost `vias` Vias are theirs. */
   inviteBelow(cancel: Message, vias: number): ServerTransaction | undefined {
     return this.#servers.ofCancelBelow(cancel, vias);

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { instrument, MARKS } from './instrument.ts';
 
@@ -5,7 +6,7 @@ import { instrument, MARKS } from './instrument.ts';
 function run(source: string, x: unknown): { result: unknown; ran: number; branches: number } {
   const { text, marks } = instrument(`const f = (x) => {${source}};`, 0);
   const reached = new Uint8Array(marks);
-  const made: unknown = new Function(MARKS, `${text}; return f;`)(reached);
+  const made: unknown = runInNewContext(`${text}; f`, { [MARKS]: reached });
   if (typeof made !== 'function') throw new Error('no function');
   return { result: made(x), ran: reached.reduce((sum, mark) => sum + mark, 0), branches: marks };
 }

@@ -28,13 +28,24 @@ describe('RFC 3261 16.7: a response on its way back', () => {
     expect(answer?.message.values(Header.Via)).to.deep.equal(vias.slice(1));
   });
 
-  it('goes no further where no Via is left, and the next one counts (step 3)', async () => {
+  const alone = (text: string): string => text.replace(/(Via: .*\r\n)+/, (vias) => `${vias.split('\r\n')[0]}\r\n`);
+
+  it('gets the Vias of its request where only ours has come back (step 3)', async () => {
     const asked = await aliceCalls(scene);
-    const whole = respond(asked.message, 200);
-    const ours = asked.message.values(Header.Via)[0];
-    const alone = whole.replace(/(Via: .*\r\n)+/, `Via: ${ours}\r\n`);
-    expect(await scene.receives(alone, asked.hop.address)).to.deep.equal([]);
-    expect(statusesOf(await scene.receives(whole, asked.hop.address))).to.deep.equal([200]);
+    for (const status of [180, 200, 200]) {
+      const whole = respond(asked.message, status, { toTag: 'bob' });
+      const sent = answers(await scene.receives(alone(whole), asked.hop.address));
+      expect(statusesOf(sent)).to.deep.equal([status]);
+      expect(sent[0]?.message.values(Header.Via)).to.deep.equal(asked.message.values(Header.Via).slice(1));
+    }
+    expect(scene.core.counts.viasGivenBack).to.equal(3);
+  });
+
+  it('goes no further with our Via alone where it answers nothing (step 3)', async () => {
+    const asked = await aliceCalls(scene);
+    const stray = alone(respond(asked.message, 200)).replace(/branch=\S+/, 'branch=z9hG4bKnobody');
+    expect(await scene.receives(stray, asked.hop.address)).to.deep.equal([]);
+    expect(scene.core.counts.strayResponses).to.equal(1);
   });
 
   it('gets its length where it goes on by a stream, which can be cut by nothing else (18.3)', async () => {
