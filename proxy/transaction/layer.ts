@@ -113,9 +113,9 @@ export class TransactionLayer {
     return this.#clients.begin(request, branch, method, hop, owner, startedAt);
   }
 
-  /** Whose request `response` answers. */
-  ownerOf(response: Message): ClientOwner | undefined {
-    return this.#clients.ofResponse(response)?.owner;
+  /** Whose request `answer` is for. */
+  ownerOf(answer: Message): ClientOwner | undefined {
+    return this.#clients.ofResponse(answer)?.owner;
   }
 
   /** The INVITE that `cancel` is about, which other proxies handed over: the topmost `vias` Vias are theirs. */
