@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
-import type { Etcd3, IDuplexStream, IRangeRequest, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
+import type { Etcd3, IDuplexStream, IEvent, IRangeRequest, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { rangeOf, storeError } from './etcd-client.ts';
@@ -26,7 +27,7 @@ export interface WatchOptions {
 
 /** How often a page of a list is asked for. */
 const PAGE_TRIES = 3;
-/** How many keys of a list are taken in before what else there is has its turn. */
+/** How many keys of a list, or events, are taken in before what else there is has its turn. */
 const KEYS_A_TURN = 100;
 
 const TIMES: WatchTimes = { ask: 5000, giveUp: 10_000 };
@@ -198,8 +199,17 @@ export class Watch {
         stream.on('data', (response) => {
           heard = performance.now();
           asked = false;
-          const problem = this.#receive(response);
-          if (problem !== undefined) reject(problem);
+          const problem = this.#problemWith(response);
+          if (problem !== undefined) {
+            reject(problem);
+          } else if (response.events.length <= KEYS_A_TURN) {
+            this.#takeEvents(response.events);
+            this.#advance(response);
+          } else {
+            // much to catch up with: nothing else of the stream until that is done
+            readable(stream).pause();
+            this.#catchUp(stream, response).catch(reject);
+          }
         });
         stream.on('error', reject);
         stream.on('end', () => reject(new StoreError('Unreachable', 'etcd ended the watch')));
@@ -232,8 +242,28 @@ export class Watch {
     }
   }
 
+  /** Takes in a few events a turn of the event loop; what is left when the stream is given up comes again with the next. */
+  async #catchUp(stream: IDuplexStream<IWatchRequest, IWatchResponse>, response: IWatchResponse): Promise<void> {
+    const { events } = response;
+    for (let from = 0; from < events.length; from += KEYS_A_TURN) {
+      if (this.#stream !== stream || this.#next === undefined) return;
+      this.#takeEvents(events.slice(from, from + KEYS_A_TURN));
+      await setImmediate();
+    }
+    if (this.#stream !== stream || this.#next === undefined) return;
+    this.#advance(response);
+    readable(stream).resume();
+  }
+
+  #takeEvents(events: readonly IEvent[]): void {
+    for (const { type, kv } of events) {
+      if (type === 'Put') this.#put(kv.key, kv.value);
+      else this.#follower.remove(this.#relative(kv.key));
+    }
+  }
+
   /** The reason to end the watch, if there is one. */
-  #receive(response: IWatchResponse): StoreError | undefined {
+  #problemWith(response: IWatchResponse): StoreError | undefined {
     if (this.#next === undefined) return new StoreError('Unreachable', 'listing again');
     if (response.canceled) {
       this.#next = undefined;
@@ -250,11 +280,6 @@ export class Watch {
       this.#backoff.reset();
       this.#follower.available(true, '');
     }
-    for (const { type, kv } of response.events) {
-      if (type === 'Put') this.#put(kv.key, kv.value);
-      else this.#follower.remove(this.#relative(kv.key));
-    }
-    this.#advance(response);
     return undefined;
   }
 
@@ -281,6 +306,12 @@ export class Watch {
   #relative(key: Buffer): string {
     return key.toString('utf8', this.#prefixLength);
   }
+}
+
+/** As gRPC makes it, which etcd3's type of it doesn't tell. */
+function readable(stream: object): Readable {
+  if (stream instanceof Readable) return stream;
+  throw new TypeError('the stream of a watch can not be paused');
 }
 
 /** A member that lost its quorum must end the watch rather than go on in silence. */

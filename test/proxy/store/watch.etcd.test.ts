@@ -101,6 +101,26 @@ describe('watch of etcd behind a bad link', function () {
     await recorder.until((r) => r.keys.size === 5001);
   });
 
+  it('takes in what it missed a little at a time: calls do not wait for it', async () => {
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await write(0, 3000);
+    let [most, now] = [0, 0];
+    const put = recorder.put.bind(recorder);
+    recorder.put = (key, value) => {
+      if (now++ === 0)
+        setImmediate(() => {
+          most = Math.max(most, now);
+          now = 0;
+        });
+      put(key, value);
+    };
+    relay.mend();
+    await recorder.until((r) => r.keys.size === 3000);
+    expect(recorder.listings).to.equal(1);
+    expect(most).to.be.at.most(200);
+  });
+
   it('loses nothing of revisions that etcd sends in fragments, though the link is cut between them', async () => {
     relay.cut();
     await recorder.until((r) => !r.isAvailable);
