@@ -95,8 +95,9 @@ function reconciling({ spec }: SipCluster, { plan, deployments, views, waiting }
   if (spec.paused) return aspect('Reconciling', 'False', 'Rolling', '');
   const rolling = plan.shards.map(({ name }) => name).filter((name) => deployments.get(name)?.rolling ?? true);
   if (waiting.length > 0 || rolling.length > 0) {
-    const after = waiting.length > 0 ? `; waiting for that: ${some(waiting)}` : '';
-    return aspect('Reconciling', 'True', 'Rolling', `under way: ${some(rolling)}${after}`);
+    const now = rolling.length > 0 ? [`under way: ${some(rolling)}`] : ['pods of the last change still end'];
+    const after = waiting.length > 0 ? [`waiting for that: ${some(waiting)}`] : [];
+    return aspect('Reconciling', 'True', 'Rolling', [...now, ...after].join('; '));
   }
   const behind = plan.shards.flatMap((shard) => configurationLag(shard, views).behind);
   return aspect('Reconciling', behind.length > 0 ? 'True' : 'False', 'ConfigurationSpreading', notYet(behind));

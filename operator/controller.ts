@@ -27,7 +27,7 @@ import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
 import { advertised, configurationLag, type Observed } from './observed.ts';
 import { resourceStatus } from './resource-status.ts';
-import { waitingShards } from './roll.ts';
+import { endingShards, waitingShards } from './roll.ts';
 import type { SipCluster } from './sip-cluster.ts';
 import { Secrets } from './secrets.ts';
 import { etcdMembers, storeAccess } from './store-access.ts';
@@ -183,7 +183,8 @@ export class Controller {
     const addressPending = pendingAddresses(planned);
     // What can't begin keeps nobody waiting.
     const changing = this.#changingShards(group, objects).difference(new Set(missing.shards));
-    const waiting = waitingShards(planned.shards, this.#deployments(group, planned), changing);
+    const states = this.#deployments(group, planned);
+    const waiting = waitingShards(planned.shards, states, changing, endingShards(this.#owned.of(group), wall()));
 
     // From the one to the other, once nobody else is known to run it.
     if (views.some(({ claim }) => claim === 'Unknown')) return this.#workers.add(key, again.unjudged);

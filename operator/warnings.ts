@@ -129,6 +129,11 @@ function proxyWarnings(set: ProxySet, index: number): BrokenRule[] {
     }
   });
   const { type, service } = set.exposure;
+  const throughService = set.listeners.findIndex(({ transport, side }) => transport === 'UDP' && side === 'Both');
+  if (throughService >= 0 && (type === 'LoadBalancer' || type === 'NodePort')) {
+    const message = `SIP Servers that send to what is advertised come through the NAT of a ${type}, which may change the UDP port that they are known by: give them a listener of side Internal, which they reach at the pod`;
+    list.push(warning(['listeners', throughService, 'side'], 'Both', message));
+  }
   if (service !== undefined && type !== 'LoadBalancer' && type !== 'NodePort') {
     list.push(warning(['exposure', 'service'], undefined, `has no effect with type ${type}`));
   }

@@ -1,5 +1,5 @@
 /**
- * How an operator does with many SipClusters: `node test/kubernetes/many-clusters.ts [COUNT]`, 200 by default. It makes
+ * How an operator does with many SipClusters: `make many-clusters [COUNT=…]`, 200 by default. It makes
  * them on a real API server, lets one operator make all that they ask for, ends it, and measures the next one: how long
  * until it has gone through all of them, what it wrote (by the API server's own count), and how much memory it took.
  */

@@ -226,6 +226,12 @@ describe('the warnings of sipcluster validate', () => {
       '- geoLocation: dc1\n              exposure: { service: {} }',
       /exposure\.service: has no effect with type HostNetwork/,
     ],
+    [
+      'SIP Servers behind the NAT of a Service',
+      '- geoLocation: dc1',
+      '- geoLocation: dc1\n              exposure: { type: NodePort }',
+      /listeners\[0\]\.side: SIP Servers that send to what is advertised come through the NAT of a NodePort/,
+    ],
   ];
   for (const [what, from, to, expected] of cases) {
     it(`tell of ${what}`, () => {
