@@ -109,10 +109,17 @@ export function sentByOf({ advertisedAddress, advertisedPort }: Listener): strin
 
 /** In the order in which they are put on top: towards the sender first, so that the next hop sees its own side's first. */
 function recordRoutes(token: string, from: Hop, to: Hop, names: Names, secure: boolean): readonly string[] {
-  const sameSide = from.transport === to.transport && from.address.includes(':') === to.address.includes(':');
+  const sameSide =
+    from.transport === to.transport &&
+    from.address.includes(':') === to.address.includes(':') &&
+    (names.recordRouteHost !== undefined || isReachedAlike(from.listener, to.listener));
   if (sameSide) return [recordRoute(token, to.listener, names, secure)];
-  // RFC 5658: two, where transport or address family changes, so that either side comes back the way it can
+  // RFC 5658: two, where transport, address family or the place that is told changes, so that either side comes back the way it can
   return [recordRoute(token, from.listener, names, secure), recordRoute(token, to.listener, names, secure)];
+}
+
+function isReachedAlike(a: Listener, b: Listener): boolean {
+  return a === b || (a.advertisedAddress === b.advertisedAddress && a.advertisedPort === b.advertisedPort);
 }
 
 function recordRoute(token: string, listener: Listener, names: Names, secure: boolean): string {

@@ -19,12 +19,18 @@ function hop(transport: Transport): Hop {
   return { transport, address: '192.0.2.1', port: 5060, listener };
 }
 
-/** What goes out by one transport of what came by another. */
-function copy(text: string, from: Transport, to: Hop): Message {
+/** A hop at a listener that is reached elsewhere than where it is bound. */
+function at(advertisedPort: number, side: 'Internal' | 'External'): Hop {
+  const { listener, ...rest } = hop('UDP');
+  return { ...rest, listener: { ...listener, side, advertisedPort } };
+}
+
+/** What goes out by one transport of what came by another, or between two hops. */
+function copy(text: string, from: Transport | Hop, to: Hop, name = 'p'): Message {
   const message = parseMessage(text);
   const received: Received = {
     message,
-    from: hop(from),
+    from: typeof from === 'string' ? hop(from) : from,
     sender: 'Endpoint',
     member: undefined,
     uri: message.uri,
@@ -42,10 +48,24 @@ function copy(text: string, from: Transport, to: Hop): Message {
   const sent = forwardRequest(
     received,
     { hop: to, branch: 'z9hG4bKx', recordRoute: 'token', maxBreadth: 60 },
-    { recordRouteHost: 'p' },
+    { recordRouteHost: name === '' ? undefined : name },
   );
   return parseMessage(sent);
 }
+
+describe('a copy between two listeners of one transport', () => {
+  it('has a Record-Route of each, since neither side may come back by the other’s (RFC 5658)', () => {
+    const routes = copy(invite({}), at(5070, 'Internal'), at(30_060, 'External'), '').values(Header.RecordRoute);
+    expect(routes).to.deep.equal(['<sip:token@10.1.0.1:30060;lr>', '<sip:token@10.1.0.1:5070;lr>']);
+  });
+
+  it('has one where a name stands for both, or both are reached at one place', () => {
+    const named = copy(invite({}), at(5070, 'Internal'), at(30_060, 'External')).values(Header.RecordRoute);
+    expect(named).to.deep.equal(['<sip:token@p;lr>']);
+    const same = copy(invite({}), at(5060, 'Internal'), at(5060, 'External'), '').values(Header.RecordRoute);
+    expect(same).to.deep.equal(['<sip:token@10.1.0.1:5060;lr>']);
+  });
+});
 
 describe('a copy that changes transport', () => {
   const lengthless = invite({ body: 'v=0\r\n' }).replace(/Content-Length: \d+\r\n/, '');
