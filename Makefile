@@ -45,7 +45,7 @@ simulate: $(INSTALLED) ## Whole clusters in virtual time, with faults, from a se
 	@node test/simulation/run.ts --seed '$(or $(SEED),1)' $(if $(HOURS),--hours '$(HOURS)',--count '$(or $(COUNT),20)')
 
 fuzz: $(INSTALLED) ## Mutated messages and conversations for the parser, the framer and the whole core: FOR=60s SEED=1
-	@node test/fuzz/run.ts --for '$(or $(FOR),60s)' $(if $(SEED),--seed '$(SEED)')
+	@node --disable-warning=ExperimentalWarning test/fuzz/run.ts --for '$(or $(FOR),60s)' $(if $(SEED),--seed '$(SEED)')
 
 fuzz-udp: $(INSTALLED) ## A million mutated messages over UDP at a real proxy, and its heap before and after: COUNT=1000000 SEED=1
 	@node --expose-gc test/fuzz/over-udp.ts --count '$(or $(COUNT),1000000)' --seed '$(or $(SEED),1)'

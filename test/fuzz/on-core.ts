@@ -1,4 +1,5 @@
 import { DEFAULT_LIMITS, Message } from '../../proxy/sip/message.ts';
+import { answerPort } from '../../proxy/routing/source.ts';
 import type { Hop, Transport } from '../../proxy/transport/hop.ts';
 import { options } from '../builders.ts';
 import { AT, Scene, type Sent } from '../proxy/routing/scene.ts';
@@ -113,6 +114,8 @@ export class OnCore {
     const message = new Message(text, DEFAULT_LIMITS);
     if (message.isRequest && message.method !== 'ACK') {
       this.#askedFrom.add(placeOf(from));
+      // RFC 3261 18.2.2: who is trusted, and asks for nothing else, is answered at the port of its Via
+      if (!ENDPOINTS.has(from.address)) this.#askedFrom.add(placeOf({ ...from, port: answerPort(message.via, from) }));
     }
     this.#scene.core.incoming.receive(text, from);
     await this.#scene.settled();
