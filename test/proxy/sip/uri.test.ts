@@ -1,7 +1,16 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { SipError } from '../../../proxy/sip/sip-error.ts';
-import { formatUri, parseUri, unescapeUser, uriEquals, uriKey, uriParam, uriPlace } from '../../../proxy/sip/uri.ts';
+import {
+  formatUri,
+  parseUri,
+  readUri,
+  unescapeUser,
+  uriEquals,
+  uriKey,
+  uriParam,
+  uriPlace,
+} from '../../../proxy/sip/uri.ts';
 
 function equal(a: string, b: string): boolean {
   const one = uriEquals(parseUri(a), parseUri(b));
@@ -77,6 +86,30 @@ describe('a URI', () => {
       host: '',
     });
     expect(parseUri('soap.beep://192.0.2.103:3002')).to.include({ scheme: 'soap.beep', user: '//192.0.2.103:3002' });
+  });
+
+  it('has a port from 1 to 65535', () => {
+    for (const port of [1, 65_535]) expect(parseUri(`sip:h:${port}`).port).to.equal(port);
+    for (const port of ['0', '65536', '', 'x', '-1']) expect(readUri(`sip:h:${port}`), port).to.equal(undefined);
+  });
+
+  it('has any visible character but quotes and angle brackets', () => {
+    for (let code = 0; code < 256; code++) {
+      const char = String.fromCharCode(code);
+      const expected = code <= 32 || code === 127 || '"<>'.includes(char) ? undefined : `a${char}b`;
+      expect(readUri(`urn:a${char}b`)?.user, `${code}`).to.equal(expected);
+    }
+  });
+
+  it('has its scheme in lower case, whatever its length', () => {
+    for (const scheme of ['sip', 'sips', 'sap', 'sipx', 'im', 'mailto']) {
+      expect(readUri(`${scheme.toUpperCase()}:a@h`)?.scheme).to.equal(scheme);
+    }
+  });
+
+  it('may have headers without parameters, and question marks among them', () => {
+    expect(parseUri('sip:h?a=b?c')).to.include({ params: '', headers: '?a=b?c' });
+    expect(parseUri('sip:a:b@h:5;x?y')).to.include({ user: 'a', password: 'b', port: 5, params: ';x', headers: '?y' });
   });
 
   it('is refused with 400 if it is malformed', () => {
@@ -190,6 +223,49 @@ describe('equality of URIs (RFC 3261 19.1.4)', () => {
 
   it('ignores visual separators of telephone numbers', () => {
     expect(equal('tel:+1-201-555-0123', 'tel:+12015550123')).to.equal(true);
+  });
+
+  for (const [what, a, b, expected] of [
+    ['headers in another order', 'sip:h?a=1&b=2', 'sip:h?b=2&a=1', true],
+    ['a header that one lacks', 'sip:h?a=1&b=2', 'sip:h?a=1', false],
+    ['another value of a header', 'sip:h?a=1', 'sip:h?a=2', false],
+    ['another password', 'sip:a:b@h', 'sip:a:c@h', false],
+    ['a password that one lacks', 'sip:a:b@h', 'sip:a@h', false],
+    ['an escaped password', 'sip:a:%62@h', 'sip:a:b@h', true],
+    ['a user of another case', 'sip:A@h', 'sip:a@h', false],
+    ['a user, which one lacks', 'sip:a@h', 'sip:h', false],
+    ['sip and sips', 'sip:a@h', 'sips:a@h', false],
+    ['a parameter of no meaning that one lacks', 'sip:h;x=1', 'sip:h', true],
+    ['another value of it', 'sip:h;x=1', 'sip:h;x=2', false],
+    ['its name in another case', 'sip:h;X=1', 'sip:h;x=1', true],
+    ['its value in another case', 'sip:h;x=a', 'sip:h;x=A', true],
+    ['an escaped name', 'sip:h;%78=1', 'sip:h;x=1', true],
+    ['parameters in another order', 'sip:h;a;b=1', 'sip:h;b=1;a', true],
+    ['user=phone, which one lacks', 'sip:h;user=phone', 'sip:h', false],
+    ['ttl, which one lacks', 'sip:h', 'sip:h;ttl=1', false],
+    ['method, which one lacks', 'sip:h;method=INVITE', 'sip:h', false],
+    ['maddr, which one lacks', 'sip:h', 'sip:h;maddr=h2', false],
+    ['transport, which one lacks', 'sip:h;transport=udp', 'sip:h', false],
+    ['a number in another case', 'tel:+1-(2)3.4;ext=a', 'tel:+1234;EXT=A', true],
+    ['another URI in another case', 'urn:a', 'urn:A', false],
+  ] as const) {
+    it(`${expected ? 'does not mind' : 'minds'} ${what}`, () => {
+      expect(equal(a, b)).to.equal(expected);
+    });
+  }
+
+  it('has keys that tell transport and maddr apart, and places that do not', () => {
+    const texts = [
+      'sip:a@h',
+      'sip:a@h;transport=tcp',
+      'sip:a@h;maddr=x',
+      'sip:a@h;transport=tcp;maddr=x',
+      'sip:a@h:5060',
+      'sip:b@h',
+    ];
+    expect(new Set(texts.map(uriKey)).size).to.equal(6);
+    expect(new Set(texts.map(uriPlace)).size).to.equal(3);
+    for (const none of ['no uri', '', 'sip:']) expect([uriKey(none), uriPlace(none)]).to.deep.equal([none, none]);
   });
 
   it('is reflexive and symmetric, and equal URIs have one key', () => {

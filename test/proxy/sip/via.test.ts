@@ -67,6 +67,33 @@ describe('Via', () => {
     expect(parseVia('SIP/2.0/UDP h;note="a;b,\\"c";branch=z9hG4bK2').branch).to.equal('z9hG4bK2');
   });
 
+  it('takes the least and the greatest ports', () => {
+    for (const port of [1, 65_535]) {
+      expect(parseVia(`SIP/2.0/UDP h:${port};rport=${port}`)).to.include({ port, rport: port });
+    }
+    expect(parseVia('SIP/2.0/UDP h;rport=0').rport).to.equal(0);
+  });
+
+  it('keeps what only looks like a usual protocol or transport', () => {
+    expect(parseVia('sip/2.0/UDP h').protocol).to.equal('sip/2.0');
+    expect(parseVia('SIP/2.00/UDP h').protocol).to.equal('SIP/2.00');
+    expect(parseVia('XSIP/2.0/UDP h').protocol).to.equal('XSIP/2.0');
+    for (const transport of ['UDPX', 'TCPX', 'TLSX', 'XYZ', 'WS'])
+      expect(parseVia(`SIP/2.0/${transport} h`).transport).to.equal(transport);
+  });
+
+  it('takes parameters without a value for flags', () => {
+    expect(parseVia('SIP/2.0/UDP h;received;branch;x')).to.include({
+      received: '',
+      branch: '',
+      params: ';received;branch;x',
+    });
+    expect(parseVia('SIP/2.0/UDP h ; RECEIVED = 192.0.2.1 ; RPort = 9')).to.include({
+      received: '192.0.2.1',
+      rport: 9,
+    });
+  });
+
   it('refuses what is malformed with 400', () => {
     const bad = [
       '',
@@ -83,6 +110,17 @@ describe('Via', () => {
       'SIP/2.0/UDP h;rport=x',
       'SIP/2.0/UDP h;a="open',
       'SIP/2.0/UDP@h',
+      '/2.0/UDP h',
+      'SIP//UDP h',
+      'SIP/2.0/ h',
+      'SIP/2.0/UDPh',
+      'SIP/2.0/UDP h:65536',
+      'SIP/2.0/UDP h:',
+      'SIP/2.0/UDP h;=x',
+      'SIP/2.0/UDP h;rport=65536',
+      'SIP/2.0/UDP h;rport=',
+      'SIP-2.0/UDP h',
+      'SIP/2.0-UDP h',
     ];
     for (const value of bad) expect(() => parseVia(value), value).to.throw(SipError, '400 Bad Via');
   });
