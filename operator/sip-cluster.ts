@@ -159,35 +159,35 @@ export interface ClusterDN {
    */
   readonly limits: {
     /**
-     * Bytes of a message; above, 513, 4096 to 262144. Default: 65536.
+     * Bytes of a message, 4096 to 262144; one above is answered 513. Default: 65536.
      */
     readonly messageBytes: number;
     /**
-     * Header fields of a message; above, 400, 64 to 1024. Default: 256.
+     * Header fields of a message, 64 to 1024; one with more is answered 400. Default: 256.
      */
     readonly headerFields: number;
     /**
-     * Characters of a Request-URI; above, 414, 256 to 65536. Default: 4096.
+     * Characters of a Request-URI, 256 to 65536; above, the answer is 414. Default: 4096.
      */
     readonly requestUri: number;
     /**
-     * What Max-Breadth is lowered to (RFC 5393), 1 to 60. Default: 60.
+     * What Max-Breadth (RFC 5393) is lowered to, 1 to 60. Default: 60.
      */
     readonly maxBreadth: number;
     /**
-     * Malformed or refused messages a second that are answered of one endpoint, after four times as many at first, 1 to 100000. Default: 50.
+     * Malformed or refused messages of one endpoint that are answered each second, 1 to 100000; four times as many at first. Default: 50.
      */
     readonly badMessagesPerSecond: number;
     /**
-     * REGISTER requests a second of one endpoint that servers may refuse, after 50 times as many at first; above, 503, 1 to 100000. Default: 20.
+     * REGISTER requests of one endpoint that servers may refuse each second, 1 to 100000; 50 times as many at first. Others are answered 503. Default: 20.
      */
     readonly refusedRegistersPerSecond: number;
     /**
-     * Open stream connections; one more ends some that nothing needs, 16 to 1000000. Default: 50000.
+     * Open stream connections, 16 to 1000000; one more ends some that nothing needs. Default: 50000.
      */
     readonly connections: number;
     /**
-     * Connections that have brought no whole message yet; one more ends the oldest, 16 to 1000000. Default: 1024.
+     * Connections that have brought no whole message yet, 16 to 1000000; one more ends the oldest. Default: 1024.
      */
     readonly halfOpenConnections: number;
     /**
