@@ -344,7 +344,7 @@ export class Replica {
     this.#writes.retry();
     this.flushCalls();
     if (!this.#own.isAvailable || !this.#own.isLoaded) return;
-    this.#upkeep.tend(now);
+    if (this.#own.store.isVolatile !== true) this.#upkeep.tend(now);
     this.#callLog.tend();
     void this.keys.tend(now); // never rejects
   }
