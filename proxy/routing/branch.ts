@@ -123,5 +123,7 @@ function text36(value: number): string {
   const last = low % 1296;
   const first = Math.trunc(high / 1296);
   const middle = high % 1296;
-  return `${TWO_DIGITS[first] ?? ''}${TWO_DIGITS[middle] ?? ''}${DIGITS[(low - last) / 1296] ?? ''}${TWO_DIGITS[last] ?? ''}`;
+  // added up, and not in a template: there each part is made a text first
+  const start = (TWO_DIGITS[first] ?? '') + (TWO_DIGITS[middle] ?? '');
+  return start + (DIGITS[(low - last) / 1296] ?? '') + (TWO_DIGITS[last] ?? '');
 }
