@@ -108,6 +108,15 @@ describe('the transaction layer', () => {
       expect(owner.heard).to.deep.equal([200]);
     });
 
+    it('knows whose request it answers, if anybody’s', () => {
+      const scene = new Scene();
+      const owner = new Owner();
+      const request = options();
+      scene.send(request, owner);
+      expect(scene.layer.ownerOf(parseMessage(respond(request, 200)))).to.equal(owner);
+      expect(scene.layer.ownerOf(parseMessage(respond(options(), 200)))).to.equal(undefined);
+    });
+
     it('gives one that nobody waits for to the user', () => {
       const scene = new Scene();
       scene.receive(respond(invite(), 200));
