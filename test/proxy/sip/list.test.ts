@@ -24,6 +24,14 @@ describe('a list', () => {
     expect(split('sip:a(b@c, sip:d@e')).to.deep.equal(['sip:a(b@c', 'sip:d@e']);
   });
 
+  it('takes a parenthesis for a comment where one may begin, only', () => {
+    expect(split('(a,b)c,d')).to.deep.equal(['(a,b)c', 'd']);
+    expect(split('x (a,b),d')).to.deep.equal(['x (a,b)', 'd']);
+    expect(split('x\t(a,b),d')).to.deep.equal(['x\t(a,b)', 'd']);
+    expect(split('x(a,b),d')).to.deep.equal(['x(a', 'b)', 'd']);
+    expect(split('x,(a,b),d')).to.deep.equal(['x', '(a,b)', 'd']);
+  });
+
   it('has no empty values', () => {
     expect(split(' , a,, b ,')).to.deep.equal(['a', 'b']);
     expect(split('')).to.deep.equal([]);

@@ -55,6 +55,60 @@ describe('an address', () => {
     expect(() => parseNameAddr('sip:a@b, <sip:c@d>')).to.throw(SipError);
   });
 
+  for (const [value, expected] of [
+    ['  sip:a@h  ', ['', 'sip:a@h', '']],
+    ['sip:a@h ;tag=1', ['', 'sip:a@h', ';tag=1']],
+    ['sip:a@h;tag=1 ', ['', 'sip:a@h', ';tag=1']],
+    [' <sip:a@h> ', ['', 'sip:a@h', '']],
+    ['<sip:a@h>  ; tag=1', ['', 'sip:a@h', '; tag=1']],
+    ['<sip:a,b?c;d@h>', ['', 'sip:a,b?c;d@h', '']],
+    ['Al <sip:a@h>', ['Al', 'sip:a@h', '']],
+    ['Al Bo,  Ce\t<x:y>;z', ['Al Bo,  Ce', 'x:y', ';z']],
+    ['"" <sip:a@h>', ['', 'sip:a@h', '']],
+    ['"a\\"<b>" <sip:a@h>;x="<;,>"', ['a"<b>', 'sip:a@h', ';x="<;,>"']],
+  ] as const) {
+    it(`reads ${JSON.stringify(value)}`, () => {
+      const { display, uri, params, wildcard } = parseNameAddr(value);
+      expect([display, uri, params]).to.deep.equal(expected);
+      expect(wildcard).to.equal(false);
+    });
+  }
+
+  for (const value of [
+    '"a" sip:a@h',
+    '"a"',
+    '"a',
+    '"a" ',
+    'a" <sip:a@h>',
+    '<sip:a@h',
+    '<a@h>',
+    '<:a@h>',
+    '<>',
+    '<sip>',
+    '<sip:a b@h>',
+    '<sip:a@h\t>',
+    '< sip:a@h>',
+    '<sip:a@h> x',
+    '<sip:a@h>,',
+    'sip:a@h, sip:b@h',
+    'sip:a?b',
+    'sip:a "b"',
+    'sip:a b',
+    'sip',
+    ':a',
+    '',
+    ' ',
+    ';tag=1',
+    '1:a',
+    '* *',
+    '**',
+    '*a:b',
+  ]) {
+    it(`refuses ${JSON.stringify(value)}`, () => {
+      expect(() => parseNameAddr(value)).to.throw(SipError, '400 Bad Address');
+    });
+  }
+
   it('is refused with 400 if it is malformed', () => {
     const bad = [
       '',

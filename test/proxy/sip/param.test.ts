@@ -29,6 +29,34 @@ describe('param', () => {
     expect(param(';tag=1;tag=2', 'tag')).to.equal('1');
   });
 
+  for (const [list, expected] of [
+    [';x=1', '1'],
+    [' ;x=1', '1'],
+    [';a;x=1', '1'],
+    [';a=2;x=1', '1'],
+    [';a="x=2;x=3";x=1', '1'],
+    ['junk;x=1', '1'],
+    [';a=1 junk;x=1', '1'],
+    [';;x=1', '1'],
+    ['; x\t=\r\n 1 ;y', '1'],
+    [';x="a;b,c"', 'a;b,c'],
+    [';x=', ''],
+    [';x', ''],
+    [';x;x=1', ''],
+    [';x y=1', ''],
+    [';x=1,y=2', '1'],
+    [';xx=1', undefined],
+    [';y=x', undefined],
+    ['x=1', undefined],
+    ['', undefined],
+    [';', undefined],
+    [';a="open;x=1', undefined],
+  ] as const) {
+    it(`finds ${expected === undefined ? 'none' : `'${expected}'`} in ${JSON.stringify(list)}`, () => {
+      expect(param(list, 'X')).to.equal(expected);
+    });
+  }
+
   it('never throws', () => {
     fc.assert(fc.property(fc.string(), fc.string(), (params, name) => void param(params, name)));
     expect(param(';a="open;tag=1', 'tag')).to.equal(undefined);
