@@ -167,6 +167,12 @@ export const mutations: readonly Mutation[] = [
     plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.neverListsAgain = true)),
   },
   {
+    name: 'what an emptied store lost is written again by its own proxies alone',
+    found: ['NotStored', 'ReplicasDiffer', 'Forgotten'],
+    faults: ['storeLost', 'proxiesRolled'],
+    plant: ({ stores: [, ...others] }) => each(others, ({ wrong }) => (wrong.takesAnyForTheOldOne = true)),
+  },
+  {
     name: 'ACK of a 2xx is not forwarded',
     found: ['NoAck', 'CallFailed', 'EndFailed'],
     plant: ({ core }) => wrap(core.incoming, 'ack', () => () => undefined),

@@ -32,7 +32,13 @@ export class EtcdClientModel implements Store {
   #presenceLease: Lease | undefined;
   readonly #presence = new Map<string, string>();
   /** Planted bugs: what this client does wrong. */
-  readonly wrong = { forgetsLease: false, skips: (): boolean => false, neverListsAgain: false, leasesEndEarly: false };
+  readonly wrong = {
+    forgetsLease: false,
+    skips: (): boolean => false,
+    neverListsAgain: false,
+    takesAnyForTheOldOne: false,
+    leasesEndEarly: false,
+  };
 
   /** `now`: the proxy's own clock. */
   constructor(etcd: EtcdModel, host: Host, now: () => number) {
@@ -204,7 +210,7 @@ export class EtcdClientModel implements Store {
     const another = this.#identity !== etcd.identity;
     const compacted = this.#cursor !== undefined && this.#cursor + 1 < etcd.compacted && !this.wrong.neverListsAgain;
     if (this.#cursor === undefined || another || compacted) {
-      const restored = another && this.#identity !== 0;
+      const restored = another && this.#identity !== 0 && !this.wrong.takesAnyForTheOldOne;
       this.#identity = etcd.identity;
       this.#cursor = etcd.revision;
       follower.listing(restored);
