@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import type { Etcd3, IDuplexStream, IEvent, IRangeRequest, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
@@ -29,6 +28,8 @@ export interface WatchOptions {
 const PAGE_TRIES = 3;
 /** How many keys of a list, or events, are taken in before what else there is has its turn. */
 const KEYS_A_TURN = 100;
+/** With more events waiting than these, some 50 MiB, whole answers are taken in at a turn. */
+const WAITING_EVENTS = 100_000;
 
 const TIMES: WatchTimes = { ask: 5000, giveUp: 10_000 };
 /** etcd reports progress of all watches of a stream under this id, and of one under its own. */
@@ -191,6 +192,7 @@ export class Watch {
     let heard = performance.now();
     let asked = false;
     let check: NodeJS.Timeout | undefined;
+    const waiting: IWatchResponse[] = [];
     try {
       // while it was opened nobody could cancel it
       if (this.#closed) throw new StoreError('Closed', 'closed while the watch was opened');
@@ -202,13 +204,11 @@ export class Watch {
           const problem = this.#problemWith(response);
           if (problem !== undefined) {
             reject(problem);
-          } else if (response.events.length <= KEYS_A_TURN) {
+          } else if (waiting.length === 0 && response.events.length <= KEYS_A_TURN) {
             this.#takeEvents(response.events);
             this.#advance(response);
-          } else {
-            // much to catch up with: nothing else of the stream until that is done
-            readable(stream).pause();
-            this.#catchUp(stream, response).catch(reject);
+          } else if (waiting.push(response) === 1) {
+            this.#catchUp(stream, waiting).catch(reject);
           }
         });
         stream.on('error', reject);
@@ -242,17 +242,23 @@ export class Watch {
     }
   }
 
-  /** Takes in a few events a turn of the event loop; what is left when the stream is given up comes again with the next. */
-  async #catchUp(stream: IDuplexStream<IWatchRequest, IWatchResponse>, response: IWatchResponse): Promise<void> {
-    const { events } = response;
-    for (let from = 0; from < events.length; from += KEYS_A_TURN) {
-      if (this.#stream !== stream || this.#next === undefined) return;
-      this.#takeEvents(events.slice(from, from + KEYS_A_TURN));
-      await setImmediate();
+  /**
+   * Takes in what waits, a few events a turn of the event loop; what is left when the stream is given up comes again with
+   * the next. The stream is not paused: Node.js would tell etcd only with its next write that there is room again.
+   */
+  async #catchUp(stream: object, waiting: IWatchResponse[]): Promise<void> {
+    for (let response = waiting[0]; response !== undefined; response = waiting[0]) {
+      const { events } = response;
+      for (let from = 0; from < events.length;) {
+        const most = sumOf(waiting) > WAITING_EVENTS ? events.length : KEYS_A_TURN;
+        this.#takeEvents(events.slice(from, from + most));
+        from += most;
+        await setImmediate();
+        if (this.#stream !== stream || this.#next === undefined) return;
+      }
+      this.#advance(response);
+      waiting.shift();
     }
-    if (this.#stream !== stream || this.#next === undefined) return;
-    this.#advance(response);
-    readable(stream).resume();
   }
 
   #takeEvents(events: readonly IEvent[]): void {
@@ -308,10 +314,8 @@ export class Watch {
   }
 }
 
-/** As gRPC makes it, which etcd3's type of it doesn't tell. */
-function readable(stream: object): Readable {
-  if (stream instanceof Readable) return stream;
-  throw new TypeError('the stream of a watch can not be paused');
+function sumOf(waiting: readonly IWatchResponse[]): number {
+  return waiting.reduce((sum, { events }) => sum + events.length, 0);
 }
 
 /** A member that lost its quorum must end the watch rather than go on in silence. */
