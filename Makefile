@@ -106,8 +106,8 @@ scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs: COUNT=10
 	@node test/scale/expiry.ts $(if $(COUNT),$$(( $(COUNT) / 2 )),500000) 5
 
 .PHONY: partition
-partition: $(INSTALLED) etcd ## Three data centres, one of them cut off while phones come and go on both sides: COUNT=100000 SECONDS=600 RATE=50
-	@node test/scale/partition.ts '$(or $(COUNT),100000)' '$(or $(SECONDS),600)' '$(or $(RATE),50)'
+partition: $(INSTALLED) etcd ## Three data centres, one of them cut off while phones come and go on both sides: COUNT=100000 SECONDS=600 RATE=18
+	@node test/scale/partition.ts '$(or $(COUNT),100000)' '$(or $(SECONDS),600)' '$(or $(RATE),18)'
 
 .PHONY: restart
 restart: $(INSTALLED) etcd ## A proxy killed and started with a million bindings in its etcd, and 10,000 of them tried: COUNT=1000000 SAMPLE=10000
