@@ -21,9 +21,14 @@ demo: $(INSTALLED) etcd ## Two data centres on this machine, and what may die th
 	@KEEP='$(KEEP)' node test/demo/demo.ts
 
 .PHONY: e2e
-e2e: $(INSTALLED) etcd ## The operator and its proxies on a real Kubernetes: one made here (as root), or KUBECONFIG=… REGISTRY=…
+e2e: $(INSTALLED) etcd ## The operator and its proxies on a real Kubernetes: one made here (as root), or KUBECONFIG=… REGISTRY=…; STEP=exposure
 	@test/tools/install-node.sh
 	@node test/e2e/e2e.ts
+
+.PHONY: many-clusters
+many-clusters: $(INSTALLED) etcd ## How an operator does with many SipClusters after its restart: time, writes, memory; COUNT=200
+	@test/tools/install-kube-apiserver.sh
+	@node test/kubernetes/many-clusters.ts $(COUNT)
 
 # docker, podman or buildah: the first that is there and works, as a docker without its daemon does not.
 IMAGE ?= sipcluster:$(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)

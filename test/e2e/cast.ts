@@ -32,6 +32,8 @@ const everyone = dataCentres.flatMap((dataCentre) => [...people[dataCentre], ...
 export class Cast {
   readonly #kubectl: Kubectl;
   readonly #addresses = new Map<string, string>();
+  /** The name by which a pair sends out. */
+  #outbound = ({ dataCentre }: PairPlace): string => proxiesOf(dataCentre);
 
   constructor(kubectl: Kubectl) {
     this.#kubectl = kubectl;
@@ -71,9 +73,17 @@ export class Cast {
       domain,
       users: everyone,
       password,
-      proxies: proxiesOf(pair.dataCentre),
+      proxies: this.#outbound(pair),
     };
     await this.#ask(memberPod(pair, role), 'starts', order);
+  }
+
+  /** All pairs start again, to send out by other proxies. */
+  async leadsOut(outbound: (pair: PairPlace) => string): Promise<void> {
+    this.#outbound = outbound;
+    const members = pairs.flatMap((pair) => roles.map((role) => [pair, role] as const));
+    await Promise.all(members.map(([pair, role]) => this.killsMember(pair, role)));
+    await Promise.all(members.map(([pair, role]) => this.startsMember(pair, role)));
   }
 
   async killsMember(pair: PairPlace, role: Role): Promise<void> {

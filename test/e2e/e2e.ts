@@ -3,16 +3,22 @@ import { program } from '../tools/programs.ts';
 import { Cast } from './cast.ts';
 import { callsAcross, phonesRegister } from './chapters/calls.ts';
 import { etcdRestarted, proxyDeleted } from './chapters/faults.ts';
+import { balancer, callsFromOutside, exposed, portsTaken } from './chapters/exposure.ts';
 import { applied, installed } from './chapters/install.ts';
 import { removed } from './chapters/removal.ts';
 import { changedLive, rolled, rolledWithoutOperator } from './chapters/rolls.ts';
 import { rights, seen } from './chapters/seen.ts';
 import { primaryDies } from './chapters/servers.ts';
 import { rate, trafficBegins, trafficEnds } from './chapters/traffic.ts';
+import { wrongIsSaid } from './chapters/wrong.ts';
 import { openCluster, type Cluster } from './cluster.ts';
-import { namespace } from './places.ts';
+import { onHost, outside } from './exposed.ts';
+import { cluster as contactCenter, namespace } from './places.ts';
 import type { Stage } from './stage.ts';
 import { Terminations } from './terminations.ts';
+
+/** Parts of the story, in their order: $STEP names the only one to tell. Phones outside the cluster need one that was made here. */
+const parts = { story: contactCentre, exposure: fromOutside } as const;
 
 /** `make e2e`: the operator and its proxies on a real Kubernetes. Exits 0 only if the story went as told. */
 const story = new Story();
@@ -50,6 +56,16 @@ async function tell(): Promise<void> {
 
   story.chapter('helm install');
   await installed(stage);
+  const only = process.env['STEP'] ?? '';
+  if (only !== '' && !(only in parts)) throw new Error(`STEP is one of ${Object.keys(parts).join(', ')}`);
+  for (const [name, part] of Object.entries(parts)) {
+    if (only === '' || only === name) await part(stage);
+  }
+}
+
+/** Registrations and calls, while all that is changed or killed which may be. */
+async function contactCentre(stage: Stage): Promise<void> {
+  const { kubectl, images } = stage;
   story.chapter('kubectl apply');
   await applied(stage);
   story.chapter('Phones register, and call across data centres');
@@ -84,6 +100,27 @@ async function tell(): Promise<void> {
   if (together.length > 0) story.complains(`terminated together: ${together.join('; ')}`);
   else story.tells(`${ended} proxies have ended, no two of a data centre at once`);
   story.chapter('kubectl delete');
-  await removed(stage);
+  await removed(stage, contactCenter);
   if (failed > 0 || together.length > 0) throw new Error('calls failed, or proxies ended together: see above');
+}
+
+/** Phones outside the cluster, by each way that leads in, and what is said of a manifest that can't be honoured. */
+async function fromOutside(stage: Stage): Promise<void> {
+  if ((process.env['KUBECONFIG'] ?? '') !== '') {
+    story.says('phones outside the cluster are left out: they need the node that is made here');
+    return;
+  }
+  const balanced = balancer(stage.kubectl);
+  try {
+    story.chapter('Phones outside: NodePort, LoadBalancer, HostNetwork');
+    await exposed(stage);
+    await callsFromOutside(stage);
+    await portsTaken(stage);
+    story.chapter('What is wrong is said, and nothing is torn down');
+    await wrongIsSaid(stage);
+    story.chapter('kubectl delete, again');
+    await removed(stage, outside, onHost);
+  } finally {
+    await balanced.close();
+  }
 }

@@ -1,10 +1,7 @@
-import type { SipClusterStatus, SipServerStatus } from '../../operator/sip-cluster.ts';
+import type { Condition, SipClusterStatus, SipServerStatus } from '../../operator/sip-cluster.ts';
 import { eventually } from '../peers/deadline.ts';
 import type { Kubectl } from '../kubernetes/kubectl.ts';
 import { cluster, namespace } from './places.ts';
-
-/** `kubectl`'s name for the SipCluster. */
-const resource = `sipcluster/${cluster}`;
 
 export interface Read {
   readonly metadata: { readonly generation: number };
@@ -12,7 +9,16 @@ export interface Read {
 }
 
 export async function read(kubectl: Kubectl): Promise<Read> {
-  return kubectl.json<Read>('get', '-n', namespace, resource);
+  return readOf(kubectl, cluster);
+}
+
+export async function readOf(kubectl: Kubectl, name: string): Promise<Read> {
+  return kubectl.json<Read>('get', '-n', namespace, `sipcluster/${name}`);
+}
+
+/** By type. */
+export function conditionsOf({ status }: Read): Map<string, Condition> {
+  return new Map((status?.conditions ?? []).map((each) => [each.type, each]));
 }
 
 /** What its status says of a pair. */
@@ -27,8 +33,9 @@ export async function settled(kubectl: Kubectl, patience: number): Promise<void>
   try {
     await eventually(patience, 'the SipCluster is Ready with nothing under way', async () => {
       await new Promise((resolve) => setTimeout(resolve, 500));
-      const { metadata, status } = await read(kubectl);
-      const conditions = new Map((status?.conditions ?? []).map((each) => [each.type, each]));
+      const resource = await read(kubectl);
+      const { metadata, status } = resource;
+      const conditions = conditionsOf(resource);
       last = [...conditions.values()].map(({ type, status: is, message }) => `${type}=${is} (${message})`).join('; ');
       return (
         status?.observedGeneration === metadata.generation &&

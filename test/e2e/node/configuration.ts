@@ -30,11 +30,11 @@ conf_dir = "${folder}/cni"
 `;
 }
 
-/** A bridge for the pods, which reach each other and the node, and nothing else. */
+/** A bridge for the pods, which reach each other, the node and, by its address, what is outside. */
 export function podNetwork({ folder }: Places): string {
   const ranges = [[{ subnet: network.pods }]];
   const ipam = { type: 'host-local', dataDir: `${folder}/ipam`, ranges, routes: [{ dst: '0.0.0.0/0' }] };
-  const bridge = { type: 'bridge', bridge: 'pods', isGateway: true, ipMasq: false, hairpinMode: true, ipam };
+  const bridge = { type: 'bridge', bridge: 'pods', isGateway: true, ipMasq: true, hairpinMode: true, ipam };
   const hostPorts = { type: 'portmap', capabilities: { portMappings: true } };
   return JSON.stringify({ cniVersion: '0.4.0', name: 'pods', plugins: [bridge, hostPorts] });
 }

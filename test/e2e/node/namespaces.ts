@@ -77,6 +77,9 @@ export class Namespaces {
     }
     await ip('addr', 'add', `${network.outside}/30`, 'dev', link.outside);
     await ip('link', 'set', link.outside, 'up');
+    // What a load balancer does: packets for its addresses come to the node. Those for pods lead nowhere.
+    await ip('route', 'add', network.balancers, 'via', network.node);
+    await ip('route', 'add', network.pods, 'dev', link.outside);
     await this.run('ip', 'addr', 'add', `${network.node}/30`, 'dev', link.inside);
     await this.run('ip', 'link', 'set', link.inside, 'up');
     // A packet for a Service needs some route until iptables gives it another destination; the machine forwards none.

@@ -4,6 +4,9 @@ export const network = {
   outside: '198.18.255.1',
   node: '198.18.255.2',
   pods: '198.18.0.0/24',
+  /** Addresses that the load balancer stand-in gives to Services. */
+  balancers: '198.18.254.0/24',
+  balanced: ['198.18.254.1', '198.18.254.2', '198.18.254.3'],
   services: '198.19.0.0/16',
   /** The API server's as pods know it. */
   kubernetes: '198.19.0.1',
