@@ -8,6 +8,8 @@ export interface ServerSide {
   readonly setting: Setting;
   /** The connection that its request came over is closed: this response goes another way, or nowhere. */
   connectionGone(transaction: ServerTransaction, response: string): void;
+  /** An INVITE has its final response, of 300 to 699. */
+  refused(transaction: ServerTransaction): void;
   ended(transaction: ServerTransaction): void;
 }
 
@@ -77,7 +79,9 @@ export class ServerTransaction extends Transaction {
       status === 408 && this.method !== 'INVITE'
         ? this.fire(Event.requestTimeout)
         : this.fire(status < 300 ? Event.success : Event.failure, text);
-    if (allowed && this.final === 0) this.final = status;
+    if (!allowed || this.final !== 0) return;
+    this.final = status;
+    if (status >= 300 && this.method === 'INVITE') this.side.refused(this);
   }
 
   /** The machine's own: sends a response. */

@@ -33,9 +33,9 @@ export class Servers implements ServerSide {
     return this.#byKey.find(key, hash);
   }
 
-  /** The INVITE that `ack` acknowledges, if it has its branch: always so for a 3xx to 6xx, hardly ever for a 2xx. */
+  /** The INVITE that `ack` acknowledges, if it has its branch, as for a 2xx it hardly ever has, or is for a 3xx to 6xx. */
   ofAck(ack: Message, from: Hop): ServerTransaction | undefined {
-    if (hasMagicCookie(ack)) return this.#inviteOf(ack, from);
+    if (hasMagicCookie(ack)) return this.#inviteOf(ack, from) ?? this.#invites.refusedBefore(ack, from.address);
     const { transport } = from;
     // RFC 3261 17.2.3: an ACK's To tag is that of the response, which an INVITE has only within a dialog
     const invite =
@@ -64,6 +64,10 @@ export class Servers implements ServerSide {
     this.setting.counts.servers++;
     transaction.start();
     return transaction;
+  }
+
+  refused(transaction: ServerTransaction): void {
+    this.#invites.refused(transaction);
   }
 
   ended(transaction: ServerTransaction): void {

@@ -76,6 +76,58 @@ describe('the transaction layer', () => {
     });
   });
 
+  describe('on the ACK of a failure that has a branch of its own, as many a script writes it', () => {
+    const another = { ...SAME, branch: 'z9hG4bKanother' };
+    const refused = (): Scene => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 486), 486);
+      return scene;
+    };
+
+    it('absorbs it, and sends the failure no more', () => {
+      const scene = refused();
+      scene.receive(ack(another));
+      scene.advance(64_000);
+      expect(scene.wire).to.deep.equal([486]);
+      expect(scene.told).to.deep.equal(['request INVITE']);
+      expect(scene.layer.idle).to.equal(true);
+    });
+
+    for (const [what, given] of [
+      ['another To tag', { toTag: 'to-2' }],
+      ['another Call-ID', { callId: 'call-2' }],
+      ['another CSeq number', { cseq: 2 }],
+    ] as const) {
+      it(`leaves one with ${what} to the user`, () => {
+        const scene = refused();
+        scene.receive(ack({ ...another, ...given }));
+        expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+      });
+    }
+
+    it('leaves one from elsewhere to the user', () => {
+      const scene = refused();
+      scene.receive(ack(another), hopTo('UDP', '127.0.0.9', 5060));
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+
+    it('leaves that of a 2xx to the user', () => {
+      const scene = new Scene();
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 200), 200);
+      scene.receive(ack(another));
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+
+    it('forgets the INVITE when it is over', () => {
+      const scene = refused();
+      scene.advance(64_000);
+      scene.receive(ack(another));
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+  });
+
   describe('on a response', () => {
     it('finds the client transaction whatever address it comes from', () => {
       const scene = new Scene();

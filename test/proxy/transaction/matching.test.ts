@@ -39,11 +39,11 @@ describe('matching requests to server transactions', () => {
       expect(scene.told).to.deep.equal(Array.from({ length: 4 }, () => 'request INVITE'));
     });
 
-    it('takes an ACK with another branch for that of a 2xx, whatever the dialog', () => {
+    it('takes an ACK with another branch and To tag for that of a 2xx', () => {
       const scene = new Scene();
       scene.receive(invite(SAME));
       scene.server.respond(respond(invite(SAME), 486), 486);
-      scene.receive(ack({ ...SAME, branch: 'z9hG4bKother' }));
+      scene.receive(ack({ ...SAME, branch: 'z9hG4bKother', toTag: 'to-2' }));
       expect(scene.server.state.name).to.equal('Completed');
       expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
     });
