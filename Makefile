@@ -73,6 +73,10 @@ bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=
 	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset
 	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') $(if $(DOCS),--docs)
 
+.PHONY: bench-check
+bench-check: $(INSTALLED) ## Time parts of the core beside a commit, some 2 minutes; fails where one became 15 % slower: BASE=HEAD^ ROUNDS=5
+	@node test/bench/pieces/check.ts $(if $(BASE),--base '$(BASE)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
+
 profile: $(INSTALLED) ## Where a call's CPU goes: a flame graph, .sipcluster/profile.svg; RATE=1000
 	@test/tools/install-debian.sh util-linux:taskset
 	@node test/bench/profile.ts $(if $(RATE),--rate '$(RATE)')

@@ -1,0 +1,99 @@
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { table } from 'table';
+import { judge, type Times } from './judge.ts';
+
+// Times the pieces of this checkout and of a commit in turn, in one run, and fails where one became slower.
+
+const { values: args } = parseArgs({
+  options: { base: { type: 'string' }, rounds: { type: 'string', default: '6' } },
+});
+const PIECES = 'test/bench/pieces';
+/** Of processes: what V8 makes of one and the same code differs from one to the next. */
+const GENERATIONS = 2;
+const git = (...what: string[]): string => execFileSync('git', what, { encoding: 'utf8' }).trim();
+
+const isChanged = git('status', '--porcelain', '--', 'proxy', 'test/bench', 'package-lock.json') !== '';
+const base = git('rev-parse', '--verify', `${args.base ?? (isChanged ? 'HEAD' : 'HEAD^')}^{commit}`);
+const budget = JSON.parse(readFileSync(`${PIECES}/budget.json`, 'utf8')) as Times;
+
+try {
+  setPriority(-20);
+} catch {
+  console.error('not allowed to run before other work on this machine: it disturbs more');
+}
+const checkout = mkdtempSync(join(tmpdir(), 'sipcluster-bench-base-'));
+const children: ChildProcess[] = [];
+const before: Record<string, number> = {};
+const now: Record<string, number> = {};
+try {
+  git('worktree', 'add', '--detach', checkout, base);
+  symlinkSync(join(process.cwd(), 'node_modules'), join(checkout, 'node_modules'));
+  const comparable = existsSync(join(checkout, PIECES, 'time-pieces.ts'));
+  if (!comparable) console.error(`${base.slice(0, 10)} has no ${PIECES}: only the budget is checked`);
+  for (let generation = 1; generation <= GENERATIONS; generation++) {
+    const ours = await timer(process.cwd());
+    const theirs = comparable ? await timer(checkout) : undefined;
+    for (const name of ours.names) {
+      console.error(`${generation} of ${GENERATIONS}: ${name}`);
+      // in turn, some milliseconds each: what disturbs the machine disturbs both
+      for (let round = 0; round < Number(args.rounds); round++) {
+        await ours.time(name, now);
+        await theirs?.time(name, before);
+      }
+    }
+    for (const child of children.splice(0)) child.kill();
+  }
+} finally {
+  for (const child of children) child.kill();
+  git('worktree', 'remove', '--force', checkout);
+  rmSync(checkout, { recursive: true, force: true });
+}
+
+const verdicts = judge(now, before, budget);
+console.log(`This checkout beside ${git('log', '-1', '--format=%h %s', base)}, the best of ${args.rounds} rounds:`);
+console.log(
+  table([
+    ['piece', 'ns', 'before', 'change', 'units', 'budget', ''],
+    ...verdicts.map(({ name, ns, before: was, change, units, most, fault }) => [
+      name,
+      ns.toFixed(0),
+      was?.toFixed(0) ?? '',
+      change === undefined ? '' : `${change >= 0 ? '+' : ''}${(change * 100).toFixed(0)} %`,
+      units.toFixed(2),
+      most?.toFixed(2) ?? '',
+      fault,
+    ]),
+  ]),
+);
+process.exitCode = verdicts.every(({ fault }) => fault === '') ? 0 : 1;
+
+interface Timer {
+  readonly names: readonly string[];
+  /** Times a piece once more and keeps the best in `best`; one that this checkout does not have is left out. */
+  time(name: string, best: Record<string, number>): Promise<void>;
+}
+
+async function timer(directory: string): Promise<Timer> {
+  const child = fork(join(directory, PIECES, 'time-pieces.ts'), { cwd: directory });
+  children.push(child);
+  const ended = new AbortController();
+  child.once('exit', () => ended.abort());
+  const answer = async (): Promise<unknown> => {
+    const [said] = (await once(child, 'message', { signal: ended.signal })) as unknown[];
+    return said;
+  };
+  const names = (await answer()) as string[];
+  return {
+    names,
+    async time(name, best) {
+      if (!names.includes(name)) return;
+      child.send(name);
+      best[name] = Math.min(best[name] ?? Infinity, Number(await answer()));
+    },
+  };
+}
