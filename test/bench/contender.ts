@@ -13,34 +13,40 @@ export interface Contender {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-export const sipcluster: Contender = {
-  name: 'sipcluster',
-  command(at, server, directory) {
-    const file = join(directory, 'proxy.json');
-    const configuration = {
-      cluster: 'bench',
-      switch: 'bench',
-      dn: 'bench',
-      geoLocation: 'here',
-      place: { name: 'proxy-0', address: at.address },
-      domains: ['example.com'],
-      listeners: [{ transport: 'UDP', port: at.port }],
-      admin: { port: 0 },
-      drain: { dnsGrace: '0s', window: '0s', limit: '1s' },
-      servers: [
-        {
-          name: 'server',
-          geoLocation: 'here',
-          members: [{ role: 'primary', host: server.address, port: server.port }],
-        },
-      ],
-      stores: [{ geoLocation: 'here', memory: true }],
-    };
-    writeFileSync(file, JSON.stringify(configuration));
-    // --trace-gc writes a line for each collection, from which the pauses are read
-    return [process.execPath, '--trace-gc', join(root, 'operator/bin/sipcluster.js'), 'proxy', '--config', file];
-  },
-};
+/** A proxy of the data centre, by its name, that keeps what it knows in `endpoint`'s etcd or, without one, in memory. */
+export function proxy(name: string, endpoint?: string): Contender {
+  return {
+    name: endpoint === undefined ? 'sipcluster' : 'sipcluster, etcd, a second proxy',
+    command(at, server, directory) {
+      const file = join(directory, 'proxy.json');
+      const store = endpoint === undefined ? { memory: true } : { endpoints: [endpoint] };
+      const configuration = {
+        cluster: 'bench',
+        switch: 'bench',
+        dn: 'bench',
+        geoLocation: 'here',
+        place: { name, address: at.address },
+        domains: ['example.com'],
+        listeners: [{ transport: 'UDP', port: at.port }],
+        admin: { port: 0 },
+        drain: { dnsGrace: '0s', window: '0s', limit: '1s' },
+        servers: [
+          {
+            name: 'server',
+            geoLocation: 'here',
+            members: [{ role: 'primary', host: server.address, port: server.port }],
+          },
+        ],
+        stores: [{ geoLocation: 'here', ...store }],
+      };
+      writeFileSync(file, JSON.stringify(configuration));
+      // --trace-gc writes a line for each collection, from which the pauses are read
+      return [process.execPath, '--trace-gc', join(root, 'operator/bin/sipcluster.js'), 'proxy', '--config', file];
+    },
+  };
+}
+
+export const sipcluster = proxy('proxy-0');
 
 /** The same, writing a CPU profile into `directory` when it ends. */
 export function profiled(directory: string): Contender {

@@ -10,6 +10,8 @@ import type { ScenarioName } from './scenario.ts';
 export interface Step {
   readonly scenario: ScenarioName;
   readonly rate: number;
+  /** Ours commits each registration to an etcd, from which a second proxy takes it. */
+  readonly stored?: boolean;
 }
 
 /** Times in ms, CPU in µs a call or REGISTER, memory in MiB. */
@@ -113,7 +115,7 @@ function drops(): number {
   return Number(values.split(' ')[names.split(' ').indexOf('RcvbufErrors')]);
 }
 
-async function freePort(address: string): Promise<number> {
+export async function freePort(address: string): Promise<number> {
   const socket = createSocket('udp4');
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.bind(0, address, resolve);

@@ -7,6 +7,7 @@ import { Load } from './load.ts';
 import { measure, measureDirect, type Step, type Timing } from './measure.ts';
 import { CORE, takePlace } from './place.ts';
 import { chart, spread, table, type StepResult } from './report.ts';
+import { withStore } from './stored.ts';
 
 // Puts this proxy and Kamailio side by side: alternating, each on a core of its own, with phones and SIP Server on another.
 
@@ -19,10 +20,10 @@ const { values: args } = parseArgs({
   },
 });
 
-const ALL = ['call@500', 'call@1000', 'call@2000', 'register@1000', 'register@2000', 'register@4000'];
+const ALL = ['call@500', 'call@1000', 'call@2000', 'register@1000', 'register@2000', 'register@4000', 'stored@2000'];
 const QUICK = ['call@1000', 'register@2000'];
 const rounds = Number(args.rounds ?? (args.quick ? 2 : 3));
-const timing: Timing = args.quick ? { warm: 6000, window: 6000 } : { warm: 10_000, window: 15_000 };
+const timing: Timing = args.quick ? { warm: 9000, window: 6000 } : { warm: 10_000, window: 15_000 };
 const steps = (args.steps?.split(',') ?? (args.quick ? QUICK : ALL)).map(parseStep);
 
 takePlace();
@@ -37,11 +38,14 @@ try {
 keep(results);
 
 async function compare(step: Step): Promise<StepResult> {
-  const title = `${step.scenario} ${step.rate}/s`;
+  const title = `${step.stored === true ? 'stored' : step.scenario} ${step.rate}/s`;
   const direct = await measureDirect(step, { warm: 0, window: Math.min(timing.window, 4000) }, load);
   const done: StepResult['rounds'][number][] = [];
   for (let round = 1; round <= rounds; round++) {
-    const ours = await measure(sipcluster, step, timing, load, CORE.proxy);
+    const ours =
+      step.stored === true
+        ? await withStore(load, CORE.load, (stored) => measure(stored, step, timing, load, CORE.proxy))
+        : await measure(sipcluster, step, timing, load, CORE.proxy);
     const theirs = await measure(kamailio, step, timing, load, CORE.proxy);
     done.push({ ours, theirs });
     console.error(
@@ -83,9 +87,9 @@ function version(): string {
 }
 
 function parseStep(text: string): Step {
-  const [scenario, rate] = text.split('@');
-  if ((scenario !== 'call' && scenario !== 'register') || !(Number(rate) > 0)) {
-    throw new Error(`no step "${text}": steps are call@RATE and register@RATE`);
+  const [name, rate] = text.split('@');
+  if ((name !== 'call' && name !== 'register' && name !== 'stored') || !(Number(rate) > 0)) {
+    throw new Error(`no step "${text}": steps are call@RATE, register@RATE and stored@RATE`);
   }
-  return { scenario, rate: Number(rate) };
+  return { scenario: name === 'call' ? 'call' : 'register', rate: Number(rate), stored: name === 'stored' };
 }
