@@ -1,6 +1,6 @@
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
-import { Timer } from '../transaction/timers.ts';
+import { NEVER, Timer } from '../transaction/timers.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
 import type { Received } from './received.ts';
@@ -92,7 +92,7 @@ class Flush extends Timer {
   }
 
   soon(): void {
-    if (this.at === Infinity) this.#core.timers.schedule(this, this.#core.now() + GATHER);
+    if (this.at === NEVER) this.#core.timers.schedule(this, this.#core.now() + GATHER);
   }
 
   override expire(): void {

@@ -1,4 +1,4 @@
-import { Timer, type TimerWheel } from '../transaction/timers.ts';
+import { NEVER, Timer, type TimerWheel } from '../transaction/timers.ts';
 import type { Connection } from '../transport/hop.ts';
 
 /** Keeps a phone's connection open as long as a binding needs it (RFC 5626): a held one is never closed as idle. */
@@ -18,7 +18,7 @@ export class FlowHolds {
       this.#holds.set(connection.number, hold);
       connection.holds++;
     }
-    if (hold.at === Infinity || hold.at < until) this.#timers.schedule(hold, until);
+    if (hold.at === NEVER || hold.at < until) this.#timers.schedule(hold, until);
   }
 
   /** Its time is over, or it is closed. */

@@ -37,8 +37,18 @@ export interface TokenKeys {
 
 export const OPEN: End = { kind: 'open' };
 
+/** One object a pair, by its name: each token that is remembered holds one. */
+const pairEnds = new Map<string, { readonly geoLocation: string; readonly end: End }>();
+const MOST_PAIR_ENDS = 1024;
+
 export function pairEnd(name: string, geoLocation: string): End {
-  return { kind: 'pair', pair: fnv1a(name), geoLocation: fnv1a(geoLocation) & 0xffff };
+  const known = pairEnds.get(name);
+  if (known?.geoLocation === geoLocation) return known.end;
+  const end: End = { kind: 'pair', pair: fnv1a(name), geoLocation: fnv1a(geoLocation) & 0xffff };
+  // names come from configurations: so many there are only where these change without end
+  if (pairEnds.size >= MOST_PAIR_ENDS) pairEnds.clear();
+  pairEnds.set(name, { geoLocation, end });
+  return end;
 }
 
 export function flowEnd(proxy: string, boot: string, number: number): End {

@@ -72,7 +72,7 @@ export class TransactionLayer {
       t2: options.t2 ?? 4000,
       t4: options.t4 ?? 5000,
       counts: this.#counts,
-      now: () => options.now(),
+      now: () => Math.trunc(options.now()),
       send: (text, hop) => options.send(text, hop),
       resend: options.resend ?? ((text, hop) => options.send(text, hop)),
     };

@@ -1,7 +1,10 @@
+/** Stands for no time: a small whole number, as times are that V8 need not keep in an object of their own. */
+export const NEVER = -1;
+
 /** One thing that is to happen at a given time. It is itself the wheel's node, so scheduling it allocates nothing. */
 export abstract class Timer {
-  /** When it is due, in ms on the wheel's clock; Infinity while it is not scheduled. */
-  at = Infinity;
+  /** When it is due, in ms on the wheel's clock; NEVER while it is not scheduled. */
+  at = NEVER;
   /** The wheel's own: the tick it fires at and its neighbours in the slot's ring. */
   tick = 0;
   before: Timer = this;
@@ -67,7 +70,7 @@ export class TimerWheel {
 
   /** Schedules `timer` for `at`, in place of the time it had. What is past already is due at the next tick. */
   schedule(timer: Timer, at: number): void {
-    if (!Number.isFinite(at)) throw new RangeError(`a timer can't be scheduled at ${at}`);
+    if (!(at >= 0 && at < Infinity)) throw new RangeError(`a timer can't be scheduled at ${at}`);
     this.cancel(timer);
     const tick = Math.max(Math.ceil((at - this.#start) / this.#granularity), this.#tick + 1);
     timer.at = at;
@@ -79,9 +82,9 @@ export class TimerWheel {
 
   /** Nothing happens if it is not scheduled. */
   cancel(timer: Timer): void {
-    if (timer.at === Infinity) return;
+    if (timer.at === NEVER) return;
     unlink(timer);
-    timer.at = Infinity;
+    timer.at = NEVER;
     this.#size--;
     if (timer.tick === this.#soonest) this.#soonest = UNKNOWN;
   }

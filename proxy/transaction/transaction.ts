@@ -1,5 +1,5 @@
 import type { Hop } from '../transport/hop.ts';
-import { Timer, type TimerWheel } from './timers.ts';
+import { NEVER, Timer, type TimerWheel } from './timers.ts';
 
 /** What is there now and what has happened since the start. */
 export interface TransactionCounts {
@@ -22,6 +22,7 @@ export interface Setting {
   /** How long a message stays in the network, 5000. */
   readonly t4: number;
   readonly counts: TransactionCounts;
+  /** Whole ms: tens of thousands of transactions wait, each with several times. */
   now(): number;
   send(text: string, hop: Hop): void;
   /** The same of a request that got no answer. */
@@ -37,10 +38,10 @@ export abstract class Transaction extends Timer {
   readonly hop: Hop;
   /** A reliable transport needs no retransmissions and no waiting for them (RFC 3261 17). */
   readonly reliable: boolean;
-  #repeatAt = Infinity;
+  #repeatAt = NEVER;
   #repeatEvent = 0;
   #interval = 0;
-  #endAt = Infinity;
+  #endAt = NEVER;
   #endEvent = 0;
 
   constructor(setting: Setting, hop: Hop) {
@@ -74,7 +75,7 @@ export abstract class Transaction extends Timer {
   }
 
   stopRepeating(): void {
-    this.#repeatAt = Infinity;
+    this.#repeatAt = NEVER;
     this.#arm();
   }
 
@@ -87,9 +88,9 @@ export abstract class Transaction extends Timer {
 
   /** Nothing more to send again: only waits until `event` after `delay`, which fires at once if that is 0. */
   wait(event: number, delay: number): void {
-    this.#repeatAt = Infinity;
+    this.#repeatAt = NEVER;
     if (delay === 0) {
-      this.#endAt = Infinity;
+      this.#endAt = NEVER;
       this.fire(event);
     } else {
       this.until(event, this.setting.now() + delay);
@@ -97,19 +98,19 @@ export abstract class Transaction extends Timer {
   }
 
   stopTimers(): void {
-    this.#repeatAt = Infinity;
-    this.#endAt = Infinity;
+    this.#repeatAt = NEVER;
+    this.#endAt = NEVER;
     this.#arm();
   }
 
   override expire(now: number): void {
-    if (this.#endAt <= now) {
+    if (this.#endAt !== NEVER && this.#endAt <= now) {
       const event = this.#endEvent;
-      this.#endAt = Infinity;
+      this.#endAt = NEVER;
       this.fire(event);
-    } else if (this.#repeatAt <= now) {
+    } else if (this.#repeatAt !== NEVER && this.#repeatAt <= now) {
       const event = this.#repeatEvent;
-      this.#repeatAt = Infinity;
+      this.#repeatAt = NEVER;
       this.fire(event);
     }
     this.#arm();
@@ -122,9 +123,14 @@ export abstract class Transaction extends Timer {
   }
 
   #arm(): void {
-    const due = Math.min(this.#repeatAt, this.#endAt);
+    const due = soonest(this.#repeatAt, this.#endAt);
     if (due === this.at) return;
-    if (due === Infinity) this.setting.timers.cancel(this);
+    if (due === NEVER) this.setting.timers.cancel(this);
     else this.setting.timers.schedule(this, due);
   }
+}
+
+function soonest(a: number, b: number): number {
+  if (a === NEVER || b === NEVER) return Math.max(a, b);
+  return Math.min(a, b);
 }

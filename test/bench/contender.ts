@@ -125,7 +125,7 @@ export class Running {
   /** ms of each collection so far, where the runtime tells. */
   pauses(): number[] {
     const lines = readFileSync(this.#log, 'utf8').matchAll(
-      /ms: (?:Scavenge|Mark-Compact|Minor)[^\n]*? ([\d.]+) \/ [\d.]+ ms/g,
+      /ms: (?:Scavenge|(?:Incremental )?Mark-Compact|Minor)[^\n]*? ([\d.]+) \/ [\d.]+ ms/g,
     );
     return [...lines].map(([, ms]) => Number(ms));
   }

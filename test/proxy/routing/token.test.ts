@@ -66,6 +66,14 @@ describe('a Record-Route token', () => {
     expect(signer.verify(text, 'c2@phone', 0)).to.equal(undefined);
   });
 
+  it('holds one and the same object for a pair, however often it is named, and others for what only resembles it', () => {
+    const once = pairEnd('ss1', 'dc1');
+    expect(pairEnd('ss1', 'dc1')).to.equal(once);
+    expect(pairEnd('ss1', 'dc2')).not.to.deep.equal(once);
+    for (let i = 0; i < 3000; i++) pairEnd(`other-${i}`, 'dc1');
+    expect(pairEnd('ss1', 'dc1')).to.deep.equal(once);
+  });
+
   it('fails without its key', () => {
     const text = new TokenSigner(ring(key(1))).sign(call, 'c1', 0) ?? '';
     expect(new TokenSigner(ring(key(2))).verify(text, 'c1', 0)).to.equal(undefined);
