@@ -87,7 +87,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the token is not read',
-    found: calls,
+    found: ['NoAck', ...calls],
     plant: ({ core }) => wrap(core.signer, 'verify', () => () => undefined),
   },
   {
