@@ -30,6 +30,12 @@ const checkout = mkdtempSync(join(tmpdir(), 'sipcluster-bench-base-'));
 const children: ChildProcess[] = [];
 const before: Record<string, number> = {};
 const now: Record<string, number> = {};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    cleanUp();
+    process.kill(process.pid, signal);
+  });
+}
 try {
   git('worktree', 'add', '--detach', checkout, base);
   symlinkSync(join(process.cwd(), 'node_modules'), join(checkout, 'node_modules'));
@@ -49,9 +55,7 @@ try {
     for (const child of children.splice(0)) child.kill();
   }
 } finally {
-  for (const child of children) child.kill();
-  git('worktree', 'remove', '--force', checkout);
-  rmSync(checkout, { recursive: true, force: true });
+  cleanUp();
 }
 
 const verdicts = judge(now, before, budget);
@@ -71,6 +75,12 @@ console.log(
   ]),
 );
 process.exitCode = verdicts.every(({ fault }) => fault === '') ? 0 : 1;
+
+function cleanUp(): void {
+  for (const child of children) child.kill();
+  rmSync(checkout, { recursive: true, force: true });
+  git('worktree', 'prune');
+}
 
 interface Timer {
   readonly names: readonly string[];
