@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { program } from '../tools/programs.ts';
 import { ImageBuilder, images } from './images.ts';
 import { Kubectl } from '../kubernetes/kubectl.ts';
 import { Node } from './node/node.ts';
+import { namespace, operatorNamespace } from './places.ts';
 
 /** Names of the images as the cluster pulls them, or finds them imported. */
 export interface ImageNames {
@@ -25,6 +28,7 @@ export interface Cluster {
   close(folder: 'removed' | 'kept'): Promise<void>;
 }
 
+const execute = promisify(execFile);
 const volumes = 4;
 /** The user that etcd runs as: a hostPath volume is not given to it otherwise. */
 const etcdUser = 65532;
@@ -79,10 +83,33 @@ async function usersCluster(kubeconfig: string, say: (line: string) => void): Pr
     await builder.push(images.etcd, names.etcd);
     say(`images are pushed to ${registry}`);
     const kubectl = new Kubectl(await program('kubectl', say), kubeconfig);
-    return { kubectl, images: names, folder: undefined, close: () => Promise.resolve() };
+    const removed = await whatIsMade(kubectl, await program('helm', say));
+    const close = async (what: 'removed' | 'kept'): Promise<void> => {
+      if (what === 'removed') await removed();
+      else say(`what the story has made in your cluster stays, to be looked at: namespaces ${made.join(' and ')}`);
+    };
+    return { kubectl, images: names, folder: undefined, close };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Namespaces of the story. */
+const made = [namespace, operatorNamespace];
+
+/** Resolves to what removes all that is made from now on: a user's cluster is left as it was. */
+async function whatIsMade(kubectl: Kubectl, helm: string): Promise<() => Promise<void>> {
+  const found = await kubectl.run('get', 'namespaces', '--output=name');
+  const taken = made.filter((name) => found.split('\n').includes(`namespace/${name}`));
+  if (taken.length > 0)
+    throw new Error(`the story makes namespaces ${made.join(' and ')} of its own; remove ${taken.join(' and ')} first`);
+  return async () => {
+    const uninstall = ['uninstall', '--ignore-not-found', '--kubeconfig', kubectl.kubeconfig];
+    await execute(helm, [...uninstall, 'sipcluster', '--namespace', operatorNamespace]);
+    await execute(helm, [...uninstall, 'sipcluster-crds']);
+    await kubectl.run('delete', 'customresourcedefinition', 'sipclusters.sipcluster.io', '--ignore-not-found');
+    await kubectl.run('delete', 'namespace', ...made, '--ignore-not-found');
+  };
 }
 
 async function makeImages(builder: ImageBuilder, say: (line: string) => void): Promise<void> {
