@@ -23,6 +23,8 @@ const COMPLAIN_EVERY = 10_000;
 export class Processes {
   readonly #options: ProcessesOptions;
   readonly #places = new Map<string, ProxyPlace>();
+  /** Told to end, and not gone yet. */
+  readonly #ending = new Set<ProxyPlace>();
   readonly #watched = new Map<string, AbortController>();
   #last: Promise<unknown> = Promise.resolve();
   /** Resolves when a newer change waits for its turn: nobody waits for what the older one started any more. */
@@ -129,7 +131,12 @@ export class Processes {
     this.#watched.get(name)?.abort();
     this.#watched.delete(name);
     this.#places.delete(name);
-    await place.stop();
+    this.#ending.add(place);
+    try {
+      await place.stop();
+    } finally {
+      this.#ending.delete(place);
+    }
   }
 
   /** Ends all at the same time. */
@@ -140,9 +147,9 @@ export class Processes {
     await Promise.all(this.places.map((place) => this.#end(place)));
   }
 
-  /** Ends all without waiting for anything. */
+  /** Ends all without waiting for anything, what was told to end and takes its time included. */
   kill(): void {
     this.#closing = true;
-    for (const place of this.#places.values()) place.kill();
+    for (const place of [...this.#places.values(), ...this.#ending]) place.kill();
   }
 }

@@ -42,6 +42,8 @@ export class Up {
   readonly #options: UpOptions;
   readonly #directory: DataDirectory;
   readonly #etcds = new Map<string, EtcdProcess>();
+  /** Told to end, and not gone yet. */
+  readonly #ending = new Set<EtcdProcess>();
   readonly #ports = new Set<number>();
   readonly #startedAt = new Date().toISOString();
   #processes: Processes | undefined;
@@ -207,7 +209,12 @@ export class Up {
 
   async #endEtcd(etcd: EtcdProcess): Promise<void> {
     this.#etcds.delete(etcd.geoLocation);
-    await etcd.stop();
+    this.#ending.add(etcd);
+    try {
+      await etcd.stop();
+    } finally {
+      this.#ending.delete(etcd);
+    }
   }
 
   /** Ends all, in order where time allows, within 5 s. Etcd's data stays. */
@@ -229,7 +236,7 @@ export class Up {
   kill(): void {
     this.#closing = true;
     this.#processes?.kill();
-    for (const etcd of this.#etcds.values()) etcd.kill();
+    for (const etcd of [...this.#etcds.values(), ...this.#ending]) etcd.kill();
     this.#directory.release();
   }
 }

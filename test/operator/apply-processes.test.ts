@@ -27,6 +27,8 @@ class Stage {
   readonly deeds: string[] = [];
   readonly unready = new Set<string>();
   readonly died = new Map<string, () => void>();
+  /** What a proxy that was told to end waits for. */
+  stopped: Promise<void> = Promise.resolve();
   readonly processes = new Processes({
     makePlace: (of, died) => this.#place(of, died),
     unready: (admin) => Promise.resolve(this.unready.has(admin.slice(7)) ? 'not yet' : undefined),
@@ -52,7 +54,7 @@ class Stage {
       },
       stop: () => {
         deeds.push(`${of.name} stops`);
-        return Promise.resolve();
+        return this.stopped;
       },
       kill: () => deeds.push(`${of.name} is killed`),
     };
@@ -138,5 +140,17 @@ describe('the processes of a manifest', () => {
     expect(await stage.processes.apply([proxy('p3')])).to.equal(false);
     expect(stage.deeds.filter((deed) => deed.endsWith('stops'))).to.have.members(['p0 stops', 'p1 stops']);
     expect(stage.processes.places).to.deep.equal([]);
+  });
+
+  it('are killed also where they were told to end and take their time', async () => {
+    const stage = new Stage();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stage.stopped = promise;
+    await stage.processes.apply([proxy('p0'), proxy('p1')]);
+    const closed = stage.processes.close();
+    stage.processes.kill();
+    expect(stage.deeds.filter((deed) => deed.endsWith('killed'))).to.deep.equal(['p0 is killed', 'p1 is killed']);
+    resolve();
+    await closed;
   });
 });

@@ -7,9 +7,9 @@ import { eventually } from '../../peers/deadline.ts';
 const orphaned = new URL('../../../operator/processes/orphaned.ts', import.meta.url).href;
 const child = `
   const { onOrphaned } = await import('${orphaned}');
-  console.log('pid ' + process.pid);
   const alive = setInterval(() => undefined, 1000);
   onOrphaned(() => clearInterval(alive));
+  console.log('pid ' + process.pid);
 `;
 
 /** A shell that starts `child`, as npx does; resolves with the child's pid. */

@@ -107,14 +107,15 @@ export class Member {
   }
 
   async #standBy(): Promise<void> {
+    const closed = this.#options.backupMode === 'closed';
+    // Whoever hears that it stands by finds its port open.
+    if (!closed) this.#transactions ??= await this.#open();
     this.#b2bua = undefined;
     this.#state.clear();
     this.#enter('Backup');
-    if (this.#options.backupMode === 'closed') {
+    if (closed) {
       await this.#transactions?.close();
       this.#transactions = undefined;
-    } else {
-      this.#transactions ??= await this.#open();
     }
     if (this.#options.peer) this.#follow(this.#options.peer);
   }
