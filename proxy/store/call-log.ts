@@ -145,11 +145,14 @@ export class CallLog {
     return true;
   }
 
+  /** Of calls that are forgotten nothing waits to be written. Call it every second or so, also while the store is away. */
+  prune(): void {
+    if (this.#pending.size <= this.#table.total) return;
+    for (const callId of this.#pending) if (this.#table.state(callId) === undefined) this.#pending.delete(callId);
+  }
+
   /** Goes on with tending; call it every second or so while the own store is in reach. */
   tend(): void {
-    if (this.#pending.size > this.#table.total) {
-      for (const callId of this.#pending) if (this.#table.state(callId) === undefined) this.#pending.delete(callId);
-    }
     this.#scan ??= this.#table.segments(OWN);
     const now = this.#now();
     for (let i = 0; i < LOOK_AT_ONCE && this.#writes.hasRoom; i++) {

@@ -125,15 +125,21 @@ export function decodeCall(key: Extract<Key, { kind: 'call' }>, value: string): 
 
 /** v, s(ecret), c(reated), u (last verified). */
 export function encodeTokenKey(key: TokenKey): string {
-  return JSON.stringify({ v: VERSION, s: key.secret, c: key.created, u: key.verified });
+  return JSON.stringify({ v: VERSION, s: key.secret, c: key.created, u: key.verified, ...key.more });
 }
+
+const TOKEN_KEY_FIELDS = new Set('v s c u'.split(' '));
 
 export function decodeTokenKey(key: Extract<Key, { kind: 'key' }>, value: string): TokenKey | undefined {
   const fields = Fields.parse(value, VERSION);
   if (fields === undefined) return undefined;
   const { geoLocation, id } = key;
   const secret = fields.text('s');
-  const tokenKey = { id, geoLocation, secret, created: fields.number('c'), verified: fields.number('u') };
+  const tokenKey: Mutable<TokenKey> = {
+    ...{ id, geoLocation, secret, created: fields.number('c'), verified: fields.number('u') },
+  };
+  const more = fields.others(TOKEN_KEY_FIELDS);
+  if (more !== undefined) tokenKey.more = more;
   return fields.good && Buffer.from(secret, 'base64url').length === 32 ? tokenKey : undefined;
 }
 

@@ -184,6 +184,10 @@ function isOlder(a: TokenKey, b: TokenKey): boolean {
 /** Two stores' copies of one key; a store that was emptied may have made another under its name, which is newer. */
 function mergeKeys(a: TokenKey, b: TokenKey): TokenKey {
   const same = a.secret === b.secret && a.created === b.created;
-  if (same) return a.verified >= b.verified ? a : b;
+  if (same) {
+    const [later, earlier] = a.verified >= b.verified ? [a, b] : [b, a];
+    // a release that does not know what a newer one added may have written the later one
+    return later.more === undefined && earlier.more !== undefined ? { ...later, more: earlier.more } : later;
+  }
   return a.created !== b.created ? (a.created > b.created ? a : b) : a.secret > b.secret ? a : b;
 }

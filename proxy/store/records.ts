@@ -140,4 +140,6 @@ export interface TokenKey {
   readonly created: number;
   /** Last verification by any proxy, noted at most hourly. */
   readonly verified: number;
+  /** What a newer release added: kept, not read. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }

@@ -338,6 +338,7 @@ export class Replica {
   expire(now: number): void {
     this.#bindings.expire(now);
     this.#calls.expire(now);
+    this.#callLog.prune();
     this.#proxies.expire(now);
     this.#health.expire(now);
     for (const source of this.#sources) source.check(this.#livesIn.has(source.store.geoLocation));

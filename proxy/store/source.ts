@@ -97,7 +97,7 @@ export class Source implements StoreFollower {
 
   /** Whether the watch brings what it must; call it every second or so. `expected`: a proxy of its data centre lives. */
   check(expected: boolean): void {
-    if (!expected || !this.isAvailable || this.#heardAt === 0) return;
+    if (!expected || !this.isAvailable) return;
     const silence = this.#now() - Math.max(this.#heardAt, this.#dueSince);
     if (silence < DEAF) return;
     this.#dueSince = this.#now();

@@ -164,6 +164,18 @@ describe('call log', () => {
     expect(keys()).to.have.length(1);
   });
 
+  it('keeps no more news of calls than there are calls, however long the store is away', async () => {
+    const a = await open('p1@dc1');
+    cluster.setAvailable('dc1', false);
+    for (const id of ids(500)) begin(a, id);
+    await settle();
+    expect(a.counters['callsWaiting']).to.equal(500);
+    now += 4 * HOUR;
+    for (const id of ids(10, 'd')) begin(a, id);
+    await settle();
+    expect(a.counters['callsWaiting']).to.equal(10);
+  });
+
   it('ends a call when its session is over, unless it is refreshed, at whichever proxy', async () => {
     const [a, b, c] = [await open('p1@dc1'), await open('p2@dc1'), await open('p3@dc2')];
     for (const id of ['never', 'here', 'there', 'untimed']) begin(a, id);

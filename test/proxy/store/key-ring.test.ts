@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { decodeTokenKey } from '../../../proxy/store/codec.ts';
+import { decodeTokenKey, encodeTokenKey } from '../../../proxy/store/codec.ts';
 import { KeyRing } from '../../../proxy/store/key-ring.ts';
 import { parseKey, tokenKeyKey } from '../../../proxy/store/keys.ts';
 import { MemoryCluster } from '../../../proxy/store/memory.ts';
@@ -122,6 +122,21 @@ describe('key ring', () => {
     await until(() => names('dc1').length === 0);
     await keys.tend(NOW);
     expect(names('dc1')).to.deep.equal(before);
+  });
+
+  it('keeps what a newer release added to a key, in its own store and in memory, whoever wrote it last', async () => {
+    const keys = ring('dc1', 'dc2');
+    const newer = { ...key(7, { geoLocation: 'dc2' }), more: { zz: [1] } };
+    await cluster.store('dc2').put(tokenKeyKey(newer), encodeTokenKey(newer));
+    await until(() => keys.byId(7) !== undefined);
+    await keys.tend(NOW);
+    const stored = (): unknown => JSON.parse(cluster.entries('dc1').get('key/dc2/7') ?? '{}');
+    expect(stored()).to.deep.include({ zz: [1], u: NOW });
+    // an older release noted a verification, and knows nothing of it
+    keys.put(key(7, { geoLocation: 'dc2', verified: NOW + HOUR }), true);
+    keys.verified(keys.byId(7) ?? expect.fail(), NOW + 3 * HOUR);
+    await until(() => (stored() as { u: number }).u === NOW + 3 * HOUR);
+    expect(stored()).to.deep.include({ zz: [1] });
   });
 
   it('notes a verification at most hourly', async () => {

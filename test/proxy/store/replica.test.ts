@@ -5,6 +5,7 @@ import { bindingKey } from '../../../proxy/store/keys.ts';
 import { MemoryCluster, type MemoryStore } from '../../../proxy/store/memory.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
+import type { Life } from '../../../proxy/store/store.ts';
 import { HOUR, MINUTE, NOW, binding, healthRecord, proxyRecord, saved, silent, until, versions } from './records.ts';
 
 interface Proxy {
@@ -400,6 +401,53 @@ describe('replica', () => {
     b.replica.publishHealth(healthRecord('b', { geoLocation: 'dc2', at: now }));
     await settle();
     expect(lags()).to.deep.equal([undefined, 20_000, undefined]);
+  });
+
+  it('opens a watch anew that has brought no heartbeat since it was opened, though a proxy lives there', async () => {
+    const a = proxyOf('dc1', 'a');
+    const [, own] = [await until(() => a.replica.ready), a.links.get('dc1')];
+    const why: string[] = [];
+    Object.assign(own ?? {}, { reopen: (reason: string) => why.push(reason) });
+    now += 14_000;
+    await settle();
+    expect(why, 'nobody lives there').to.deep.equal([]);
+    a.replica.publishProxy(proxyRecord('a'));
+    await settle();
+    now += 1000;
+    await settle();
+    expect(why).to.deep.equal(['none of the heartbeats of dc1 came for 15 s']);
+  });
+
+  it('writes a refresh once, and nothing but it: what others hold of it is put, not removed and put', async () => {
+    const [a, b, c] = [proxyOf('dc1', 'a'), proxyOf('dc1', 'b'), proxyOf('dc2', 'c')];
+    await ready(a, b, c);
+    await register(a, { instance: '<urn:uuid:1>', regId: 1, owner: 'a', boot: 'b1', flow: 7 });
+    await settle();
+    const written: string[] = [];
+    for (const { links } of [a, b, c]) {
+      for (const link of links.values()) {
+        const [put, remove] = [link.put.bind(link), link.remove.bind(link)];
+        Object.assign(link, {
+          put: (key: string, value: string, life?: Life) => {
+            if (key.startsWith('binding/')) written.push(value);
+            return put(key, value, life);
+          },
+          remove: (key: string, held?: string) => {
+            written.push(`removed ${key}`);
+            return remove(key, held);
+          },
+        });
+      }
+    }
+    for (let cseq = 2; cseq <= 4; cseq++) {
+      now += 30 * MINUTE;
+      // through whichever proxy of the data centre
+      await register(cseq === 3 ? b : a, { instance: '<urn:uuid:1>', regId: 1, owner: 'a', boot: 'b1', flow: 7, cseq });
+      await settle();
+    }
+    expect(written).to.have.length(3);
+    for (const value of written) expect(value.length).to.be.lessThan(250);
+    expect(contacts(c)).to.have.length(1);
   });
 
   it('lets a watch that is back after an outage catch up, and opens it anew only if it then brings nothing', async () => {
