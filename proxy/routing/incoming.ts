@@ -265,6 +265,7 @@ export class Incoming implements TransactionUser {
       return;
     }
     if (message.method === 'INVITE') server.respond(response(message, 100, 'Trying'), 100);
+    else if (received.sender === 'Proxy') server.handedOver();
 
     const callerEnd = this.#callerEnd(received);
     const targets = this.#targets.of(decision, received);

@@ -5,8 +5,8 @@ import type { ServerTransaction } from './server-transaction.ts';
 type NonInviteServerState = 'Trying' | 'Proceeding' | 'Completed' | 'Terminated';
 
 /**
- * RFC 3261 figure 8 as RFC 4320 corrects it: the only 1xx is a 100 after 3.5 s, a 408 is never sent, and nothing at all
- * once the request's sender must have given up.
+ * RFC 3261 figure 8 as RFC 4320 corrects it: the only 1xx is a 100 after 3.5 s (sooner where a proxy of the shard has handed
+ * the request over), a 408 is never sent, and nothing at all once the request's sender must have given up.
  */
 export const nonInviteServer: Table<NonInviteServerState, ServerTransaction, string> = {
   Trying: {

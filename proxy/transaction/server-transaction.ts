@@ -1,6 +1,7 @@
 import type { Message } from '../sip/message.ts';
 import type { Hop } from '../transport/hop.ts';
 import { Event, type State, step } from './machine.ts';
+import { hurryTrying } from './server-actions.ts';
 import { type Setting, Transaction } from './transaction.ts';
 
 /** What a server transaction asks of the layer. */
@@ -82,6 +83,11 @@ export class ServerTransaction extends Transaction {
     if (!allowed || this.final !== 0) return;
     this.final = status;
     if (status >= 300 && this.method === 'INVITE') this.side.refused(this);
+  }
+
+  /** It was handed over by another proxy, which takes a silence for death: 100 goes out soon, to other methods too. */
+  handedOver(): void {
+    if (this.method !== 'INVITE' && this.final === 0) hurryTrying(this);
   }
 
   /** The machine's own: sends a response. */

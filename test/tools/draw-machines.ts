@@ -56,7 +56,7 @@ An arrow reads *event / actions*. An event that leaves a state by no arrow is ig
 | I, K | T4; 0 over a reliable transport | absorbing what comes again |
 | L, M | 64*T1 | letting the 2xx of all forks pass (RFC 6026) |
 | waitOver | 64*T1 | a cancelled or abandoned INVITE that gets no final response |
-| tryingDue | 3.5 s | the sender's Timer E has come to T2: 100 (RFC 4320) |
+| tryingDue | 3.5 s, 0.3 s for another proxy of the shard | the sender's Timer E has come to T2: 100 (RFC 4320); a proxy takes the next way after 0.7 s of silence |
 | tooLate | 64*T1 | the sender's Timer F has fired: no response any more (RFC 4320) |
 
 T1 is 500 ms, T2 4 s, T4 5 s.

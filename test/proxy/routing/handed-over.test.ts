@@ -1,0 +1,72 @@
+import { expect } from 'chai';
+import { OPEN, pairEnd } from '../../../proxy/routing/token.ts';
+import { register } from '../../builders.ts';
+import { AT, bye, requestIn, respond, Scene, statuses } from './scene.ts';
+
+const CALL = { callId: 'call-1', fromTag: 'a', toTag: 'b', branch: 'z9hG4bKbye', sentBy: `${AT.alice}:5060` };
+
+describe('a request other than INVITE that one proxy hands to another', () => {
+  /** A BYE for a pair of this data centre, as a proxy of the other one hands it over. */
+  function handed(scene: Scene, pair: string): string {
+    const token = scene.core.signer.sign(
+      { use: 'handover', caller: OPEN, callee: pairEnd(pair, 'dc1'), callerTag: 0 },
+      CALL.callId,
+      scene.time,
+    );
+    return bye({ ...CALL, sentBy: `${AT.farProxy}:5060`, route: [`<sip:${token ?? ''}@${AT.proxy};lr>`] });
+  }
+
+  async function met(): Promise<Scene> {
+    const scene = await Scene.begin();
+    await scene.hasProxy('q1', 'dc2', AT.farProxy);
+    return scene;
+  }
+
+  it('is answered 100 soon where its server takes its time: that proxy takes silence for death', async () => {
+    const scene = await met();
+    const asked = requestIn(await scene.receives(handed(scene, 'ss1'), AT.farProxy));
+    expect(statuses(await scene.passes(250))).to.deep.equal([]);
+    expect(statuses(await scene.passes(100))).to.deep.equal([100]);
+    expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.deep.equal([200]);
+  });
+
+  it('is answered 100 soon, too, while it waits for a member of its pair', async () => {
+    const scene = await met();
+    scene.pinged('ss1', 'primary', 'Timeout');
+    scene.takes();
+    expect(await scene.receives(handed(scene, 'ss1'), AT.farProxy)).to.deep.equal([]);
+    expect(statuses(await scene.passes(350))).to.deep.equal([100]);
+    scene.pinged('ss1', 'backup', 200);
+    expect(requestIn(scene.takes()).hop.address).to.equal(AT.ss1.backup);
+  });
+
+  it('has no 100 where its server answers at once', async () => {
+    const scene = await met();
+    const asked = requestIn(await scene.receives(handed(scene, 'ss1'), AT.farProxy));
+    expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.deep.equal([200]);
+    expect(await scene.passes(1_000)).to.deep.equal([]);
+  });
+
+  it('stays where it is once a 100 has come: a second copy would be challenged, or refused, for the first', async () => {
+    const scene = await Scene.begin({ remoteServers: 'WhenNoLocal' });
+    await scene.hasProxy('q1', 'dc2', '10.2.0.1');
+    await scene.hasProxy('q2', 'dc2', '10.2.0.2');
+    await heard(scene, 'q1');
+    for (const pair of ['ss1', 'ss2'] as const) scene.pinged(pair, 'primary', 'Timeout');
+    scene.takes();
+    const first = requestIn(await scene.receives(register({ sentBy: `${AT.alice}:5060` }), AT.alice));
+    await scene.passes(350);
+    await scene.receives(respond(first.message, 100), first.hop.address);
+    const again = await scene.passes(2_000);
+    expect(again.filter(({ hop }) => hop.address !== first.hop.address)).to.deep.equal([]);
+    expect(statuses(await scene.receives(respond(first.message, 200), first.hop.address))).to.deep.equal([200]);
+    expect(scene.core.counts.handoverSilent).to.equal(0);
+  });
+});
+
+/** The far pair has an active member, as this proxy there publishes. */
+async function heard(scene: Scene, proxy: string): Promise<void> {
+  const pairs = [{ name: 'far', active: 'primary' as const, since: scene.time, members: [] }];
+  scene.upstreams.hint({ proxy, geoLocation: 'dc2', at: scene.time, pairs });
+  await scene.settled();
+}
