@@ -14,7 +14,7 @@ import {
   GRPCUnauthenticatedError,
 } from 'etcd3';
 import { limitConnecting } from './connect-limit.ts';
-import { EtcdHosts, noRetry } from './etcd-hosts.ts';
+import { EtcdHosts, isLearners, noRetry } from './etcd-hosts.ts';
 import { readHere } from './etcd-wire.ts';
 import { StoreError } from './store.ts';
 
@@ -80,6 +80,8 @@ function reasonOf(error: unknown, said: string): string {
     return 'Unauthenticated';
   if (error instanceof GRPCDeadlineExceededError) return 'Deadline';
   if (error instanceof ClientClosedError) return 'Closed';
+  // another member takes the same request
+  if (isLearners(error)) return 'Unreachable';
   if (REFUSED.some((type) => error instanceof type) || said.includes('larger than max')) return 'Refused';
   return 'Unreachable';
 }

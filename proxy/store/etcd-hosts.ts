@@ -17,7 +17,7 @@ class PassedBy extends Error {
 
 /**
  * Which members of an etcd give no answer. Calls go to any of them by chance, and each to one that is gone without a
- * word costs its whole deadline: it is passed by while there are others.
+ * word costs its whole deadline: it is passed by while there are others. So is a learner, which refuses all calls.
  */
 export class EtcdHosts {
   /** Until when each is passed by, and for how long that is. */
@@ -42,7 +42,7 @@ export class EtcdHosts {
         else this.#passed.delete(host);
         return result;
       } catch (error) {
-        if (isSilence(error)) this.#passBy(host);
+        if (isSilence(error) || isLearners(error)) this.#passBy(host);
         throw error;
       }
     });
@@ -91,6 +91,11 @@ function policyOf(execute: <T>(call: () => PromiseLike<T> | T) => Promise<T> | P
     onFailure: () => ({ dispose: () => undefined }),
     execute: async (call, signal = new AbortController().signal) => execute(async () => call({ signal })),
   };
+}
+
+/** Said by a member that has no vote yet: it answers neither writes nor watches, nor reads that must be of now. */
+export function isLearners(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('not supported for learner');
 }
 
 function isSilence(error: unknown): boolean {

@@ -4,7 +4,7 @@ import type { Etcd3, IDuplexStream, IEvent, IRangeRequest, IRangeResponse, IWatc
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { rangeOf, storeError } from './etcd-client.ts';
-import { passBySilent } from './etcd-hosts.ts';
+import { isLearners, passBySilent } from './etcd-hosts.ts';
 import { PAGE, Pages } from './pages.ts';
 import { StoreError, type StoreFollower } from './store.ts';
 
@@ -211,7 +211,10 @@ export class Watch {
             this.#catchUp(stream, waiting).catch(reject);
           }
         });
-        stream.on('error', reject);
+        stream.on('error', (error) => {
+          if (isLearners(error)) passBySilent(stream);
+          reject(error);
+        });
         stream.on('end', () => reject(new StoreError('Unreachable', 'etcd ended the watch')));
         check = setInterval(() => {
           const silence = performance.now() - heard;

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { Etcd, freePort } from './etcd.ts';
 
@@ -8,9 +9,12 @@ const [HEARTBEAT, ELECTION] = ['20', '200'];
 /** A real etcd of three members, as a data centre has it. */
 export class EtcdMembers {
   readonly members: readonly Etcd[];
+  /** As `--initial-cluster` has them. */
+  readonly #cluster: string;
 
-  private constructor(members: readonly Etcd[]) {
+  private constructor(members: readonly Etcd[], cluster: string) {
     this.members = members;
+    this.#cluster = cluster;
   }
 
   static async start(flags: readonly string[] = []): Promise<EtcdMembers> {
@@ -21,7 +25,26 @@ export class EtcdMembers {
     const starting = NAMES.map((name, i) =>
       Etcd.start(all, { membership: { name, peerPort: ports[i] ?? 0, cluster } }),
     );
-    return new EtcdMembers(await Promise.all(starting));
+    return new EtcdMembers(await Promise.all(starting), cluster);
+  }
+
+  /** A member that has all data and no vote: it answers neither writes nor reads that must be of now. */
+  async addLearner(): Promise<Etcd> {
+    const [leader] = await this.byRole();
+    const peerPort = await freePort();
+    const peer = `http://127.0.0.1:${peerPort}`;
+    const body = JSON.stringify({ peerURLs: [peer], isLearner: true });
+    // etcd takes one only when all members have been in touch for five seconds
+    const end = performance.now() + 20_000;
+    for (let added = false; !added;) {
+      const response = await fetch(`${leader.endpoint}/v3/cluster/member/add`, { method: 'POST', body });
+      const said = await response.text();
+      added = response.ok;
+      if (!added && performance.now() > end) throw new Error(`etcd takes no learner: ${said}`);
+      if (!added) await setTimeout(200);
+    }
+    const membership = { name: 'learner', peerPort, cluster: `${this.#cluster},learner=${peer}` };
+    return Etcd.start(['--initial-cluster-state', 'existing'], { membership });
   }
 
   get endpoints(): readonly string[] {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Etcd3 } from 'etcd3';
+import { Etcd3, Range } from 'etcd3';
 import { EtcdStore, type EtcdStoreOptions } from '../../../proxy/store/etcd.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
 import { StoreError } from '../../../proxy/store/store.ts';
@@ -94,6 +94,40 @@ describe('etcd in trouble', function () {
     await writer.put('binding/a/1', '3');
     await watcher.until((r) => r.keys.get('binding/a/1') === '3');
     expect(watcher.listings).to.equal(1);
+  });
+
+  it('is out of reach for whom it lets no longer, and followed again without a loss once it does', async () => {
+    await start();
+    const auth = { username: 'proxy', password: 'secret' };
+    const root = direct();
+    await root.role('root').create();
+    await root.user('root').create('root');
+    await root.user('root').addRole('root');
+    const role = root.role('shard');
+    await role.create();
+    const range = { permission: 'Readwrite', range: Range.prefix(PREFIX) } as const;
+    await role.grant(range);
+    await root.user(auth.username).create(auth.password);
+    await root.user(auth.username).addRole('shard');
+    await root.auth.authEnable();
+    const admin = direct({ auth: { username: 'root', password: 'root' } });
+    const relay = await Relay.to(etcd.port);
+    closing.push(() => relay.close());
+    const watcher = Recorder.of(open({ endpoints: [`http://127.0.0.1:${relay.port}`], auth }));
+    const writer = open({ auth });
+    await writer.put('binding/a/1', '1');
+    await watcher.until((r) => r.keys.get('binding/a/1') === '1');
+    await admin.role('shard').revoke(range);
+    relay.cut();
+    await watcher.until((r) => !r.isAvailable);
+    relay.mend();
+    await watcher.until((r) => r.reason === 'Unauthenticated', 10_000);
+    await admin.put(`${PREFIX}binding/b/1`).value('meanwhile').exec();
+    await admin.role('shard').grant(range);
+    await watcher.until((r) => r.isAvailable && r.keys.get('binding/b/1') === 'meanwhile', 10_000);
+    expect(watcher.listings).to.equal(1);
+    await writer.put('binding/a/1', '2');
+    await watcher.until((r) => r.keys.get('binding/a/1') === '2');
   });
 
   it('gets back what a backup lacks, from what proxies know, and no contact that was removed since', async () => {

@@ -1,6 +1,12 @@
 import { Duplex } from 'node:stream';
 import { expect } from 'chai';
-import { GRPCCancelledError, GRPCDeadlineExceededError, GRPCInvalidArgumentError, GRPCUnavailableError } from 'etcd3';
+import {
+  GRPCCancelledError,
+  GRPCDeadlineExceededError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCUnavailableError,
+} from 'etcd3';
 import { EtcdHosts, passBySilent } from '../../../proxy/store/etcd-hosts.ts';
 
 describe('members of an etcd', () => {
@@ -65,6 +71,12 @@ describe('members of an etcd', () => {
     for (const error of [new GRPCInvalidArgumentError('too large'), new GRPCCancelledError('by us')])
       await call('a', failing(error));
     expect(await call('a')).to.equal('answer');
+  });
+
+  it('are passed by when they are learners, which refuse every call', async () => {
+    const learner = failing(new GRPCFailedPreconditionError('etcdserver: rpc not supported for learner'));
+    expect(await call('a', learner)).to.equal('failed');
+    expect(await call('a')).to.equal('passed by');
   });
 
   it('are passed by when a stream to them was found silent, however well it opened', async () => {

@@ -99,6 +99,22 @@ describe('etcd of three members', function () {
     expect(another.listings).to.equal(1);
   });
 
+  it('is written to, listed and watched though one of its endpoints is a learner, which can do none of it', async () => {
+    const learner = await etcd.addLearner();
+    closing.push(() => learner.stop());
+    const endpoints = [learner.endpoint, ...etcd.endpoints];
+    const watchers = Array.from({ length: 4 }, () => Recorder.of(open({ endpoints })));
+    const stores = Array.from({ length: 8 }, () => open({ endpoints }));
+    const life = { expires: Date.now() + HOUR };
+    // none of these is refused, nor tried again by whoever wrote it
+    for (const [i, store] of stores.entries())
+      for (let n = 0; n < 5; n++) await store.put(`binding/u${5 * i + n}/1`, 'x', life);
+    for (const watcher of watchers) await watcher.until((r) => r.keys.size === 40 && r.isAvailable, 20_000);
+    const alone = Recorder.of(open({ endpoints: [learner.endpoint] }));
+    await alone.until((r) => r.reason === 'Unreachable');
+    expect(alone.loads).to.equal(0);
+  });
+
   it('is out of reach where only one member is left, which serves no old news for new, and in reach with the second', async () => {
     await write(0, 10);
     const [leader, one, other] = await etcd.byRole();
