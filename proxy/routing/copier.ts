@@ -128,7 +128,10 @@ export class Copier {
     const { message } = received;
     const now = core.wall();
     let recordRoute: string | undefined;
+    let facing: Hop | undefined;
     if (callerEnd !== undefined) {
+      const phone = way?.handover?.phone;
+      if (phone !== undefined) facing = core.reach.hop(phone.transport, phone.sourceAddress, phone.sourcePort);
       const callee = way?.end ?? OPEN;
       const token = { use: 'dialog', caller: callerEnd, callee, callerTag: tagHash(message.fromTag) } as const;
       recordRoute = core.signer.sign(token, message.callId, now);
@@ -145,7 +148,7 @@ export class Copier {
     }
     const sentBy = way?.as?.sentBy;
     const byRoute = way?.byRoute;
-    const copy = { hop, branch, uri: way?.requestUri, recordRoute, routes, sentBy, byRoute, maxBreadth };
+    const copy = { hop, branch, uri: way?.requestUri, recordRoute, facing, routes, sentBy, byRoute, maxBreadth };
     return forwardRequest(received, copy, this.#names);
   }
 }

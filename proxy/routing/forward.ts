@@ -12,6 +12,8 @@ export interface Copy {
   readonly uri?: string | undefined;
   /** The user part of the Record-Route; undefined: none is added. */
   readonly recordRoute?: string | undefined;
+  /** How whom it goes to at last would be reached from here, and comes back; undefined: as the hop. */
+  readonly facing?: Hop | undefined;
   /** Route values to put on top: another proxy's hand-over URI, or a Path. */
   readonly routes?: readonly string[] | undefined;
   /** The Via's, where another proxy's Via is written; undefined: our own. */
@@ -64,7 +66,7 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
 
   if (copy.recordRoute !== undefined) {
     const secure = (uri ?? message.uri).startsWith('sips:');
-    for (const line of recordRoutes(copy.recordRoute, received.from, copy.hop, names, secure))
+    for (const line of recordRoutes(copy.recordRoute, received.from, copy.facing ?? copy.hop, names, secure))
       edit.before(Header.RecordRoute, line);
   }
   removeAll(edit, message, Header.XGenesysRoute);

@@ -17,10 +17,19 @@ export interface Way {
   /** What the Record-Route token says of this side. */
   readonly end: End;
   /** Handed to another proxy, which delivers to this end. */
-  readonly handover?: { readonly proxy: ProxyRecord; readonly end: End; readonly count: number };
+  readonly handover?: Handover;
   readonly routes?: readonly string[];
   /** Written as that proxy wrote the copy which this one is about: it is gone, and cannot write it itself. */
   readonly as?: Writer;
+}
+
+/** `count`: how often it was handed over before. */
+export interface Handover {
+  readonly proxy: ProxyRecord;
+  readonly end: End;
+  readonly count: number;
+  /** Of whom it goes to at last, who comes back straight to here, by a listener of this transport; undefined: a pair's. */
+  readonly phone?: Pick<Binding, 'transport' | 'sourceAddress' | 'sourcePort'>;
 }
 
 /** A proxy of this shard as the next hop knows it: by its branches and the sent-by of its Vias (RFC 3261 17.2.3). */
@@ -71,8 +80,10 @@ export function waysByFlow(binding: Binding, reach: Reach): Way[] {
   if (binding.owner !== undefined && binding.owner !== reach.proxy) {
     const owner = reach.proxies.get(binding.owner);
     if (owner !== undefined && owner.boot === binding.boot) {
-      const way = wayThrough(owner, endOf(binding), reach);
-      if (way !== undefined) ways.push({ ...way, requestUri });
+      const hop = hopToProxy(owner, reach);
+      const end = endOf(binding);
+      const handover = { proxy: owner, end, count: 0, phone: binding };
+      if (hop !== undefined) ways.push({ hop, end, handover, requestUri });
     }
   } else if (binding.transport !== 'UDP' && binding.boot === reach.boot && binding.flow !== undefined) {
     const connection = reach.connection(binding.flow);

@@ -16,9 +16,9 @@ const domain = 'sip.example.com';
 describe('SIP Servers and phones at listeners of their own, without a name for Record-Route', function () {
   this.timeout(30_000);
   const folder = mkdtempSync(join(tmpdir(), 'sipcluster-'));
-  const address = ownAddress();
+  const [address, colleague] = [ownAddress(), ownAddress()];
   let pair: SipServerPair;
-  let proxy: RunningProxy;
+  let proxies: RunningProxy[] = [];
   let phones: Phone[] = [];
 
   before(async () => {
@@ -37,9 +37,14 @@ describe('SIP Servers and phones at listeners of their own, without a name for R
       transport: 'UDP' as const,
     });
     const members = [member('primary', primary), member('backup', backup)];
-    proxy = await startProxy(
-      config({
-        place: { name: 'p1', address },
+    proxies = await Promise.all([starts('p1', address), starts('p2', colleague)]);
+    await eventually(10_000, 'both proxies know the pair and each other', () =>
+      proxies.every((one) => one.status().pairs[0]?.active === 'primary' && one.status().proxies.length === 2),
+    );
+
+    async function starts(name: string, at: string): Promise<RunningProxy> {
+      const options = config({
+        place: { name, address: at },
         domains: [domain],
         fqdn: {},
         listeners: [
@@ -48,24 +53,24 @@ describe('SIP Servers and phones at listeners of their own, without a name for R
           { transport: 'TCP', port: 5060, side: 'External' },
         ],
         servers: [{ name: 'ss1', geoLocation: 'dc1', weight: 1, members }],
-      }),
-      { log: pino({ level: 'silent' }), hash: 'test', stores: (name) => memory.store(name) },
-    );
-    await eventually(10_000, 'the pair is in service', () => proxy.status().pairs[0]?.active === 'primary');
+      });
+      const stores = (geoLocation: string) => memory.store(geoLocation);
+      return await startProxy(options, { log: pino({ level: 'silent' }), hash: 'test', stores });
+    }
   });
   afterEach(async () => {
     await Promise.all(phones.map((one) => one.close()));
     phones = [];
   });
   after(async () => {
-    await proxy?.close();
+    await Promise.all(proxies.map((one) => one.close()));
     await pair?.ends();
     rmSync(folder, { recursive: true });
   });
 
-  async function phone(user: string, transport: 'UDP' | 'TCP'): Promise<Phone> {
+  async function phone(user: string, transport: 'UDP' | 'TCP', by = address): Promise<Phone> {
     const options = { user, domain, password: 'secret', address: ownAddress(), port: 5060, transport };
-    const one = await Phone.start({ ...options, proxy: `${address}:5060`, answering: 'automatically' });
+    const one = await Phone.start({ ...options, proxy: `${by}:5060`, answering: 'automatically' });
     phones.push(one);
     await one.registers();
     return one;
@@ -89,4 +94,15 @@ describe('SIP Servers and phones at listeners of their own, without a name for R
       expect(await call.ended).to.equal('there');
     });
   }
+
+  it('are led back by the listener for phones, too, where another proxy holds the flow of the one called', async () => {
+    const alice = await phone('alice', 'TCP');
+    const bob = await phone('bob', 'TCP', colleague);
+    const call = await alice.calls('bob');
+    const [answered] = bob.had;
+    await answered?.holds();
+    expect(call.remoteDirection).to.equal('sendonly');
+    await answered?.hangsUp();
+    expect(await call.ended).to.equal('there');
+  });
 });

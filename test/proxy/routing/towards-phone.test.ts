@@ -167,6 +167,17 @@ describe('towards a phone', () => {
     });
   });
 
+  it('is told by which transport to come back where another proxy holds its flow, and its server by which', async () => {
+    const owner = await scene.hasProxy('q1', 'dc1', '10.1.0.2', 'boot9');
+    await bound({ id: 'flow', owner: owner.name, boot: owner.boot, flow: 4 });
+    const { hop, message } = requestIn(await calls());
+    expect([hop.address, hop.transport]).to.deep.equal(['10.1.0.2', 'UDP']);
+    const [towardsPhone, towardsServer, ...more] = message.values(Header.RecordRoute);
+    expect(towardsPhone).to.match(/^<sip:[A-Za-z0-9_-]+@proxies\.example\.com;transport=tcp;lr>$/);
+    expect(towardsServer).to.match(/^<sip:[A-Za-z0-9_-]+@proxies\.example\.com;lr>$/);
+    expect(more).to.deep.equal([]);
+  });
+
   it('in mid-call takes the flow that its contact has now, before that of the token, and its addresses last', async () => {
     const before = await flow(1, 1);
     const contact = 'sip:bob@192.168.1.5;transport=tcp';
