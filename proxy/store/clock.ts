@@ -61,3 +61,11 @@ export function nextStamp(
   const first = known.first > wall ? Math.max(arrived, after(known.first)) : arrived;
   return { first, callId, cseq, commit };
 }
+
+/**
+ * Whether `stamp` is of a later REGISTER of the Call-ID than `other`, by CSeq: unless `other` came so long after it that
+ * its phone had started anew, clocks that differ aside.
+ */
+export function isLaterOfCall(stamp: Stamp, other: Stamp): boolean {
+  return stamp.callId === other.callId && stamp.cseq > other.cseq && other.commit - stamp.commit <= REORDER_WINDOW;
+}

@@ -180,7 +180,7 @@ export class Source implements StoreFollower {
     clock.observe(seen.stamp.commit, now);
     const taken = bindings.take(seen, this.#origin, now);
     if (taken === undefined) return;
-    if (this.#origin === OWN) upkeep.seenHere(key, value, seen, taken);
+    if (this.#origin === OWN) upkeep.seenHere(key, value, seen, taken, now);
     else upkeep.seenElsewhere(key, seen, taken, this.#origin, now);
   }
 }

@@ -1,10 +1,11 @@
 import { NONE, OWN } from './binding-rows.ts';
 import type { BindingTable, Taken } from './bindings.ts';
 import { encodeBinding } from './codec.ts';
+import { isLaterOfCall } from './clock.ts';
 import type { Colleagues } from './colleagues.ts';
 import { bindingKey } from './keys.ts';
 import { compareStamps, compareVersions, keptUntil, storedUntil } from './merge.ts';
-import type { Binding, Stamp } from './records.ts';
+import type { Binding } from './records.ts';
 import type { Waiting, WriteBehind } from './write-behind.ts';
 
 /** How many bindings are looked at in one go for being in the store, and how many of them are written: that takes longer. */
@@ -65,10 +66,17 @@ export class Upkeep {
   }
 
   /** Our store holds `seen` as `text`. */
-  seenHere(key: string, text: string, seen: Binding, { row, binding, before }: Taken): void {
+  seenHere(key: string, text: string, seen: Binding, taken: Taken, now: number): void {
     const { rows } = this.#bindings;
-    // what this proxy still writes was overtaken by a colleague's
-    if (before !== undefined && this.#writes.has(key) && compareVersions(seen, before) > 0) this.#writes.cancel(key);
+    const { row, binding, before, wasHeld } = taken;
+    if (before !== undefined) {
+      const isWriting = this.#writes.has(key);
+      const isNews = compareVersions(seen, before) > 0;
+      if (!isNews && this.#putAhead(key, seen, before, now)) return;
+      if (isNews && (wasHeld || isWriting) && this.#putAhead(key, before, seen, now)) return;
+      // what this proxy still writes was overtaken by a colleague's
+      if (isNews && isWriting) this.#writes.cancel(key);
+    }
     if (binding === seen || compareVersions(seen, binding) === 0) {
       rows.setOrigin(row, OWN);
       rows.setHeld(row, true);
@@ -89,15 +97,8 @@ export class Upkeep {
     if (binding === seen || compareStamps(seen.stamp, binding.stamp) === 0) this.#heldElsewhere(row, origin, now);
     if (before === undefined) return;
     const isNews = compareVersions(seen, before) > 0;
-    const isOurs = wasHeld || this.#writes.has(key);
+    if (isNews && (wasHeld || this.#writes.has(key)) && this.#putAhead(key, before, seen, now)) return;
     if (isNews) this.#writes.cancel(key);
-    if (isNews && isOurs && isOvertaken(before.stamp, seen.stamp) && this.#colleagues.isMine(key)) {
-      // it must not depend on the link which of two REGISTERs of one Call-ID wins
-      const again = { ...before, stamp: { ...before.stamp, first: seen.stamp.first } };
-      const ours = this.#bindings.take(again, OWN, now);
-      if (ours !== undefined) this.#repair(key, ours.binding);
-      return;
-    }
     if (isNews && wasHeld && this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, encodeBinding(before));
@@ -176,18 +177,22 @@ export class Upkeep {
       if (sweep.origin === known) sweep.at = now + (sweep.all ? ADOPTION + SECOND_ADOPTION : ADOPTION);
   }
 
+  /**
+   * It must not depend on who had heard of what which of two REGISTERs of one Call-ID wins: if `ours` came later than
+   * `theirs`, but where nothing was known of it, ours gets their first-seen clock. False if it did not.
+   */
+  #putAhead(key: string, ours: Binding, theirs: Binding, now: number): boolean {
+    if (!isLaterOfCall(ours.stamp, theirs.stamp)) return false;
+    const again = { ...ours, stamp: { ...ours.stamp, first: theirs.stamp.first } };
+    const taken = this.#bindings.take(again, OWN, now);
+    if (taken !== undefined) this.#repair(key, taken.binding);
+    return true;
+  }
+
   #repair(key: string, binding: Binding): void {
     // a write of ours that is on its way may say less than is known by now
     if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return;
     this.counters.storeRepaired++;
     this.write(binding);
   }
-}
-
-/**
- * Whether `ours` is of the same Call-ID as `theirs` and came later, but where nothing was known of it when theirs came,
- * so that theirs has the later first-seen clock.
- */
-function isOvertaken(ours: Stamp, theirs: Stamp): boolean {
-  return ours.callId === theirs.callId && ours.cseq > theirs.cseq && ours.commit > theirs.commit;
 }

@@ -354,6 +354,57 @@ describe('replica', () => {
     expect([contacts(a), contacts(b), stored('dc1')]).to.deep.equal([[], [], []]);
   });
 
+  /** The later of one Call-ID comes to a proxy of dc2 that did not hear what dc1 took, where nothing was known of it. */
+  const sinceDeaf = async (hears: string, deaf: string): Promise<{ a: Proxy; b: Proxy; b2: Proxy }> => {
+    const [b, b2] = [proxyOf('dc2', hears), proxyOf('dc2', deaf)];
+    await until(() => b.replica.ready && b2.replica.ready);
+    for (const { replica, name } of [b, b2]) replica.publishProxy(proxyRecord(name, { geoLocation: 'dc2' }));
+    await register(b, { q: 100 });
+    await settle();
+    b2.links.get('dc1')?.setCut(true);
+    const a = proxyOf('dc1', 'a');
+    a.links.get('dc2')?.setCut(true);
+    await until(() => a.replica.ready);
+    now += 60_000;
+    await register(a, { cseq: 2, q: 200 });
+    await settle();
+    now += 1000;
+    return { a, b, b2 };
+  };
+  const mended = async ({ a, b2 }: { a: Proxy; b2: Proxy }): Promise<void> => {
+    b2.links.get('dc1')?.setCut(false);
+    a.links.get('dc2')?.setCut(false);
+    await settle();
+    await settle();
+  };
+  const qs = (): (number | undefined)[] =>
+    proxies.map(({ replica }) => replica.binding('alice@example.com', binding().id)?.q);
+
+  for (const [hears, deaf] of [
+    ['0', '1'],
+    ['1', '0'],
+  ] as const) {
+    it(`lets the later of one Call-ID win though proxy ${deaf}, which took it, is deaf to the earlier`, async () => {
+      const scene = await sinceDeaf(hears, deaf);
+      await register(scene.b2, { cseq: 3, q: 300 });
+      await settle();
+      await mended(scene);
+      expect(qs()).to.deep.equal([300, 300, 300]);
+      expect([stored('dc1').length, stored('dc2').length]).to.deep.equal([0, 1]);
+    });
+
+    it(`does not call off the write of the later of one Call-ID that waits in proxy ${deaf}`, async () => {
+      const scene = await sinceDeaf(hears, deaf);
+      scene.b2.links.get('dc2')?.setCut(true);
+      void register(scene.b2, { cseq: 3, q: 300 });
+      await settle();
+      await mended(scene);
+      scene.b2.links.get('dc2')?.setCut(false);
+      await settle();
+      expect(qs()).to.deep.equal([300, 300, 300]);
+    });
+  }
+
   it('remembers a longer version that another data centre had, in the store too', async () => {
     const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
     await ready(a, b);
@@ -596,6 +647,62 @@ describe('replica', () => {
             const [first, ...rest] = all.map(state);
             for (const other of rest) expect(other).to.deep.equal(first);
           }
+          await Promise.all(proxies.map(({ replica }) => replica.close()));
+          proxies = [];
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('ends at the highest CSeq of a Call-ID, whatever is cut and however far clocks are apart', async function () {
+    this.timeout(60_000);
+    const action = fc.record({
+      kind: fc.constantFrom('register', 'register', 'remove', 'cut', 'cut', 'mend', 'outage', 'return'),
+      proxy: fc.nat(4),
+      geo: fc.constantFrom('dc1', 'dc2'),
+      seconds: fc.nat(50),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(action, { minLength: 1, maxLength: 25 }),
+        fc.array(fc.integer({ min: -10_000, max: 10_000 }), { minLength: 5, maxLength: 5 }),
+        async (actions, skews) => {
+          cluster = new MemoryCluster({ now: () => now });
+          proxies = [];
+          now = NOW;
+          const all = ['dc1', 'dc1', 'dc2', 'dc2', 'dc2'].map((geo, i) => proxyOf(geo, `${i}`, skews[i] ?? 0));
+          await ready(...all);
+          let last: Binding | undefined;
+          for (const [i, { kind, proxy, geo, seconds }] of actions.entries()) {
+            now += seconds * 1000;
+            const actor = all[proxy];
+            if (actor === undefined) continue;
+            const { replica, skew } = actor;
+            if (kind === 'register' || kind === 'remove') {
+              const made = binding({ expires: now + skew + 2 * HOUR, q: i });
+              const stamp = replica.stamp(made.aor, made.id, 'call-1', i + 1, now + skew);
+              last = kind === 'register' ? { ...made, stamp } : { ...made, stamp, removed: true };
+              replica.save(last);
+            } else if (kind === 'cut') actor.links.get(geo)?.setCut(true);
+            else if (kind === 'mend') actor.links.get(geo)?.setCut(false);
+            else if (kind === 'outage') cluster.setAvailable(geo, false);
+            else cluster.setAvailable(geo, true);
+            if (seconds % 3 === 0) await settle();
+          }
+          for (const geo of ALL) cluster.setAvailable(geo, true);
+          for (const { links } of all) for (const link of links.values()) link.setCut(false);
+          for (let i = 0; i < 2; i++) {
+            now += 6000;
+            await settle();
+          }
+          all.push(proxyOf('dc2', 'fresh'));
+          await until(() => all.every(({ replica }) => replica.complete));
+          const known = all.map(({ replica }) =>
+            replica.bindings('alice@example.com', now).map(({ stamp }) => stamp.cseq),
+          );
+          const meant = last === undefined || last.removed === true ? [] : [last.stamp.cseq];
+          expect(known).to.deep.equal(all.map(() => meant));
           await Promise.all(proxies.map(({ replica }) => replica.close()));
           proxies = [];
         },
