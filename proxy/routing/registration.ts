@@ -62,7 +62,7 @@ export class Registration {
       else {
         const known = core.replica.binding(this.#aor, change.id);
         if (known !== undefined && known.removed !== true) this.#remove(known, answer);
-        else if (!core.replica.inTouch) this.#removeUnseen(change.id, answer);
+        else if (known !== undefined || this.#mayRemember()) this.#removeUnseen(change.id, answer);
       }
     }
     const { maxContacts } = core.config.registration;
@@ -125,7 +125,16 @@ export class Registration {
     this.#store({ ...rest, expires, stamp: this.#stamp(binding.id), removed: true }, answer);
   }
 
-  /** It may be bound in a data centre that is out of touch, and must not come back with it: no binding lasts longer. */
+  /** Who registers and leaves under ever new contacts must not fill the table: no phone leaves more behind than it may have. */
+  #mayRemember(): boolean {
+    const { config, replica } = this.#core;
+    return !replica.inTouch || replica.endedIds(this.#aor, this.#arrived).length < config.registration.maxContacts;
+  }
+
+  /**
+   * It may be bound in a data centre that is out of touch, or by a proxy that has yet to write it, as to a store that lost
+   * it, and must not come back with them: no binding lasts longer.
+   */
   #removeUnseen(id: string, answer: Answer): void {
     const { registration } = this.#core.config;
     this.#core.counts.unregistered++;

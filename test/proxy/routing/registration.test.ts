@@ -94,10 +94,42 @@ describe('a phone that leaves in one data centre while it is bound in another', 
     expect([isBound(here), isBound(there)]).to.deep.equal([false, false]);
   });
 
-  it('leaves no tombstone of what is bound nowhere', async () => {
+  const remembered = (scene: Scene): [key: string, value: string][] =>
+    [...scene.cluster.entries('dc1')].filter(([key]) => key.startsWith('binding/'));
+
+  it('does not come back with a colleague that writes again what the store lost, here unknown', async () => {
+    const colleague = await Scene.begin();
+    await registers(colleague, 1, 600);
     const scene = await Scene.begin();
-    await registers(scene, 1, 0);
+    await scene.passes(1000);
+    await registers(scene, 2, 0);
+    for (const [key, value] of remembered(colleague)) await scene.cluster.store('dc1').put(key, value);
+    await scene.settled();
+    expect([isBound(colleague), isBound(scene)]).to.deep.equal([true, false]);
+  });
+
+  it('does not come back with a colleague that took it, unheard of, before it left for the second time', async () => {
+    const scene = await Scene.begin();
+    await registers(scene, 1, 600);
+    await registers(scene, 2, 0);
+    const colleague = await Scene.begin();
+    const putAll = async (from: Scene, to: Scene): Promise<void> => {
+      for (const [key, value] of remembered(from)) await to.cluster.store('dc1').put(key, value);
+      await to.settled();
+    };
+    await putAll(scene, colleague);
+    await registers(colleague, 3, 600);
+    await scene.passes(1000);
+    await registers(scene, 4, 0);
+    await putAll(colleague, scene);
+    expect([isBound(colleague), isBound(scene)]).to.deep.equal([true, false]);
+  });
+
+  it('leaves no more tombstones of what is bound nowhere than there may be contacts', async () => {
+    const scene = await Scene.begin();
+    const { maxContacts } = scene.config.registration;
+    for (let i = 1; i <= maxContacts + 5; i++) await registers(scene, i, 0, `<sip:bob@192.168.1.${i}>`);
     expect(scene.replica.counts(scene.time).bindings).to.equal(0);
-    expect([...scene.cluster.entries('dc1').keys()].filter((key) => key.startsWith('binding/'))).to.deep.equal([]);
+    expect(remembered(scene)).to.have.length(maxContacts);
   });
 });
