@@ -4,7 +4,7 @@ import type { Transport } from '../transport/hop.ts';
 import { canonicalAddress } from './address.ts';
 import type { Member } from './pair.ts';
 
-/** How often a member's host name is resolved again, and how soon after it could not be, ms. */
+/** How often a member's host name is resolved again, and how soon where it could not be or the member is Down, ms. */
 const RESOLVE_EVERY = 30_000;
 const RESOLVE_AGAIN = 5_000;
 
@@ -16,7 +16,11 @@ interface NameOptions {
 
 interface Lookup {
   due: number;
+  /** When it was last begun. */
+  begun: number;
   failed: boolean;
+  /** Nothing answers at the address in use. */
+  down: boolean;
 }
 
 /** Keeps the numeric addresses of members that are configured by name. */
@@ -35,7 +39,7 @@ export class MemberNames {
     for (const member of this.#lookups.keys()) if (!members.includes(member)) this.#lookups.delete(member);
     for (const member of members) {
       if (isIP(member.host) !== 0 || this.#lookups.has(member)) continue;
-      this.#lookups.set(member, { due: Number.NEGATIVE_INFINITY, failed: false });
+      this.#lookups.set(member, { due: Number.NEGATIVE_INFINITY, begun: Number.NEGATIVE_INFINITY, failed: false, down: false });
     }
   }
 
@@ -44,9 +48,18 @@ export class MemberNames {
     return this.#lookups.get(member)?.failed === true;
   }
 
+  /** It answered a ping, or did not: it may have been started again at another address, or be at another one of its name. */
+  pinged(member: Member, answered: boolean): void {
+    const lookup = this.#lookups.get(member);
+    if (lookup === undefined) return;
+    lookup.down = !answered;
+    if (!answered) lookup.due = Math.min(lookup.due, lookup.begun + RESOLVE_AGAIN);
+  }
+
   tick(now: number): void {
     for (const [member, lookup] of this.#lookups) {
       if (lookup.due > now) continue;
+      lookup.begun = now;
       lookup.due = now + RESOLVE_EVERY;
       void this.#resolve(member, lookup); // it catches its own failures
     }
@@ -63,14 +76,18 @@ export class MemberNames {
     const { log } = this.#options;
     try {
       const found = await this.#options.resolve(member.host, member.port, member.transport);
-      const addresses = found.map(({ address }) => canonicalAddress(address));
-      const [first] = addresses;
-      if (first === undefined) throw new Error('the name has no address');
+      const address = addressOf(
+        member,
+        lookup.down,
+        found.map((target) => canonicalAddress(target.address)),
+      );
       lookup.failed = false;
-      // of several addresses the one in use stays: the order of an answer means nothing
-      if (addresses.includes(member.address) || this.#lookups.get(member) !== lookup) return;
-      log.info({ pair: member.pair.name, member: member.role, host: member.host, address: first }, 'member resolved');
-      member.address = first;
+      if (address === member.address || this.#lookups.get(member) !== lookup) return;
+      // what is looked for in vain, as a backup whose port is closed, is told once
+      const level = lookup.down && member.address !== '' ? 'debug' : 'info';
+      log[level]({ pair: member.pair.name, member: member.role, host: member.host, address }, 'member resolved');
+      member.address = address;
+      lookup.down = false;
       this.#changed(member);
     } catch (error) {
       lookup.due = this.#options.now() + RESOLVE_AGAIN;
@@ -84,4 +101,12 @@ export class MemberNames {
       if (member.address === '') this.#changed(member);
     }
   }
+}
+
+/** Of several addresses the one in use stays: the order of an answer means nothing. Where nothing answers, the next one's turn has come. */
+function addressOf({ address }: Member, down: boolean, found: readonly string[]): string {
+  const at = found.indexOf(address);
+  const next = at < 0 ? found[0] : found[down ? (at + 1) % found.length : at];
+  if (next === undefined) throw new Error('the name has no address');
+  return next;
 }

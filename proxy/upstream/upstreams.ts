@@ -106,6 +106,7 @@ export class Upstreams {
 
   pinged(member: Member, result: PingResult): void {
     const { role } = member;
+    this.#names.pinged(member, !('failed' in result));
     this.#tell(
       member,
       'failed' in result

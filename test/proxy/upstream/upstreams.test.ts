@@ -323,6 +323,54 @@ describe('members configured by name', () => {
   });
 });
 
+describe('a member configured by name that is Down', () => {
+  const byName = server('ss1', 'dc1', 1, ['a.example.com', 'b.example.com']);
+
+  async function down(addresses: readonly string[]): Promise<Rig> {
+    const rig = new Rig([byName]);
+    rig.names = { 'a.example.com': addresses, 'b.example.com': ['10.1.0.2'] };
+    rig.start();
+    await settle();
+    rig.pass(100).answer();
+    rig.pass(10_000).answer(() => false);
+    return rig;
+  }
+  const primary = (rig: Rig): string => rig.member('ss1', 'primary').address;
+
+  it('is found 5 s after it was started again with another address, and asked there at once', async () => {
+    const rig = await down(['10.1.0.1']);
+    rig.names['a.example.com'] = ['10.1.0.7'];
+    rig.pass(1);
+    await settle();
+    expect(primary(rig)).to.equal('10.1.0.7');
+    rig.pass(100);
+    expect(rig.asked).to.include('ss1 primary');
+    rig.answer(() => false);
+    rig.names['a.example.com'] = ['10.1.0.8'];
+    rig.pass(4_800);
+    await settle();
+    expect(primary(rig), 'no name is asked for more often').to.equal('10.1.0.7');
+    rig.pass(200);
+    await settle();
+    expect(primary(rig)).to.equal('10.1.0.8');
+  });
+
+  it('is tried at the other addresses of its name in turn (RFC 3263 4.3), and stays where it answers', async () => {
+    const rig = await down(['10.1.0.1', '10.1.0.7', '10.1.0.8']);
+    for (const address of ['10.1.0.7', '10.1.0.8', '10.1.0.1', '10.1.0.7']) {
+      rig.pass(5_001);
+      await settle();
+      expect(primary(rig)).to.equal(address);
+      rig.pass(100).answer(() => false);
+    }
+    rig.pass(500).answer();
+    expect(rig.active('ss1')).to.equal('primary');
+    rig.pass(30_000).answer();
+    await settle();
+    expect(primary(rig)).to.equal('10.1.0.7');
+  });
+});
+
 describe('a changed configuration', () => {
   it('keeps pairs that stay as they were, weights aside', () => {
     const rig = new Rig([server('ss1')]).start().answer();
