@@ -28,7 +28,10 @@ export class Calls {
     if (message.method !== 'INVITE' || message.toTag !== '' || sender === 'Proxy') return;
     this.#core.counts.callsStarted++;
     const pair = decision?.do === 'pair' && decision.remember ? decision.pair : member?.pair;
-    if (pair !== undefined) this.remember(message.callId, pair);
+    if (pair === undefined) return;
+    if (decision?.row === 12 && this.#core.replica.call(message.callId) !== undefined)
+      this.#core.counts.redialledElsewhere++;
+    this.remember(message.callId, pair);
   }
 
   remember(callId: string, pair: Pair): void {

@@ -184,7 +184,10 @@ export class Copying implements ClientOwner {
       // the member that lost its place knows nothing of what rings at the other: that one's answer counts
       if (rings(this.#transaction)) return;
       // nor does one that is out of service speak for it, be it a member, a proxy or a target of a name
-      if (status === 503) return;
+      if (status === 503) {
+        if (this.target.ways.length === 0) core.counts.overruledAtSwitch++;
+        return;
+      }
     } else if (status === 482 && this.#earlier !== undefined) {
       // the backup has this request already, from the primary: that one's answer counts
       core.counts.mergedAtSwitch++;

@@ -33,10 +33,14 @@ export function newCounts() {
     strayAcks: 0,
     resentAtSwitch: 0,
     mergedAtSwitch: 0,
+    /** A 503 of the member that lost its place to what was sent to the other one, too. */
+    overruledAtSwitch: 0,
     ringingAtSwitch: 0,
     waitedForMember: 0,
     waitedInVain: 0,
     triedOtherPair: 0,
+    /** Known calls that were dialled again while their pair had no member in service. */
+    redialledElsewhere: 0,
     handedOver: 0,
     responsesHandedOver: 0,
     responsesStateless: 0,

@@ -131,9 +131,14 @@ export function decide(received: Received, view: View): Decision {
   }
 
   const named = newInvite ? pairOfReplaced(message, view) : undefined;
-  if (named !== undefined) return { do: 'pair', row: 11, pair: named, pinned: false, remember: true };
+  // nobody else has that call: like what is inside it, this waits for its pair
+  if (named !== undefined) return { do: 'pair', row: 11, pair: named, pinned: true, remember: true };
 
-  const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
+  const pair =
+    view.upstreams.chooseForCall(message.callId) ??
+    remotePair(view, message.callId) ??
+    // a server that wants no new calls for a while (Retry-After) has said nothing of the rest
+    (method === 'INVITE' ? undefined : view.upstreams.chooseForDialog(message.callId));
   if (pair === undefined) return noServer(12, message);
   return { do: 'pair', row: 12, pair, pinned: false, remember: method === 'INVITE' };
 }

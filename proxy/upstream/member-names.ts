@@ -39,7 +39,12 @@ export class MemberNames {
     for (const member of this.#lookups.keys()) if (!members.includes(member)) this.#lookups.delete(member);
     for (const member of members) {
       if (isIP(member.host) !== 0 || this.#lookups.has(member)) continue;
-      this.#lookups.set(member, { due: Number.NEGATIVE_INFINITY, begun: Number.NEGATIVE_INFINITY, failed: false, down: false });
+      this.#lookups.set(member, {
+        due: Number.NEGATIVE_INFINITY,
+        begun: Number.NEGATIVE_INFINITY,
+        failed: false,
+        down: false,
+      });
     }
   }
 

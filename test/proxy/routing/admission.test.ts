@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import { REGISTERS_AT_FIRST } from '../../../proxy/upstream/register-gate.ts';
-import { register } from '../../builders.ts';
+import { register, request } from '../../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 /** A 503 of the server that `asked` went to, with Retry-After. */
@@ -55,6 +55,19 @@ describe('what a SIP Server is spared', () => {
       sentBy: `${AT.alice}:5060`,
     });
     expect(requestIn(await scene.receives(text, AT.alice)).hop.address).to.equal(first.hop.address);
+  });
+
+  it('gets what is no call where all have asked for no new calls', async () => {
+    const scene = await Scene.begin();
+    for (let i = 0; i < 20; i++) {
+      const text = invite({ callId: `b${i}`, branch: `z9hG4bKb${i}`, sentBy: `${AT.alice}:5060` });
+      const asked = (await scene.receives(text, AT.alice)).find(({ message }) => message.isRequest);
+      if (asked !== undefined) await scene.receives(busy(asked, '30'), asked.hop.address);
+    }
+    const more = { branch: 'z9hG4bKmore', sentBy: `${AT.alice}:5060` };
+    expect(statuses(await scene.receives(invite({ ...more, callId: 'more' }), AT.alice))).to.deep.equal([503]);
+    const subscribe = request('SUBSCRIBE', { ...more, callId: 'state', uri: 'sip:bob@example.com' });
+    expect(requestIn(await scene.receives(subscribe, AT.alice)).message.method).to.equal('SUBSCRIBE');
   });
 
   it('is not taken at its word by a 503 without Retry-After', async () => {

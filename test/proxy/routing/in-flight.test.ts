@@ -73,6 +73,7 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
       await scene.receives(respond(asked.message, 100), AT.ss1.primary);
       const again = requestIn(await switches(scene, asked, transport));
       expect(statuses(await scene.receives(respond(asked.message, 503), AT.ss1.primary))).to.deep.equal([]);
+      expect(scene.core.counts.overruledAtSwitch).to.equal(1);
       expect(statuses(await scene.receives(respond(again.message, 200), AT.ss1.backup))).to.deep.equal([200]);
     });
 
@@ -158,7 +159,21 @@ describe('a request of a call whose pair has no member in service', () => {
     const again = await scene.receives(invite({ ...CALL, branch: 'z9hG4bKagain', cseq: 2 }), AT.alice);
     expect(requests(again)).to.deep.equal([`INVITE ${AT[other].primary}`]);
     expect(scene.replica.call(CALL.callId)?.pair).to.equal(other);
+    expect(scene.core.counts.redialledElsewhere).to.equal(1);
   });
+
+  for (const header of ['Replaces', 'Join']) {
+    it(`waits for the promoted member if it names the call by ${header}: no other pair has it`, async () => {
+      const headers = [`${header}: ${CALL.callId};to-tag=b;from-tag=a`];
+      const taking = { callId: 'taking', branch: 'z9hG4bKtaking', sentBy: `${AT.bob}:5060`, headers };
+      expect(statuses(await scene.receives(invite(taking), AT.bob))).to.deep.equal([100]);
+      const held = other === 'ss1' ? 'ss2' : 'ss1';
+      scene.pinged(held, 'backup', 200);
+      expect(requests(scene.takes())).to.include(`INVITE ${AT[held].backup}`);
+      expect(scene.core.counts.waitedForMember).to.equal(1);
+      expect(scene.replica.call('taking')?.pair).to.equal(held);
+    });
+  }
 
   it('waits for the promoted member inside the dialog, and gets 503 if none is', async () => {
     const text = bye({ ...CALL, branch: 'z9hG4bKbye', cseq: 2, toTag: 'b' });
