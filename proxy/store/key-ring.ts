@@ -56,9 +56,7 @@ export class KeyRing {
 
   /** The key to sign with; undefined while there is none at all. */
   signing(now: number): TokenKey | undefined {
-    for (const key of this.#own) if (key.created + SPREAD <= now && this.byId(key.id) === key) return key;
-    // the first key of an empty ring signs at once: nothing else can
-    return this.#own.at(-1) ?? this.#others[0];
+    return this.#spread(this.#own, now) ?? this.#spread(this.#others, now) ?? this.#oldest;
   }
 
   byId(id: number): TokenKey | undefined {
@@ -148,6 +146,18 @@ export class KeyRing {
     } finally {
       entry.writing = false;
     }
+  }
+
+  /** The newest of `keys` that is known everywhere. */
+  #spread(keys: readonly TokenKey[], now: number): TokenKey | undefined {
+    for (const key of keys) if (key.created + SPREAD <= now && this.byId(key.id) === key) return key;
+    return undefined;
+  }
+
+  /** The one that most proxies know, if none is known everywhere: the first key of an empty ring signs at once. */
+  get #oldest(): TokenKey | undefined {
+    const [own, other] = [this.#own.at(-1), this.#others.at(-1)];
+    return own === undefined || (other !== undefined && other.created < own.created) ? other : own;
   }
 
   #ended(key: TokenKey, now: number): boolean {

@@ -113,6 +113,19 @@ describe('key ring', () => {
     expect(here.signing(NOW)?.geoLocation).to.equal('dc2');
   });
 
+  it("signs with another data centre's key while it has just made its own, which only it knows", async () => {
+    const there = ring('dc2');
+    await there.tend(NOW);
+    const here = ring('dc1', 'dc2');
+    await until(() => here.ids().length === 1);
+    // its own store is empty
+    await here.tend(NOW + 30_000);
+    expect(here.ids()).to.have.length(2);
+    expect(here.signing(NOW + 30_000)?.geoLocation, 'before both are known everywhere').to.equal('dc2');
+    expect(here.signing(NOW + 80_000)?.geoLocation, 'before its own is').to.equal('dc2');
+    expect(here.signing(NOW + 90_000)?.geoLocation).to.equal('dc1');
+  });
+
   it('puts back what its store lost', async () => {
     const keys = ring('dc1');
     await keys.tend(NOW);
