@@ -1,6 +1,9 @@
 import { proxyName, proxyOf } from '../../proxy/routing/branch.ts';
 import { Header } from '../../proxy/sip/header.ts';
+import { looksLikeToken } from '../../proxy/routing/token.ts';
 import { parseMessage, type Message } from '../../proxy/sip/message.ts';
+import { parseNameAddr } from '../../proxy/sip/name-addr.ts';
+import { parseUri } from '../../proxy/sip/uri.ts';
 import { parseVia } from '../../proxy/sip/via.ts';
 import type { Host } from './network.ts';
 import type { ProxyModel } from './proxy-model.ts';
@@ -22,6 +25,8 @@ const OVER = 32_000;
 const READ = 2000;
 /** A request goes through a proxy, the one that it is handed to, and, behind one address, the one that that one is for. */
 const THROUGH = 3;
+/** When a link is whole again, what was missed has come after so long, ms. */
+const CATCH_UP = 8000;
 /** Messages that the monitor remembers. */
 const MEMORY = 50_000;
 
@@ -36,6 +41,8 @@ export class WireMonitor {
   /** Branches that proxies have sent, and those of INVITEs. */
   readonly #branches = new Set<string>();
   readonly #invites = new Set<string>();
+  /** The ids of the keys that signed the tokens of requests inside dialogs. */
+  readonly #keys = new Map<string, readonly number[]>();
 
   constructor(world: World) {
     this.#world = world;
@@ -59,6 +66,7 @@ export class WireMonitor {
     }
     const proxy = this.#world.proxyAt(to);
     if (proxy !== undefined && message.isRequest) this.#requestArrived(proxy, from, message);
+    if (proxy !== undefined && message.isRequest && message.toTag !== '') this.#noteKeys(message);
     if (proxy !== undefined && message.method === 'REGISTER' && message.status >= 200 && message.status < 300) {
       // the one that asked; behind one address another one may get it first, and hands it over
       if (proxyOf(message.via.branch) === proxyName(proxy.name))
@@ -69,7 +77,7 @@ export class WireMonitor {
     if (message.isRequest && !isHopByHop && message.toTag !== '' && this.#world.proxyAt(from) !== undefined) {
       const pair = this.#world.pairAt(to);
       const there = ledger.pairsOf(message.callId);
-      if (pair !== undefined && there.size > 0 && !there.has(pair)) {
+      if (pair !== undefined && there.size > 0 && !there.has(pair) && !this.#cannotKnow(from, message)) {
         const names = [...there].map(({ name }) => name).join();
         this.#world.violation(
           'WrongPair',
@@ -78,6 +86,36 @@ export class WireMonitor {
         );
       }
     }
+  }
+
+  /** Which keys have signed what a request inside a dialog carries: on its way its Routes go. */
+  #noteKeys(message: Message): void {
+    const users = message.values(Header.Route).map((route) => parseUri(parseNameAddr(route).uri).user);
+    const ids = users.filter(looksLikeToken).map(keyIdOf);
+    if (ids.length === 0) return;
+    if (this.#keys.size > MEMORY) this.#keys.clear();
+    this.#keys.set(requestName(message), ids);
+  }
+
+  /**
+   * Whether a proxy could not have known where a request inside a dialog belongs, so that it went where its Call-ID
+   * hashes to: it knows neither the call nor the key of its token, and that key is lost with every store and proxy that
+   * had it, or was made on a store that had been emptied, from where no news could come since.
+   */
+  #cannotKnow(host: Host, message: Message): boolean {
+    const { processes, clock, faults } = this.#world;
+    const proxy = this.#world.proxyAt(host);
+    const replica = proxy?.process?.replica;
+    const ids = this.#keys.get(requestName(message));
+    if (replica === undefined || ids === undefined) return false;
+    if (replica.call(message.callId) !== undefined || ids.some((id) => replica.keys.byId(id) !== undefined))
+      return false;
+    const known = processes.flatMap(({ replica: { keys } }) => ids.flatMap((id) => keys.byId(id) ?? []));
+    return known.every(({ created, geoLocation }) =>
+      faults
+        .allTouching([host, this.#world.etcd(geoLocation).host], created, clock.now)
+        .some(({ between, to }) => between !== undefined && to > created && to + CATCH_UP > clock.now),
+    );
   }
 
   #parse(text: string): Message {
@@ -168,4 +206,13 @@ export class WireMonitor {
       );
     }
   }
+}
+
+function requestName({ callId, cseq, method }: Message): string {
+  return `${callId} ${cseq} ${method}`;
+}
+
+/** As proxy/routing/token.ts writes it. */
+function keyIdOf(token: string): number {
+  return Buffer.from(token, 'base64url').readUInt16BE(1);
 }
