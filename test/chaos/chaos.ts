@@ -4,6 +4,7 @@ import { Story } from '../demo/story.ts';
 import { experiment, type Outcome } from './experiment.ts';
 import type { Fault } from './fault.ts';
 import { hostFaults } from './host-faults.ts';
+import { networkFaults } from './network-faults.ts';
 import { Network } from './network.ts';
 import { proxyFaults } from './proxy-faults.ts';
 import { releaseRolled } from './release-rolled.ts';
@@ -24,6 +25,7 @@ const argv = await yargs(process.argv.slice(2))
 const all: readonly Fault[] = [
   ...serverFaults,
   ...proxyFaults,
+  ...networkFaults,
   ...storeFaults,
   ...hostFaults,
   ...(argv.release === undefined ? [] : [releaseRolled(argv.release)]),

@@ -1,6 +1,7 @@
 import type { MemberRole } from '../../proxy/store/records.ts';
 import { FaultLog, type Fault } from './fault-log.ts';
 import type { LinkFault } from './network.ts';
+import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
 /** `lasts`: how long, ms; `end`: when all faults are over. */
@@ -8,16 +9,31 @@ type Injection = (world: World, lasts: number, end: number) => void;
 
 /** Begins faults by chance until `end`; each ends by itself. */
 export function injectFaults(world: World, end: number): void {
-  const { clock, random } = world;
+  const only = world.options.only ?? world.options.mutation?.faults;
+  const { random } = world;
   /** Some worlds are calm, some stormy: ms between one fault and the next, by chance around this. */
   const every = random.pick([2500, 5000, 5000, 10_000]);
-  const only = world.options.only ?? world.options.mutation?.faults;
+  inject(world, kinds, { end, every, random, only });
+  // in some worlds, with a chance of their own: all others go as they did before there were these
+  if (only !== undefined || world.options.seed % RARE === 2)
+    inject(world, rareKinds, { end, every: 2 * every, random: world.rareRandom, only });
+}
+
+function inject(
+  world: World,
+  kindsOf: Readonly<Record<string, Injection>>,
+  when: { end: number; every: number; random: Random; only: readonly string[] | undefined },
+): void {
+  const { clock } = world;
+  const { end, every, random, only } = when;
+  const names = Object.keys(kindsOf).filter((name) => only === undefined || only.includes(name));
+  if (names.length === 0) return;
   const next = (): void => {
     if (clock.now >= end) return;
-    const kind = random.pick(Object.keys(kinds).filter((name) => only === undefined || only.includes(name)));
+    const kind = random.pick(names);
     // not past the end: then all is healed
     const lasts = Math.min(Math.exp(random.between(Math.log(800), Math.log(35_000))), end - clock.now);
-    kinds[kind]?.(world, lasts, end);
+    kindsOf[kind]?.(world, lasts, end);
     clock.after(every * random.between(0.2, 1.8), next);
   };
   clock.after(every, next);
@@ -158,6 +174,7 @@ const kinds: Readonly<Record<string, Injection>> = {
   dualPrimary(world) {
     const pair = world.random.pick(world.pairs);
     const fault = world.faults.at('dual primary', world.clock.now, Object.values(pair.hosts));
+    world.trace.note(undefined, `dual primary of ${pair.name}`);
     pair.split();
     world.clock.after(8500, () => void (fault.to = world.clock.now));
   },
@@ -216,6 +233,46 @@ const kinds: Readonly<Record<string, Injection>> = {
   },
   phoneRebooted(world) {
     const phone = world.random.pick(world.phones);
-    if (phone.wanted) phone.reboot();
+    if (!phone.wanted) return;
+    world.trace.note(phone.host, 'rebooted');
+    phone.reboot();
   },
 };
+
+/** In one world of four. */
+const RARE = 4;
+
+const rareKinds: Readonly<Record<string, Injection>> = {
+  /** All members stopped (SIGSTOP) or behind a dead switch: connections stay, and nothing is said. */
+  storeHung(world, lasts) {
+    const { network, clock, sites, rareRandom } = world;
+    const etcd = rareRandom.pick(world.etcds);
+    if (etcd.host.paused) return;
+    const { address } = etcd.host;
+    const silence = sites.flatMap((site): LinkFault[] => [
+      { ...none, from: site, to: address, loss: 1 },
+      { ...none, from: address, to: site, loss: 1 },
+    ]);
+    network.faults = [...network.faults, ...silence];
+    etcd.host.pause();
+    during(world, world.faults.at('store hung', clock.now, [etcd.host]), lasts, () => {
+      network.faults = network.faults.filter((fault) => !silence.includes(fault));
+      etcd.host.resume();
+    });
+  },
+  sbcPaused(world, lasts) {
+    const { host } = world.sbc;
+    if (host.paused) return;
+    host.pause();
+    during(world, world.faults.at('SBC paused', world.clock.now, [host]), lasts, () => host.resume());
+  },
+  sbcPowerOff(world, lasts) {
+    const { host } = world.sbc;
+    if (!host.powered) return;
+    host.powered = false;
+    during(world, world.faults.at('SBC without power', world.clock.now, [host]), lasts, () => void (host.powered = true));
+  },
+};
+
+/** By name, as `--only` takes them. */
+export const faultKinds: readonly string[] = [...Object.keys(kinds), ...Object.keys(rareKinds)];

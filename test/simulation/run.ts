@@ -1,29 +1,52 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import yargs from 'yargs';
 import { EPOCH } from './clock.ts';
+import { faultKinds } from './faults.ts';
 import { ladder } from './trace.ts';
 import type { Result } from './worker.ts';
 import { World, type WorldOptions } from './world.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    count: { type: 'string', default: '1' },
-    hours: { type: 'string' },
-    jobs: { type: 'string' },
-    only: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    going: { type: 'boolean', default: false },
-    'clock-step': { type: 'string', default: '2000' },
-  },
-});
+const values = await yargs(process.argv.slice(2))
+  .scriptName('run.ts')
+  .usage('$0: whole clusters on virtual time, with faults, each from a seed. `make simulate` starts it.')
+  .option('seed', { type: 'number', default: 1, describe: 'The first one' })
+  .option('count', { type: 'number', default: 1, describe: 'How many, one after the other' })
+  .option('hours', { type: 'number', describe: 'In place of --count: as many as there is time for' })
+  .option('jobs', { type: 'number', describe: 'Processes that work; as many as there are processors' })
+  .option('only', {
+    type: 'string',
+    coerce: (names: string) => names.split(',').filter(Boolean),
+    describe: `Kinds of faults, by commas; all if left out: ${faultKinds.join(', ')}`,
+  })
+  .option('trace', { type: 'boolean', default: false, describe: 'Show all messages of a seed that fails' })
+  .option('going', { type: 'boolean', default: false, describe: 'Go on after a seed that fails' })
+  .option('clock-step', { type: 'number', default: 2000, describe: 'How far clocks are set wrong at most, ms' })
+  .check(({ seed, count, hours = 1, jobs = 1, only = [], 'clock-step': clockStep }) => {
+    if (!isWhole(seed, 0)) throw new Error('--seed must be a whole number, 0 or more');
+    if (!isWhole(count, 1)) throw new Error('--count must be a whole number, 1 or more');
+    if (!(hours > 0)) throw new Error('--hours must be a number above 0');
+    if (!isWhole(jobs, 1)) throw new Error('--jobs must be a whole number, 1 or more');
+    if (!(clockStep >= 0)) throw new Error('--clock-step must be a number of milliseconds, 0 or more');
+    const unknown = only.filter((name) => !faultKinds.includes(name));
+    if (unknown.length > 0) throw new Error(`--only: no fault is called ${unknown.join(', ')}: ${faultKinds.join(', ')}`);
+    return true;
+  })
+  .strict()
+  .version(false)
+  .showHelpOnFail(false, '--help says what there is')
+  .wrap(null)
+  .parseAsync();
+
+function isWhole(value: number, least: number): boolean {
+  return Number.isSafeInteger(value) && value >= least;
+}
 
 /** How often it says how far it is, ms. */
 const PROGRESS = 30_000;
 
 function optionsFor(seed: number, traced: boolean): WorldOptions {
-  return { seed, traced, mutation: undefined, only: values.only?.split(','), clockStep: Number(values['clock-step']) };
+  return { seed, traced, mutation: undefined, only: values.only, clockStep: values.clockStep };
 }
 
 /** A seed again, this time kept: a ladder of the calls that the violation is about. */
@@ -51,9 +74,9 @@ async function show(seed: number): Promise<void> {
 
 /** Seeds in order, to as many processes as there are; each tells of one before it gets the next. */
 class Runner {
-  readonly #first = Number(values.seed);
-  readonly #count = values.hours === undefined ? Number(values.count) : Number.POSITIVE_INFINITY;
-  readonly #until = performance.now() + Number(values.hours ?? Number.POSITIVE_INFINITY) * 3600_000;
+  readonly #first = values.seed;
+  readonly #count = values.hours === undefined ? values.count : Number.POSITIVE_INFINITY;
+  readonly #until = performance.now() + (values.hours ?? Number.POSITIVE_INFINITY) * 3600_000;
   readonly #workers = new Set<ChildProcess>();
   readonly #total: Record<string, number> = {};
   readonly failed: number[] = [];
@@ -107,7 +130,9 @@ class Runner {
 }
 
 const runner = new Runner();
-await runner.run(Number(values.jobs ?? Math.min(availableParallelism(), Number(values.count))));
+await runner.run(
+  values.jobs ?? Math.min(availableParallelism(), values.hours === undefined ? values.count : Number.POSITIVE_INFINITY),
+);
 const [first] = runner.failed;
 if (first !== undefined && !values.going) await show(first);
 process.exitCode = runner.failed.length === 0 ? 0 : 1;

@@ -1,10 +1,39 @@
 import { expect } from 'chai';
+import { faultKinds } from './faults.ts';
 import { mutations } from './mutations.ts';
 import { World, type WorldOptions } from './world.ts';
 
 /** Real seconds for seeds. */
 const SECONDS = Number(process.env['SIMULATE_SECONDS'] ?? 30);
 const FIRST_SEED = 1;
+
+/** How each kind of fault shows in a trace, where it did something. */
+const noted: Readonly<Record<string, RegExp>> = {
+  loss: /^fault: loss /,
+  duplication: /^fault: duplication /,
+  reordering: /^fault: reordering /,
+  delay: /^fault: delay /,
+  partition: /^fault: partition /,
+  oneWay: /^fault: one-way partition /,
+  proxyKilled: /^fault: (killed|power off) /,
+  proxyRestarted: /^restart in order$/,
+  proxiesRolled: /^rolling restart$/,
+  proxyPaused: /^fault: paused /,
+  clockSet: /^fault: clock set by /,
+  memberKilled: /^fault: member killed /,
+  memberPaused: /^fault: member paused /,
+  dualPrimary: /^dual primary of /,
+  storeStopped: /^fault: store stopped /,
+  storeSlow: /^fault: store slow /,
+  storeLost: /^fault: store lost /,
+  storeCut: /^fault: cut from a store /,
+  storeHung: /^fault: store hung /,
+  phonePaused: /^fault: phone paused /,
+  phoneRebooted: /^rebooted$/,
+  configurationChanged: /^oosCheck.interval becomes /,
+  sbcPaused: /^fault: SBC paused /,
+  sbcPowerOff: /^fault: SBC without power /,
+};
 
 function optionsFor(seed: number, changes: Partial<WorldOptions> = {}): WorldOptions {
   return { seed, traced: false, mutation: undefined, only: undefined, clockStep: 2000, ...changes };
@@ -20,6 +49,19 @@ describe('a simulated cluster', () => {
       const found = world.violations.map(({ rule, what, at }) => `${rule} at ${at} ms: ${what}`);
       expect(found, `make simulate SEED=${seed} COUNT=1`).to.deep.equal([]);
     }
+  });
+
+  it('suffers every kind of fault there is', async function () {
+    this.timeout(120_000);
+    const missing = new Map(Object.entries(noted));
+    expect([...missing.keys()].toSorted()).to.deep.equal(faultKinds.toSorted());
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + 60 && missing.size > 0; seed++) {
+      const world = new World(optionsFor(seed, { traced: true }));
+      await world.run();
+      const notes = world.trace.lines.filter(({ to }) => to === undefined).map(({ label }) => label);
+      for (const [kind, sign] of missing) if (notes.some((note) => sign.test(note))) missing.delete(kind);
+    }
+    expect([...missing.keys()]).to.deep.equal([]);
   });
 
   it('loses no call where nothing is wrong', async function () {

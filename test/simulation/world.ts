@@ -63,6 +63,7 @@ export class World {
   readonly clock = new Clock();
   readonly random: Random;
   readonly proxyRandom: Random;
+  readonly rareRandom: Random;
   readonly network: Network;
   readonly trace: Trace;
   readonly log: Log = pino({ level: 'silent' });
@@ -87,6 +88,7 @@ export class World {
     this.random = new Random(options.seed, 1);
     this.proxyRandom = new Random(options.seed, 2);
     this.network = new Network(this.clock, new Random(options.seed, 3));
+    this.rareRandom = new Random(options.seed, 5);
     this.trace = new Trace(this.clock, options.traced);
     this.ledger = new Ledger(this);
     this.#wire = new WireMonitor(this);
