@@ -39,6 +39,8 @@ interface StoreView {
     readonly available: boolean;
     readonly loaded: boolean;
     readonly reason: string;
+    /** How old the newest heartbeat of the data centre is that came to it, ms; absent: none has. */
+    readonly lag?: number;
   }[];
 }
 
@@ -115,9 +117,9 @@ function storeViews({ stores }: Installed, answers: readonly Answer[]): StoreVie
     const observers = answers.flatMap(({ proxy, status }) => {
       if (typeof status === 'string') return [];
       const store = status.stores.find((each) => each.geoLocation === geoLocation);
-      return store === undefined
-        ? []
-        : [{ proxy: proxy.name, available: store.available, loaded: store.loaded, reason: store.reason }];
+      if (store === undefined) return [];
+      const { available, loaded, reason, lag } = store;
+      return [{ proxy: proxy.name, available, loaded, reason, ...(lag === undefined ? {} : { lag }) }];
     });
     const endpoints = stores.find((store) => store.geoLocation === geoLocation)?.endpoints ?? [];
     const state =
@@ -194,7 +196,9 @@ export function statusTables(view: StatusView, now: number, width: number): stri
   });
   const stores = view.stores.map(({ geoLocation, state, endpoints, observers }) => {
     const available = observers.filter((observer) => observer.available).length;
-    return [geoLocation, state, `${available}/${observers.length}`, endpoints.join(' ')];
+    const lags = observers.flatMap(({ lag }) => lag ?? []);
+    const lag = lags.length === 0 ? '-' : `${(Math.max(...lags) / 1000).toFixed(1)}s`;
+    return [geoLocation, state, `${available}/${observers.length}`, lag, endpoints.join(' ')];
   });
   const conditions = (view.clusters ?? []).flatMap(({ name, conditions: list }) =>
     list.map(({ type, status, reason, message }) => [name, type, status, reason, message]),
@@ -204,7 +208,7 @@ export function statusTables(view: StatusView, now: number, width: number): stri
       ? [formatTable(['CLUSTER', 'CONDITION', 'STATUS', 'REASON', 'MESSAGE'], conditions, 4, width)]
       : []),
     formatTable(['PROXY', 'DATA CENTRE', 'STATE', 'ADDRESS', 'REGISTERED', 'CALLS'], proxies, 0, width),
-    formatTable(['STORE', 'STATE', 'PROXIES', 'ENDPOINTS'], stores, 3, width),
+    formatTable(['STORE', 'STATE', 'PROXIES', 'LAG', 'ENDPOINTS'], stores, 4, width),
     ...view.switches.map((each) => `${each.name} / ${each.dn}\n${matrixTable(each, short, now, width)}`),
   ];
   const why = view.proxies.filter((proxy) => proxy.why !== undefined).map((proxy) => `${proxy.name}: ${proxy.why}\n`);

@@ -55,7 +55,7 @@ function far(name: string, at: number, active: PairHealth['active']): HealthReco
   return { proxy: name, geoLocation: 'dc2', at, pairs };
 }
 
-function status(name: string, active: PairHealth['active'], available = true): ProxyStatus {
+function status(name: string, active: PairHealth['active'], available = true, lag = 2500): ProxyStatus {
   const primary: MemberHealth = {
     role: 'primary',
     address: '127.0.0.1:5060',
@@ -80,7 +80,7 @@ function status(name: string, active: PairHealth['active'], available = true): P
     addresses: [],
     configuration: { hash: 'h' },
     counts: { registrations: 12, calls: 3, transactions: 1 },
-    stores: [{ geoLocation: 'dc1', available, loaded: true, reason: available ? '' : 'Unreachable' }],
+    stores: [{ geoLocation: 'dc1', available, loaded: true, reason: available ? '' : 'Unreachable', lag }],
     pairs: [{ name: 'ss1', active, since: now - 5000, members: [primary, backup] }],
     elsewhere: [far('q1', now - 9000, 'primary'), far('q2', now - 1000, 'primary')],
     proxies: [],
@@ -92,7 +92,7 @@ function status(name: string, active: PairHealth['active'], available = true): P
 describe('the status of what runs', () => {
   const said: Readonly<Record<string, ProxyStatus | string>> = {
     'cc-sw-dn-dc1-0': status('cc-sw-dn-dc1-0', 'backup'),
-    'cc-sw-dn-dc1-1': status('cc-sw-dn-dc1-1', 'backup', false),
+    'cc-sw-dn-dc1-1': status('cc-sw-dn-dc1-1', 'backup', false, 41_200),
     'cc-sw-dn-dc1-2': 'not running: connection refused',
   };
   const answers = up.proxies.map((each) => ({ proxy: each, status: said[each.name] ?? 'nothing' }));
@@ -103,11 +103,11 @@ describe('the status of what runs', () => {
     expect(view.proxies[2]).to.include({ state: 'Unreachable', ready: false, why: 'not running: connection refused' });
   });
 
-  it('tells of a store what each proxy says of it', () => {
+  it('tells of a store what each proxy says of it, and how old the news of it are', () => {
     expect(view.stores[0]?.state).to.equal('Unavailable');
     expect(view.stores[0]?.observers).to.deep.equal([
-      { proxy: 'cc-sw-dn-dc1-0', available: true, loaded: true, reason: '' },
-      { proxy: 'cc-sw-dn-dc1-1', available: false, loaded: true, reason: 'Unreachable' },
+      { proxy: 'cc-sw-dn-dc1-0', available: true, loaded: true, reason: '', lag: 2500 },
+      { proxy: 'cc-sw-dn-dc1-1', available: false, loaded: true, reason: 'Unreachable', lag: 41_200 },
     ]);
   });
 
@@ -139,8 +139,8 @@ cc-sw-dn-dc1-0  dc1          Ready        127.0.10.1  12          3
 cc-sw-dn-dc1-1  dc1          Ready        127.0.10.2  12          3
 cc-sw-dn-dc1-2  dc1          Unreachable  127.0.10.3  -           -
 
-STORE  STATE        PROXIES  ENDPOINTS
-dc1    Unavailable  1/2      http://127.0.0.1:2379
+STORE  STATE        PROXIES  LAG    ENDPOINTS
+dc1    Unavailable  1/2      41.2s  http://127.0.0.1:2379
 
 sw / dn
 PAIR    STATE       MEMBER   SEEN BY  AS, FOR        RTT    REASON
