@@ -23,10 +23,7 @@ type Link = Pick<Fault, 'name' | 'what' | 'promise' | 'bound' | 'parts'> & {
 async function leaderAndOthers(world: World): Promise<readonly [string[], string[]]> {
   const leader = await world.etcd('dc1').leader();
   const here = etcdMembers.filter(({ dataCentre }) => dataCentre === 'dc1');
-  return [
-    addresses(here.filter(({ name }) => name === leader)),
-    addresses(here.filter(({ name }) => name !== leader)),
-  ];
+  return [addresses(here.filter(({ name }) => name === leader)), addresses(here.filter(({ name }) => name !== leader))];
 }
 
 const bothWays = (a: readonly string[], b: readonly string[]): [readonly string[], readonly string[]][] => [

@@ -270,7 +270,12 @@ const rareKinds: Readonly<Record<string, Injection>> = {
     const { host } = world.sbc;
     if (!host.powered) return;
     host.powered = false;
-    during(world, world.faults.at('SBC without power', world.clock.now, [host]), lasts, () => void (host.powered = true));
+    during(
+      world,
+      world.faults.at('SBC without power', world.clock.now, [host]),
+      lasts,
+      () => void (host.powered = true),
+    );
   },
 };
 

@@ -29,7 +29,8 @@ const values = await yargs(process.argv.slice(2))
     if (!isWhole(jobs, 1)) throw new Error('--jobs must be a whole number, 1 or more');
     if (!(clockStep >= 0)) throw new Error('--clock-step must be a number of milliseconds, 0 or more');
     const unknown = only.filter((name) => !faultKinds.includes(name));
-    if (unknown.length > 0) throw new Error(`--only: no fault is called ${unknown.join(', ')}: ${faultKinds.join(', ')}`);
+    if (unknown.length > 0)
+      throw new Error(`--only: no fault is called ${unknown.join(', ')}: ${faultKinds.join(', ')}`);
     return true;
   })
   .strict()
