@@ -126,7 +126,12 @@ export class Copying implements ClientOwner {
       core.counts.handoverSilent++;
       core.suspects.add(proxy);
     }
-    if (this.#earlier !== undefined || this.target.ways.length <= this.#way) return;
+    if (this.target.ways.length <= this.#way) return;
+    if (this.#earlier !== undefined) {
+      // two proxies that say nothing are dead; one that has said 100 meanwhile is not, nor a slow server
+      if (proxy === undefined || this.#earlier.lastStatus !== 0) return;
+      this.#earlier.abandon();
+    }
     this.#earlier = this.#transaction;
     this.#nextWay();
   }
@@ -391,6 +396,8 @@ export class Copying implements ClientOwner {
     const { message, sender } = this.context.received;
     if (sender === 'Proxy') return 430;
     if (message.method === 'CANCEL') return 481;
+    // a pair of another data centre, which other proxies may still reach
+    if (this.target.pair !== undefined) return 503;
     // a trunk or the like: what can't be reached is as if it had said 503 (RFC 3261 16.9), which is told as 500 (16.7)
     const last = this.target.ways.at(-1);
     return last?.uri !== undefined && last.requestUri === undefined ? 500 : 480;

@@ -44,10 +44,9 @@ export class Targets {
     // handed to us for a pair that is not ours either: never handed on twice
     if (received.sender === 'Proxy') return [];
     const ways: Way[] = waysToRemotePair(pair, received.message.callId, core.reach, core.suspects);
-    if (ways.length === 0) {
-      const hop = pair.active === undefined ? undefined : core.copier.hopToMember(pair.active);
-      if (hop !== undefined) ways.push({ hop, end: pairEnd(pair.name, pair.geoLocation) });
-    }
+    // last of all straight to it: its proxies may be dead, and nobody know it yet
+    const hop = pair.active === undefined ? undefined : core.copier.hopToMember(pair.active);
+    if (hop !== undefined) ways.push({ hop, end: pairEnd(pair.name, pair.geoLocation) });
     return ways.length === 0 ? [] : [{ pair, pinned, ways }];
   }
 

@@ -624,6 +624,21 @@ describe('the core', () => {
   });
 
   describe('under overload', () => {
+    it('refuses REGISTERs above the limit, each told when to come again, and no call for them', async () => {
+      const limited = await Scene.begin({ overload: { registersPerSecond: 5 } });
+      const answers: Sent[] = [];
+      for (let i = 0; i < 8; i++) {
+        const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i}`, sentBy: `${AT.alice}:5060` });
+        answers.push(...(await limited.receives(text, AT.alice)));
+      }
+      expect(answers.filter(({ message }) => message.isRequest)).to.have.length(5);
+      expect(statuses(answers)).to.deep.equal([503, 503, 503]);
+      for (const { message } of answers.slice(5)) expect(Number(message.value(Header.RetryAfter))).to.be.at.least(5);
+      expect(limited.core.counts.overload).to.equal(3);
+      const call = await limited.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice);
+      expect(primaries).to.include(memberOf(requestIn(call)));
+    });
+
     it('refuses new calls above the limit, and nothing inside dialogs', async () => {
       const limited = await Scene.begin({ overload: { invitesPerSecond: 2 } });
       const answers: number[] = [];

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { OPEN, pairEnd } from '../../../proxy/routing/token.ts';
+import { OPEN, pairEnd, tagHash } from '../../../proxy/routing/token.ts';
 import { register } from '../../builders.ts';
-import { AT, bye, requestIn, respond, Scene, statuses } from './scene.ts';
+import { AT, bye, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const CALL = { callId: 'call-1', fromTag: 'a', toTag: 'b', branch: 'z9hG4bKbye', sentBy: `${AT.alice}:5060` };
 
@@ -61,6 +61,47 @@ describe('a request other than INVITE that one proxy hands to another', () => {
     expect(again.filter(({ hop }) => hop.address !== first.hop.address)).to.deep.equal([]);
     expect(statuses(await scene.receives(respond(first.message, 200), first.hop.address))).to.deep.equal([200]);
     expect(scene.core.counts.handoverSilent).to.equal(0);
+  });
+});
+
+describe('a call of a pair in another data centre', () => {
+  /** A BYE in it from the phone, with what the scene does to its proxies. */
+  async function ended(scene: Scene): Promise<Sent[]> {
+    const token = scene.core.signer.sign(
+      { use: 'dialog', caller: OPEN, callee: pairEnd('far', 'dc2'), callerTag: tagHash('a') },
+      CALL.callId,
+      scene.time,
+    );
+    return await scene.receives(bye({ ...CALL, route: [`<sip:${token ?? ''}@proxies.example.com;lr>`] }), AT.alice);
+  }
+  const hosts = (sent: readonly Sent[]): string[] => [...new Set(sent.map(({ hop }) => hop.address))];
+
+  it('goes on straight with its server where no proxy lives there', async () => {
+    const scene = await Scene.begin();
+    await heard(scene, 'q1');
+    expect(hosts(await ended(scene))).to.deep.equal([AT.far.primary]);
+  });
+
+  it('goes on so, too, where those that seem to live say nothing, each within 0.7 s', async () => {
+    const scene = await Scene.begin();
+    await scene.hasProxy('q1', 'dc2', '10.2.0.1');
+    await scene.hasProxy('q2', 'dc2', '10.2.0.2');
+    await heard(scene, 'q1');
+    const [first] = hosts(await ended(scene));
+    const [second] = hosts(await scene.passes(750)).filter((host) => host !== first);
+    expect([first, second]).to.have.members(['10.2.0.1', '10.2.0.2']);
+    const third = (await scene.passes(750)).find(({ hop }) => hop.address === AT.far.primary);
+    if (third === undefined) throw new Error('the server was not asked');
+    expect(statuses(await scene.receives(respond(third.message, 200), AT.far.primary))).to.deep.equal([200]);
+  });
+
+  it('is answered 503 where nothing there is known to live, or nobody there can deliver it', async () => {
+    const scene = await Scene.begin();
+    expect(statuses(await ended(scene))).to.deep.equal([503]);
+    const refused = await Scene.begin();
+    await refused.hasProxy('q1', 'dc2', '10.2.0.1');
+    const handed = requestIn(await ended(refused));
+    expect(statuses(await refused.receives(respond(handed.message, 430), handed.hop.address))).to.deep.equal([503]);
   });
 });
 
