@@ -9,6 +9,8 @@ const FEW = 8;
 /** How much longer than usual answers may take, ms: calls wait in the same queue of the server. */
 const QUEUED = 250;
 const CUT = 0.7;
+/** A server that was out for no longer is as warm as before, ms. */
+const BRIEF = 5_000;
 
 /**
  * Bounds the REGISTERs under way to one pair, so that a storm of them waits at the phones and not at the server. The
@@ -22,6 +24,8 @@ export class RegisterGate {
   #usual: number | undefined;
   #lately = 0;
   #cutAt = Number.NEGATIVE_INFINITY;
+  /** What came before tells of an outage. */
+  #since = Number.NEGATIVE_INFINITY;
 
   get full(): boolean {
     return this.#inFlight >= Math.floor(this.#limit);
@@ -31,8 +35,21 @@ export class RegisterGate {
     this.#inFlight++;
   }
 
+  /** Its server is in service again after `outage`, ms: it is asked little at first, and more as it answers. */
+  back(now: number, outage: number): void {
+    if (outage <= BRIEF) return;
+    this.#limit = FEW;
+    this.#lately = this.#usual ?? 0;
+    this.#cutAt = Number.NEGATIVE_INFINITY;
+    this.#since = now;
+  }
+
   /** One has its answer, or never will. `took`: since it came, ms; `now` in ms. */
   leave(took: number, now: number): void {
+    if (now - took < this.#since) {
+      this.#inFlight--;
+      return;
+    }
     if (this.#usual === undefined) {
       this.#usual = took;
       this.#lately = took;

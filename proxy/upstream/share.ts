@@ -30,13 +30,15 @@ export class Share {
     this.#outages = now - this.#warmFrom < STEADY ? this.#outages + 1 : 1;
   }
 
-  /** A member is in service again. */
-  back(now: number): void {
-    if (this.#outSince === undefined) return;
+  /** A member is in service again. @returns for how long none was, ms */
+  back(now: number): number {
+    if (this.#outSince === undefined) return 0;
+    const outage = now - this.#outSince;
     const hold = this.#outages < 3 ? 0 : Math.min(LONGEST_HOLD, FIRST_HOLD * 2 ** (this.#outages - 3));
     this.#warmFrom = now + hold;
-    this.#warmUntil = this.#warmFrom + Math.min(WARM_UP, now - this.#outSince);
+    this.#warmUntil = this.#warmFrom + Math.min(WARM_UP, outage);
     this.#outSince = undefined;
+    return outage;
   }
 
   /** A server answered 503 with Retry-After (RFC 3261 21.5.4). @returns how long it is left alone, ms */

@@ -302,7 +302,7 @@ export class Upstreams {
     pair.active = member;
     const now = this.#options.now();
     if (member === undefined) pair.share.out(now);
-    else pair.share.back(now);
+    else pair.registers.back(now, pair.share.back(now));
     pair.share.open();
     this.#options.onSwitch(pair, from, member);
   }

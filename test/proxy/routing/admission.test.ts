@@ -90,6 +90,26 @@ describe('what a SIP Server is spared', () => {
     expect(count(await places(scene, 100))).to.be.within(35, 65);
   });
 
+  it('gets few REGISTERs at once when it comes back from an outage, and more as it answers', async () => {
+    const scene = await Scene.begin();
+    scene.pinged('ss2', 'primary', 'ConnectionRefused');
+    scene.pinged('ss1', 'primary', 'ConnectionRefused');
+    await scene.passes(20_000);
+    scene.pinged('ss1', 'primary', 200);
+    const asked: Sent[] = [];
+    const come = async (from: number): Promise<void> => {
+      for (let i = from; i < from + 20; i++) {
+        const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i}`, sentBy: `${AT.alice}:5060` });
+        asked.push(...(await scene.receives(text, AT.alice)).filter(({ message }) => message.isRequest));
+      }
+    };
+    await come(0);
+    expect(asked).to.have.length(8);
+    for (const { message, hop } of asked) await scene.receives(respond(message, 200), hop.address);
+    await come(20);
+    expect(asked).to.have.length(8 + 12);
+  });
+
   it('gets no more REGISTERs at once than it can hold; the rest are told when to come again', async () => {
     const scene = await Scene.begin();
     scene.pinged('ss2', 'primary', 'ConnectionRefused');

@@ -78,6 +78,26 @@ describe('the gate before a pair’s REGISTERs', () => {
     expect(storm(gate, 60_000, { every: 0.5, works: 0 }, 60_000).rate).to.be.above(1500);
   });
 
+  it('begins small with a server that is back from an outage, and opens as that answers', () => {
+    const gate = new RegisterGate();
+    storm(gate, 10_000, { every: 0.2, works: 50 });
+    for (let i = 0; i < 8; i++) gate.enter();
+    gate.back(60_000, 50_000);
+    expect(gate.full).to.equal(true);
+    // what was under way when it went out was never answered, and says nothing of how it is now
+    for (let i = 0; i < 8; i++) gate.leave(32_000, 62_000);
+    expect(gate.full).to.equal(false);
+    expect(storm(gate, 200, { every: 0.2, works: 50 }, 63_000).rate).to.be.below(1000);
+    expect(storm(gate, 2_000, { every: 0.2, works: 50 }, 63_200).rate).to.be.above(4000);
+  });
+
+  it('stays as it was where the other member takes over within seconds', () => {
+    const gate = new RegisterGate();
+    gate.back(60_000, 3_000);
+    for (let i = 0; i < REGISTERS_AT_FIRST - 1; i++) gate.enter();
+    expect(gate.full).to.equal(false);
+  });
+
   it('is not moved by single slow answers', () => {
     const gate = new RegisterGate();
     for (let i = 0; i < 10_000; i++) {
