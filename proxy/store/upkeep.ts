@@ -185,14 +185,19 @@ export class Upkeep {
     if (!isLaterOfCall(ours.stamp, theirs.stamp)) return false;
     const again = { ...ours, stamp: { ...ours.stamp, first: theirs.stamp.first } };
     const taken = this.#bindings.take(again, OWN, now);
-    if (taken !== undefined) this.#repair(key, taken.binding);
+    if (taken === undefined || this.#repair(key, taken.binding)) return true;
+    // a colleague's: it may be dead
+    const isPlanned = this.#planned.some(({ origin, all }) => origin === OWN && all);
+    if (!isPlanned) this.#planned.push({ origin: OWN, all: true, at: now + SECOND_SWEEP });
     return true;
   }
 
-  #repair(key: string, binding: Binding): void {
+  /** False if a colleague is to do it. */
+  #repair(key: string, binding: Binding): boolean {
     // a write of ours that is on its way may say less than is known by now
-    if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return;
+    if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return false;
     this.counters.storeRepaired++;
     this.write(binding);
+    return true;
   }
 }

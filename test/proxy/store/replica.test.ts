@@ -405,6 +405,30 @@ describe('replica', () => {
     });
   }
 
+  it('lets the later of one Call-ID win a little later where the colleague that should see to it is dead', async () => {
+    const [b, deaf, dead] = [proxyOf('dc2', '0'), proxyOf('dc2', '1'), proxyOf('dc2', '2')];
+    await until(() => [b, deaf, dead].every(({ replica }) => replica.ready));
+    for (const { replica, name } of proxies) replica.publishProxy(proxyRecord(name, { geoLocation: 'dc2' }));
+    const aors = Array.from({ length: 12 }, (_, i) => `user${i}@example.com`);
+    for (const aor of aors) await register(b, { aor });
+    await settle();
+    const a = proxyOf('dc1', 'a');
+    for (const link of dead.links.values()) link.setCut(true);
+    deaf.links.get('dc1')?.setCut(true);
+    a.links.get('dc2')?.setCut(true);
+    await until(() => a.replica.ready);
+    now += 60_000;
+    for (const aor of aors) await register(a, { aor, cseq: 2 });
+    await settle();
+    now += 1000;
+    for (const aor of aors) await register(deaf, { aor, cseq: 3 });
+    await mended({ a, b2: deaf });
+    now += 5000;
+    await settle();
+    const known = aors.map((aor) => a.replica.binding(aor, binding().id)?.stamp.cseq);
+    expect(known).to.deep.equal(aors.map(() => 3));
+  });
+
   it('remembers a longer version that another data centre had, in the store too', async () => {
     const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
     await ready(a, b);
