@@ -48,21 +48,32 @@ describe('when a refused REGISTER shall come again', () => {
     );
   });
 
-  it('brings ten thousand phones back at the rate of their servers', () => {
-    const backlog = new Backlog();
-    const holds = 200;
-    let [waiting, admitted] = [Array.from({ length: 10_000 }, (_, i) => i / 2), 0];
-    let now = 0;
-    for (; admitted < 10_000 && now < 300_000; now += 100) {
-      const came = waiting.filter((at) => at <= now);
-      waiting = waiting.filter((at) => at > now);
-      for (const [i] of came.entries()) {
-        if (i < holds / 10) {
-          backlog.admitted(now);
-          admitted++;
-        } else waiting.push(now + backlog.refused(now, (i * 0.618) % 1) * 1000);
+  for (const { phones, over, holds, within } of [
+    { phones: 10_000, over: 5, holds: 200, within: [50, 85] },
+    { phones: 500_000, over: 60, holds: 2_000, within: [250, 310] },
+    // more than ten minutes of work: who is told the latest comes again in vain once or twice
+    { phones: 500_000, over: 60, holds: 500, within: [1_000, 1_200] },
+  ] as const) {
+    it(`brings ${phones} phones, lost within ${over} s, back at the ${holds} a second that their servers hold`, () => {
+      const backlog = new Backlog();
+      /** How many come, by tenths of a second. */
+      const come = Array.from({ length: 20_000 }, () => 0);
+      const comes = (at: number): void => void (come[at] = (come[at] ?? 0) + 1);
+      for (let i = 0; i < phones; i++) comes(Math.floor((i / phones) * over * 10));
+      let [admitted, refused, tenth] = [0, 0, 0];
+      for (; admitted < phones && tenth < come.length; tenth++) {
+        for (let i = 0; i < (come[tenth] ?? 0); i++) {
+          if (i < holds / 10) {
+            backlog.admitted(tenth * 100);
+            admitted++;
+            continue;
+          }
+          refused++;
+          comes(tenth + backlog.refused(tenth * 100, (i * 0.618) % 1) * 10);
+        }
       }
-    }
-    expect(now / 1000).to.be.within(50, 85);
-  });
+      expect(tenth / 10).to.be.within(within[0], within[1]);
+      expect(refused / phones).to.be.below(1.5);
+    });
+  }
 });
