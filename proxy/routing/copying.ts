@@ -111,9 +111,9 @@ export class Copying implements ClientOwner {
     if (!this.pending || this.context.cancelled || this.target.pinned || this.#triedOther) return;
     if (this.#transaction === undefined || this.#transaction.lastStatus > 0 || this.#earlier !== undefined) return;
     const { core, received, registration } = this.context;
-    const { method, toTag, callId } = received.message;
+    const { method, toTag } = received.message;
     const isNew = registration !== undefined || (method === 'INVITE' && toTag === '');
-    if (isNew && core.upstreams.chooseForCall(callId, this.target.pair) !== undefined) this.#toOtherPair(undefined);
+    if (isNew && core.pairBeside(this.context, this.target.pair) !== undefined) this.#toOtherPair(undefined);
   }
 
   /** The proxy that this copy was handed to has said nothing: it may be dead, and its record not yet. Or a target has. */
@@ -285,9 +285,8 @@ export class Copying implements ClientOwner {
   /** It was sent when its pair was in service: what is new gets 503 now, but this had no answer yet and follows its pair. */
   #toOtherPairOrWait(): void {
     const { core } = this.context;
-    if (core.upstreams.chooseForCall(this.context.received.message.callId, this.target.pair) !== undefined)
-      this.#toOtherPair(undefined);
-    else this.#wait();
+    if (core.pairBeside(this.context, this.target.pair) === undefined) this.#wait();
+    else this.#toOtherPair(undefined);
   }
 
   /** Nobody became active in time. */

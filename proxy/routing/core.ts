@@ -169,9 +169,15 @@ export class Core {
     return this.#unanswered;
   }
 
+  /** The pair that may take what `not` can't; undefined: there is none. */
+  pairBeside({ received, registration }: ResponseContext, not: Pair | undefined): Pair | undefined {
+    if (registration !== undefined) return this.upstreams.chooseForAor(registration.aor, not);
+    return this.upstreams.chooseForCall(received.message.callId, not);
+  }
+
   otherPair(context: ResponseContext, not: Pair | undefined): Target | undefined {
     const { message } = context.received;
-    const pair = this.upstreams.chooseForCall(message.callId, not);
+    const pair = this.pairBeside(context, not);
     if (pair === undefined) return undefined;
     if (message.method === 'INVITE') this.#calls.remember(message.callId, pair);
     return { pair, pinned: false, ways: [] };

@@ -24,7 +24,7 @@ const FLOW_TIMER = { datagram: 30, stream: 120 };
 export class Registration {
   readonly #core: Core;
   readonly #context: ResponseContext;
-  readonly #aor: string;
+  readonly aor: string;
   readonly #asked: Asked;
   /** Where it was sent first: it has a place there while it is under way. */
   readonly pair: Pair;
@@ -35,7 +35,7 @@ export class Registration {
     this.pair = pair;
     this.#core = core;
     this.#context = context;
-    this.#aor = aor;
+    this.aor = aor;
     this.#asked = asked;
     this.#arrived = core.wall();
   }
@@ -53,21 +53,21 @@ export class Registration {
     const granted = grant(request, this.#asked, message, core.config.registration);
     const answer = new Answer(core, this.#context);
     if (granted.all === true) {
-      const unseen = core.replica.inTouch ? [] : core.replica.endedIds(this.#aor, this.#arrived);
-      for (const binding of core.replica.bindings(this.#aor, this.#arrived)) this.#remove(binding, answer);
+      const unseen = core.replica.inTouch ? [] : core.replica.endedIds(this.aor, this.#arrived);
+      for (const binding of core.replica.bindings(this.aor, this.#arrived)) this.#remove(binding, answer);
       for (const id of unseen) this.#removeUnseen(id, answer);
     }
     for (const change of granted.changes) {
       if (change.expires > 0) this.#save(change, answer);
       else {
-        const known = core.replica.binding(this.#aor, change.id);
+        const known = core.replica.binding(this.aor, change.id);
         if (known !== undefined && known.removed !== true) this.#remove(known, answer);
         else if (known !== undefined || this.#mayRemember()) this.#removeUnseen(change.id, answer);
       }
     }
     const { maxContacts } = core.config.registration;
-    if (core.replica.countBindings(this.#aor, core.wall()) > maxContacts) {
-      for (const binding of evictions(core.replica.bindings(this.#aor, core.wall()), maxContacts)) {
+    if (core.replica.countBindings(this.aor, core.wall()) > maxContacts) {
+      for (const binding of evictions(core.replica.bindings(this.aor, core.wall()), maxContacts)) {
         core.counts.contactsEvicted++;
         this.#remove(binding, answer);
       }
@@ -91,7 +91,7 @@ export class Registration {
     const owned = sender !== 'Sbc' && (from.connection !== undefined || nated);
     if (owned && from.connection !== undefined) core.flows.hold(from.connection, core.now() + change.expires);
     const binding: Mutable<Binding> = {
-      aor: this.#aor,
+      aor: this.aor,
       id: change.id,
       contact: change.contact,
       q: change.q,
@@ -128,7 +128,7 @@ export class Registration {
   /** Who registers and leaves under ever new contacts must not fill the table: no phone leaves more behind than it may have. */
   #mayRemember(): boolean {
     const { config, replica } = this.#core;
-    return !replica.inTouch || replica.endedIds(this.#aor, this.#arrived).length < config.registration.maxContacts;
+    return !replica.inTouch || replica.endedIds(this.aor, this.#arrived).length < config.registration.maxContacts;
   }
 
   /**
@@ -139,7 +139,7 @@ export class Registration {
     const { registration } = this.#core.config;
     this.#core.counts.unregistered++;
     const unseen: Binding = {
-      aor: this.#aor,
+      aor: this.aor,
       id,
       ...{ contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 },
       expires: this.#arrived + registration.maxExpires + 60_000,
@@ -151,7 +151,7 @@ export class Registration {
 
   #stamp(id: string): Stamp {
     const { message } = this.#context.received;
-    return this.#core.replica.stamp(this.#aor, id, message.callId, message.cseq, this.#arrived);
+    return this.#core.replica.stamp(this.aor, id, message.callId, message.cseq, this.#arrived);
   }
 
   /** RFC 3327 5.3: a phone that knows of Path learns it from the 200, also where the server did not copy it. */
@@ -179,7 +179,7 @@ export class Registration {
     const contacts = all ? ['*'] : changes.map((change) => change.contact);
     const seconds = Math.round((changes[0]?.expires ?? 0) / 1000);
     this.#core.log.debug(
-      { aor: this.#aor, contacts, seconds, from: `${from.transport} ${from.address}:${from.port}` },
+      { aor: this.aor, contacts, seconds, from: `${from.transport} ${from.address}:${from.port}` },
       all || seconds === 0 ? 'unregistered' : 'registered',
     );
   }

@@ -130,6 +130,17 @@ describe('what is under way when a pair loses its last member', () => {
     expect(registering.hop.address).to.equal(other);
   });
 
+  it('goes to a pair that takes no new calls, too, if it is a REGISTER', async () => {
+    const servers = config().servers.map((server) => ({ ...server, weight: server.name === 'ss1' ? 1 : 0 }));
+    scene = await Scene.begin({ servers });
+    let [asked, i] = [undefined as Sent | undefined, 0];
+    while (asked?.hop.address !== AT.ss1.primary) {
+      const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i++}`, sentBy: `${AT.bob}:5060` });
+      asked = requestIn(await scene.receives(text, AT.bob));
+    }
+    expect(await lost(asked)).to.deep.equal([`REGISTER ${AT.ss2.primary}`]);
+  });
+
   it('stays if a server has said 100: the promoted member may have it', async () => {
     const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
     await scene.receives(respond(asked.message, 100), asked.hop.address);
