@@ -205,6 +205,43 @@ export const mutations: readonly Mutation[] = [
         (save) => (binding, waiting) => save({ ...binding, expires: binding.expires + 3600_000 }, waiting),
       ),
   },
+  {
+    name: 'what is for one phone goes to another',
+    found: ['WrongPhone', 'WrongPair', ...calls],
+    plant: ({ replica }) =>
+      wrap(replica, 'bindings', (bindings) => (aor, now) => {
+        const own = bindings(aor, now);
+        const [other] = [...replica.allBindings(now)].filter((binding) => binding.aor !== aor);
+        return own.length === 0 || other === undefined ? own : [other];
+      }),
+  },
+  {
+    name: 'a grant is more than it can take',
+    found: ['InternalError', 'Threw'],
+    plant: ({ replica }) =>
+      wrap(replica, 'stamp', () => () => {
+        throw new RangeError('planted');
+      }),
+  },
+  {
+    name: 'a provisional response follows the final one',
+    found: ['ProvisionalAfterFinal'],
+    plant: (process) =>
+      wrap(process, 'send', (send) => (text, hop) => {
+        send(text, hop);
+        if (text.startsWith('SIP/2.0 486 ')) send(text.replace(/^SIP\/2.0 486 [^\r]*/, 'SIP/2.0 180 Ringing'), hop);
+      }),
+  },
+  {
+    name: "another data centre's store is not followed",
+    found: ['NotComplete', 'ReplicasDiffer', 'Forgotten', 'ProxyUnknown', ...calls],
+    plant: ({ stores: [, ...others] }) => each(others, (store) => wrap(store, 'follow', () => () => undefined)),
+  },
+  {
+    name: 'a proxy does not say that it is there',
+    found: ['ProxyUnknown', ...calls],
+    plant: ({ replica }) => wrap(replica, 'publishProxy', () => () => undefined),
+  },
 ];
 
 function each<T>(things: readonly T[], act: (thing: T) => void): void {

@@ -200,6 +200,21 @@ describe('watch of etcd behind a bad link', function () {
     expect(recorder.listings).to.equal(1);
   });
 
+  it('lists again as restored when another cluster is there that is further on: only its id tells', async () => {
+    await write(0, 3);
+    await recorder.until((r) => r.keys.size === 3);
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await etcd.replace({ asAnother: true });
+    await direct(async (client) => {
+      for (let i = 0; i < 50; i++) await client.put('elsewhere').value(i).exec();
+      await client.put(`/sipcluster/v1/watch/${range}/binding/u9/1`).value('there').exec();
+    });
+    relay.mend();
+    await recorder.until((r) => r.restorations === 1 && r.isAvailable, 10_000);
+    expect([...recorder.keys]).to.deep.equal([['binding/u9/1', 'there']]);
+  });
+
   for (const asAnother of [true, false]) {
     it(`lists again as restored when etcd is replaced by an empty one ${asAnother ? 'of another' : 'with the same'} cluster id`, async () => {
       await write(0, 3);
