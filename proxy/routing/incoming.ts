@@ -256,6 +256,7 @@ export class Incoming implements TransactionUser {
           from,
           new SipError(decision.status, decision.reason, { headers: decision.lines }),
         );
+      else if (decision.row === 9) this.#turnAway(server, message, decision.status, decision.reason, decision.lines);
       else this.#answer(server, message, decision.status, decision.reason, decision.lines);
       return;
     }
@@ -358,13 +359,13 @@ export class Incoming implements TransactionUser {
     return admitted;
   };
 
-  readonly #admitRegister = (pair: Pair): number => {
+  readonly #admitRegister = (pair: Pair | undefined): number => {
     const now = this.#core.now();
-    if (!pair.registers.full && this.#registers.take(now)) {
+    if (pair?.registers.full === false && this.#registers.take(now)) {
       this.#backlog.admitted(now);
       return 0;
     }
-    this.#core.counts.overload++;
+    if (pair !== undefined) this.#core.counts.overload++;
     return this.#backlog.refused(now, this.#core.random());
   };
 
@@ -385,6 +386,22 @@ export class Incoming implements TransactionUser {
     this.#countDefect(reason);
     if (this.#senders.mayComplain(from)) this.#answer(server, message, status, reason, headers);
     else server.drop();
+  }
+
+  /**
+   * A REGISTER that there is no room for now leaves no state: those of a lost data centre would fill the table of
+   * transactions, and calls be refused for them. Sent again it is judged again (RFC 3261 8.2.7).
+   */
+  #turnAway(
+    server: ServerTransaction,
+    message: Message,
+    status: number,
+    reason: string,
+    lines: readonly string[] | undefined,
+  ): void {
+    this.#core.counts.answeredLocally++;
+    this.#core.outside.send(response(message, status, reason, lines, this.#core.tag()), server.from);
+    server.drop();
   }
 
   #answer(

@@ -38,8 +38,8 @@ export interface View {
   isSbc(host: string): boolean;
   /** A token bucket: false = refused. Asked only where a row says so. */
   admitInvite(): boolean;
-  /** The Retry-After, s, of a REGISTER that neither this proxy nor the pair can take now; 0: it is admitted. */
-  admitRegister(pair: Pair): number;
+  /** The Retry-After, s, of a REGISTER that neither this proxy nor the pair can take now, if there is one; 0: it is admitted. */
+  admitRegister(pair: Pair | undefined): number;
 }
 
 /** What is done with a request. `row` is the row of the routing table in docs/architecture.md that fitted. */
@@ -109,8 +109,8 @@ export function decide(received: Received, view: View): Decision {
     if (to !== undefined && view.identity.servesAor(to)) {
       const aor = aorOf(to);
       const pair = view.upstreams.chooseForAor(aor) ?? remotePair(view, aor);
-      if (pair === undefined) return noServer(9, message);
       const wait = view.admitRegister(pair);
+      if (pair === undefined) return answer(9, 503, 'No SIP Server In Service', [`Retry-After: ${wait}`]);
       if (wait > 0) return answer(9, 503, 'Too Many Registrations', [`Retry-After: ${wait}`]);
       return { do: 'register', row: 9, pair, aor };
     }

@@ -122,6 +122,8 @@ describe('what a SIP Server is spared', () => {
     expect(asked.length).to.equal(REGISTERS_AT_FIRST);
     expect(statuses(refused)).to.deep.equal(Array.from({ length: 50 }, () => 503));
     for (const { message } of refused) expect(Number(message.value(Header.RetryAfter))).to.be.at.least(5);
+    const { servers, clients } = scene.layer.counts;
+    expect([servers, clients], 'a refused one leaves no state').to.deep.equal([REGISTERS_AT_FIRST, REGISTERS_AT_FIRST]);
     // a call is never behind them
     expect((await places(scene, 1)).length).to.equal(1);
 
@@ -130,5 +132,20 @@ describe('what a SIP Server is spared', () => {
     await scene.receives(respond(first.message, 401), first.hop.address);
     const late = register({ from: 'late', callId: 'late', branch: 'z9hG4bKlate', sentBy: `${AT.alice}:5060` });
     expect(requestIn(await scene.receives(late, AT.alice)).message.method).to.equal('REGISTER');
+  });
+
+  it('is not run over where all phones were refused while no server was in service: they come again in a line', async () => {
+    const scene = await Scene.begin();
+    for (const pair of ['ss1', 'ss2'] as const) scene.pinged(pair, 'primary', 'ConnectionRefused');
+    const waits: number[] = [];
+    for (let i = 0; i < 3_000; i++) {
+      const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i}`, sentBy: `${AT.alice}:5060` });
+      scene.core.incoming.receive(text, scene.hop('UDP', AT.alice, 5060)!);
+    }
+    for (const { message } of scene.takes()) waits.push(Number(message.value(Header.RetryAfter)));
+    expect(waits).to.have.length(3_000);
+    expect(waits[0]).to.equal(5);
+    expect(Math.max(...waits)).to.be.within(20, 40);
+    expect(scene.layer.idle).to.equal(true);
   });
 });
