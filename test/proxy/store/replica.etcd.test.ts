@@ -4,7 +4,7 @@ import { Replica } from '../../../proxy/store/replica.ts';
 import { Etcd } from '../../peers/etcd.ts';
 import { Relay } from '../../peers/relay.ts';
 import { Recorder } from './recorder.ts';
-import { HOUR, binding, proxyRecord, saved, silent, until } from './records.ts';
+import { HOUR, binding, healthRecord, proxyRecord, saved, silent, until } from './records.ts';
 
 describe('replica of two data centres with real etcd', function () {
   this.timeout(20_000);
@@ -73,6 +73,12 @@ describe('replica of two data centres with real etcd', function () {
     await until(() => [a, b].every(({ proxies }) => proxies.size === 2));
     await until(() => a.keys.ids().length === 2 && b.keys.ids().length === 2);
 
+    const beat = (at: number): void => b.publishHealth(healthRecord('b', { geoLocation: 'dc2', at }));
+    const heard = (): number => Date.now() - (a.stores[1]?.lag ?? Infinity);
+    const first = Date.now();
+    beat(first);
+    await until(() => Math.abs(heard() - first) < 5);
+
     link.cut();
     await until(() => a.stores[1]?.available === false);
     await register(b, 'carol');
@@ -80,8 +86,12 @@ describe('replica of two data centres with real etcd', function () {
     await until(() => knows(b, 'dave'));
     expect(knows(a, 'carol')).to.equal(false);
     expect(a.proxies.has('b'), 'known before the cut').to.equal(true);
+    const second = Date.now();
+    beat(second);
+    await until(() => Date.now() - second > 20);
+    expect(heard(), 'as old as the last news that came').to.be.closeTo(first, 5);
     link.mend();
-    await until(() => knows(a, 'carol'));
+    await until(() => knows(a, 'carol') && Math.abs(heard() - second) < 5);
 
     await etcdOf('dc1').kill();
     await until(() => a.stores[0]?.available === false);

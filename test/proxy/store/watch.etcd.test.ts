@@ -84,16 +84,25 @@ describe('watch of etcd behind a bad link', function () {
     return cuts;
   };
 
-  it('loses nothing of 5,000 puts that it catches up with, though the link is cut again and again meanwhile', async () => {
-    relay.cut();
-    await recorder.until((r) => !r.isAvailable);
-    // each put is a revision: etcd sends them in several parts
-    await direct(async (client) => {
-      for (let i = 0; i < 5000; i += 250) {
+  const compact = (): Promise<void> =>
+    direct(async (client) => {
+      const { revision } = (await client.get('x').exec()).header;
+      await client.kv.compact({ revision, physical: true });
+    });
+
+  /** Each put is a revision: etcd sends them in several parts. */
+  const putSingly = (count: number): Promise<void> =>
+    direct(async (client) => {
+      for (let i = 0; i < count; i += 250) {
         const puts = Array.from({ length: 250 }, (_, j) => `/sipcluster/v1/watch/${range}/binding/u${i + j}/1`);
         await Promise.all(puts.map((key) => client.put(key).value('x'.repeat(200)).exec()));
       }
     });
+
+  it('loses nothing of 5,000 puts that it catches up with, though the link is cut again and again meanwhile', async () => {
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await putSingly(5000);
     expect(await catchUp(5000, 1.4)).to.be.greaterThan(3);
     expect(recorder.listings).to.equal(1);
     relay.mend();
@@ -129,6 +138,38 @@ describe('watch of etcd behind a bad link', function () {
     await Promise.all(Array.from({ length: count }, (_, i) => writer.put(`binding/u${i}/1`, 'x'.repeat(3000), life)));
     expect(await catchUp(count, 1.25)).to.be.greaterThan(3);
     expect(recorder.listings).to.equal(1);
+  });
+
+  /** Cuts the link for good in the middle of a catch-up with `count` keys. */
+  const cutWhileCatchingUp = async (count: number): Promise<void> => {
+    relay.cut();
+    await recorder.until((r) => !r.isAvailable);
+    await putSingly(count);
+    relay.mend();
+    relay.cutAfter((count * 270) / 2);
+    await recorder.until((r) => r.isAvailable);
+    await recorder.until((r) => !r.isAvailable);
+    expect(recorder.keys.size).to.be.greaterThan(0);
+    expect(recorder.keys.size).to.be.lessThan(count);
+    expect(recorder.listings).to.equal(1);
+  };
+
+  it('lists again when what it has yet to catch up with was compacted away', async () => {
+    await cutWhileCatchingUp(5000);
+    await writer.remove('binding/u0/1');
+    await compact();
+    relay.mend();
+    await recorder.until((r) => r.loads === 2 && r.keys.size === 4999);
+    expect(recorder.restorations).to.equal(0);
+  });
+
+  it('lists again as restored when etcd was replaced while it caught up', async () => {
+    await cutWhileCatchingUp(5000);
+    await etcd.replace({ asAnother: true });
+    relay.mend();
+    await recorder.until((r) => r.restorations === 1 && r.isAvailable, 10_000);
+    await write(9000, 1);
+    await recorder.until((r) => r.keys.size === 1 && r.keys.has('binding/u9000/1'));
   });
 
   it('lists again from the start when the link is cut in the middle of a list', async () => {
@@ -179,10 +220,7 @@ describe('watch of etcd behind a bad link', function () {
     await recorder.until((r) => !r.isAvailable);
     await writer.remove('binding/u0/1');
     await write(3, 1);
-    await direct(async (client) => {
-      const { revision } = (await client.get('x').exec()).header;
-      await client.kv.compact({ revision, physical: true });
-    });
+    await compact();
     relay.mend();
     await recorder.until((r) => r.loads === 2);
     expect([...recorder.keys.keys()].toSorted()).to.deep.equal(['binding/u1/1', 'binding/u2/1', 'binding/u3/1']);
