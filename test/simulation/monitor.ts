@@ -15,8 +15,8 @@ const SLACK = 600;
 
 /** How far two clocks are apart at most without being set, ms. */
 const SKEW = 1000;
-/** More than all calls and registrations of a minute make. */
-const TRANSACTIONS = 1500;
+/** More than all calls and registrations of a minute make: of each thing that a proxy remembers. */
+const REMEMBERED = 1500;
 
 const JUST_TOLD = 'what was told just now';
 
@@ -100,12 +100,7 @@ export class Monitor {
       if (process === undefined) continue;
       if (process.core.counts.internalErrors > 0)
         this.#world.violation('InternalError', `${process.place.name} could not handle a message`);
-      const { clients, servers } = process.layer.counts;
-      if (clients + servers > TRANSACTIONS)
-        this.#world.violation(
-          'Unbounded',
-          `${process.place.name} has ${clients} client and ${servers} server transactions`,
-        );
+      this.#bounded(process);
       for (const binding of process.replica.allBindings(this.#world.clock.now)) {
         const why = this.#world.truth.objection(
           userOf(binding),
@@ -127,6 +122,18 @@ export class Monitor {
         }
       }
     }
+  }
+
+  #bounded({ layer, core, replica, timers, place }: ProxyProcess): void {
+    const { clients, servers } = layer.counts;
+    const { writesWaiting, callsWaiting, callsKnown } = replica.counters;
+    const remembered = {
+      ...{ clients, servers, unanswered: core.unanswered, copies: core.pendingCopies, timers: timers.size },
+      ...{ flows: core.flows.size, writesWaiting, callsWaiting, callsKnown },
+      ...{ bindings: replica.bindingRows, proxies: replica.proxies.size },
+    };
+    for (const [what, count = 0] of Object.entries(remembered))
+      if (count > REMEMBERED) this.#world.violation('Unbounded', `${place.name} has ${count} ${what}`);
   }
 
   /** After all is healed: every proxy knows the same, and what servers and phones agreed on last. */

@@ -242,6 +242,15 @@ export const mutations: readonly Mutation[] = [
     found: ['ProxyUnknown', ...calls],
     plant: ({ replica }) => wrap(replica, 'publishProxy', () => () => undefined),
   },
+  {
+    name: 'a call is remembered under a hundred names',
+    found: ['Unbounded'],
+    plant: ({ replica }) =>
+      wrap(replica, 'saveCall', (saveCall) => (record) => {
+        for (let i = 0; i < 100; i++)
+          saveCall({ ...record, callId: i === 0 ? record.callId : `${record.callId} ${i}` });
+      }),
+  },
 ];
 
 function each<T>(things: readonly T[], act: (thing: T) => void): void {
