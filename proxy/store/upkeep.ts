@@ -94,7 +94,9 @@ export class Upkeep {
   /** Another data centre's store, the one at the index `origin`, holds `seen`. */
   seenElsewhere(key: string, seen: Binding, taken: Taken, origin: number, now: number): void {
     const { row, binding, before, wasHeld } = taken;
-    if (binding === seen || compareStamps(seen.stamp, binding.stamp) === 0) this.#heldElsewhere(row, origin, now);
+    const isAgain = before !== undefined && compareStamps(seen.stamp, before.stamp) === 0;
+    if (binding === seen || compareStamps(seen.stamp, binding.stamp) === 0)
+      this.#heldElsewhere(row, origin, isAgain, now);
     if (before === undefined) return;
     const isNews = compareVersions(seen, before) > 0;
     if (isNews && (wasHeld || this.#writes.has(key)) && this.#putAhead(key, before, seen, now)) return;
@@ -166,13 +168,14 @@ export class Upkeep {
     return true;
   }
 
-  #heldElsewhere(row: number, origin: number, now: number): void {
+  #heldElsewhere(row: number, origin: number, isAgain: boolean, now: number): void {
     const { rows } = this.#bindings;
     const known = rows.origin(row);
     if (known === OWN || rows.isHeld(row)) return;
     rows.setOrigin(row, origin);
     rows.setHeld(row, true);
-    // its proxies are at it: what they have not come to yet is not lost
+    // its proxies write again what was lost: what they have not come to yet is not. A phone that comes is no such sign
+    if (!isAgain) return;
     for (const sweep of this.#planned)
       if (sweep.origin === known) sweep.at = now + (sweep.all ? ADOPTION + SECOND_ADOPTION : ADOPTION);
   }

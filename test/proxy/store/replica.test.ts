@@ -293,6 +293,24 @@ describe('replica', () => {
     await until(() => stored('dc2').length + stored('dc3').length === 0);
   });
 
+  it('takes over what an emptied data centre lost in time though its phones register again all along', async () => {
+    const [a, b] = [proxyOf('dc1', '0'), proxyOf('dc2', '1')];
+    await ready(a, b);
+    const ids = Array.from({ length: 20 }, (_, i) => `sip:alice@10.0.1.${i}`);
+    await Promise.all(ids.map((id) => register(a, { id, contact: id })));
+    await until(() => contacts(b).length === 20);
+    await a.replica.close();
+    cluster.lose('dc1');
+    const again = proxyOf('dc1', '0');
+    await ready(again, b);
+    for (const id of ids.slice(0, 9)) {
+      await register(again, { id, contact: id, cseq: 2 });
+      now += 1000;
+      await settle();
+    }
+    expect(contacts(again)).to.have.length(20);
+  });
+
   it('takes nothing over that the proxies of an emptied data centre write again themselves', async () => {
     const [a, b] = [proxyOf('dc1', '0'), proxyOf('dc2', '1')];
     await ready(a, b);
