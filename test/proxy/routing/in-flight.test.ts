@@ -60,6 +60,25 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
       });
     }
 
+    for (const [what, text] of [
+      ['a BYE', bye({ ...CALL, branch: 'z9hG4bKbye', cseq: 2, toTag: 'b' })],
+      ['a REGISTER', register({ branch: 'z9hG4bKreg', sentBy: `${AT.alice}:5060` })],
+    ] as const) {
+      it(`is ${what} without an answer: sent once to the new member, within what is left of Timer F`, async () => {
+        asked = requestIn(await scene.receives(text, AT.alice));
+        await scene.passes(10_000);
+        const again = (await switches(scene, asked, transport)).filter(
+          ({ message }) => message.isRequest && message.method !== 'INVITE',
+        );
+        expect(again.map(({ hop }) => hop.address)).to.deep.equal([AT.ss1.backup]);
+        await scene.passes(22_500);
+        const late = (await scene.passes(8_000)).filter(({ message }) => message.method !== 'INVITE');
+        expect(requests(late), 'Timer F began with the first try').to.deep.equal([]);
+        await scene.passes(170_000);
+        expect(scene.core.pendingCopies).to.equal(0);
+      });
+    }
+
     it('is an INVITE with 100 that the backup has already: its 482 is no answer, the first try’s is', async () => {
       await scene.receives(respond(asked.message, 100), AT.ss1.primary);
       const again = requestIn(await switches(scene, asked, transport));
