@@ -14,8 +14,7 @@ export function injectFaults(world: World, end: number): void {
   /** Some worlds are calm, some stormy: ms between one fault and the next, by chance around this. */
   const every = random.pick([2500, 5000, 5000, 10_000]);
   inject(world, kinds, { end, every, random, only });
-  // in some worlds, with a chance of their own: all others go as they did before there were these
-  if (only !== undefined || world.options.seed % RARE === 2)
+  if (only !== undefined || world.isRare)
     inject(world, rareKinds, { end, every: 2 * every, random: world.rareRandom, only });
 }
 
@@ -238,9 +237,6 @@ const kinds: Readonly<Record<string, Injection>> = {
     phone.reboot();
   },
 };
-
-/** In one world of four. */
-const RARE = 4;
 
 const rareKinds: Readonly<Record<string, Injection>> = {
   /** All members stopped (SIGSTOP) or behind a dead switch: connections stay, and nothing is said. */

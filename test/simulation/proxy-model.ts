@@ -1,6 +1,7 @@
 import type { Logger as Log } from 'pino';
 import type { ProxyConfig } from '../../proxy/config.ts';
 import type { Host } from './network.ts';
+import { knowsLayout1 } from './older-release.ts';
 import { ProxyProcess } from './proxy-process.ts';
 import type { World } from './world.ts';
 
@@ -40,6 +41,7 @@ export class ProxyModel {
     this.host.forget();
     this.startedAt = this.world.clock.now;
     this.process = new ProxyProcess(this, `${this.name}-boot${++this.#starts}`);
+    if (this.world.beginsOlder && this.#starts === 1) this.process.stores.forEach(knowsLayout1);
     this.world.mutate(this.process);
     this.process.start();
   }

@@ -40,6 +40,7 @@ export interface Violation {
   readonly callId: string;
 }
 
+const RARE = 4;
 /** When faults begin and end, all know the same again, calls end, and everything is over, ms since the beginning. */
 const CALM = 8_000;
 const FAULTS = 60_000;
@@ -63,7 +64,11 @@ export class World {
   readonly clock = new Clock();
   readonly random: Random;
   readonly proxyRandom: Random;
+  /** Of what happens in one world of four only; all others go as they did before there was such a thing. */
   readonly rareRandom: Random;
+  readonly isRare: boolean;
+  /** Its proxies are of an older release until they are started anew. */
+  readonly beginsOlder: boolean;
   readonly network: Network;
   readonly trace: Trace;
   readonly log: Log = pino({ level: 'silent' });
@@ -89,6 +94,8 @@ export class World {
     this.proxyRandom = new Random(options.seed, 2);
     this.network = new Network(this.clock, new Random(options.seed, 3));
     this.rareRandom = new Random(options.seed, 5);
+    this.isRare = options.seed % RARE === 2;
+    this.beginsOlder = this.isRare && this.rareRandom.chance(0.5);
     this.trace = new Trace(this.clock, options.traced);
     this.ledger = new Ledger(this);
     this.#wire = new WireMonitor(this);
