@@ -1,3 +1,4 @@
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import {
   ClientClosedError,
   Etcd3,
@@ -55,12 +56,29 @@ export function etcdClient(options: EtcdClientOptions): Etcd3 {
       // a page comes in one go, and not in as many turns of the event loop as it has times 64 KiB
       'grpc-node.flow_control_window': 4 << 20,
       callInvocationTransformer: readHere,
+      interceptors: [renewsToken],
     },
     // gRPC compares deadlines with the real clock
     defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + CALL_DEADLINE }),
     faultHandling: { global: noRetry, host: (host) => members.policy(host) },
   });
 }
+
+/**
+ * A JWT names the state of users and roles that it was given under, and is refused once anything of those was changed,
+ * as is any token for a request that was on its way then. etcd3 gets another token only for what it knows as invalid.
+ */
+const renewsToken: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata, _listener, next) {
+      next(metadata, {
+        onReceiveStatus(status, pass) {
+          const isOld = status.details.includes('revision of auth store is old');
+          pass(isOld ? { ...status, details: 'etcdserver: invalid auth token' } : status);
+        },
+      });
+    },
+  });
 
 /** As gRPC takes an address without a port. */
 function portOf(endpoint: string): number {

@@ -1,3 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { Etcd3, Range } from 'etcd3';
 import { EtcdStore, type EtcdStoreOptions } from '../../../proxy/store/etcd.ts';
@@ -94,6 +98,35 @@ describe('etcd in trouble', function () {
     await writer.put('binding/a/1', '3');
     await watcher.until((r) => r.keys.get('binding/a/1') === '3');
     expect(watcher.listings).to.equal(1);
+  });
+
+  it('refuses no write and loses no watch because rights were changed, though its tokens name the rights of before', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sipcluster-jwt-'));
+    closing.push(() => rm(folder, { recursive: true }));
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const [pub, priv] = [join(folder, 'pub.pem'), join(folder, 'priv.pem')];
+    await writeFile(pub, publicKey.export({ type: 'spki', format: 'pem' }));
+    await writeFile(priv, privateKey.export({ type: 'pkcs1', format: 'pem' }));
+    await start('--auth-token', `jwt,pub-key=${pub},priv-key=${priv},sign-method=RS256,ttl=10m`);
+    const auth = { username: 'root', password: 'secret' };
+    const root = direct();
+    await root.role('root').create();
+    await root.user('root').create(auth.password);
+    await root.user('root').addRole('root');
+    await root.auth.authEnable();
+    const store = open({ auth });
+    const watcher = Recorder.of(open({ auth }));
+    await store.put('binding/a/1', '1');
+    await watcher.until((r) => r.keys.get('binding/a/1') === '1');
+    for (const name of ['one', 'two']) {
+      const admin = direct({ auth });
+      await admin.role(name).create();
+      // not refused, which would be for good
+      await store.put('binding/a/1', name);
+      await watcher.until((r) => r.isAvailable && r.keys.get('binding/a/1') === name);
+    }
+    const late = Recorder.of(store);
+    await late.until((r) => r.loads === 1 && r.keys.get('binding/a/1') === 'two');
   });
 
   it('is out of reach for whom it lets no longer, and followed again without a loss once it does', async () => {
