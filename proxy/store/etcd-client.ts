@@ -94,7 +94,7 @@ export function storeError(error: unknown, doing: string): StoreError {
 
 function reasonOf(error: unknown, said: string): string {
   if (said.includes('database space exceeded')) return 'NoSpace';
-  if (UNAUTHENTICATED.some((type) => error instanceof type) || said.includes('authentication'))
+  if (UNAUTHENTICATED.some((type) => error instanceof type) || /authentication|user name is empty/.test(said))
     return 'Unauthenticated';
   if (error instanceof GRPCDeadlineExceededError) return 'Deadline';
   if (error instanceof ClientClosedError) return 'Closed';

@@ -129,6 +129,25 @@ describe('etcd in trouble', function () {
     await late.until((r) => r.loads === 1 && r.keys.get('binding/a/1') === 'two');
   });
 
+  it('says Unauthenticated to who gives no name when it has come to ask for one, and keeps what is to be written', async () => {
+    await start();
+    const store = open();
+    const recorder = Recorder.of(store);
+    await store.put('binding/a/1', '1');
+    await recorder.until((r) => r.isAvailable);
+    const root = direct();
+    await root.role('root').create();
+    await root.user('root').create('secret');
+    await root.user('root').addRole('root');
+    await root.auth.authEnable();
+    const reason = await store.put('binding/a/1', '2').then(
+      () => 'written',
+      (error: unknown) => (error instanceof StoreError ? error.reason : String(error)),
+    );
+    expect(reason, 'what is Refused is given up').to.equal('Unauthenticated');
+    await recorder.until((r) => !r.isAvailable && r.reason === 'Unauthenticated');
+  });
+
   it('is out of reach for whom it lets no longer, and followed again without a loss once it does', async () => {
     await start();
     const auth = { username: 'proxy', password: 'secret' };
