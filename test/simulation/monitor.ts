@@ -38,14 +38,14 @@ export class Monitor {
     const [member, second] = pair.serving;
     if (member === undefined && !this.#lostAt.has(pair)) this.#lostAt.set(pair, clock.now);
     if (member === undefined || second !== undefined) return;
-    const { changedAt } = pair;
+    const { changedAt, changes } = pair;
     const lostAt = this.#lostAt.get(pair) ?? changedAt;
     this.#lostAt.delete(pair);
     const { interval, timeout, recheck } = this.#world.oosCheck;
     const slow = changedAt - lostAt > 29_000 ? changedAt + recheck : 0;
     const bound = Math.max(lostAt + interval + timeout, changedAt + 500, slow) + SLACK;
     clock.at(bound, () => {
-      if (pair.changedAt !== changedAt) return;
+      if (pair.changes !== changes) return;
       for (const proxy of this.#world.proxies) {
         const active = this.#judged(proxy, pair, lostAt, bound);
         if (active === undefined) continue;

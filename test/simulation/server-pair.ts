@@ -32,6 +32,8 @@ export class ServerPair {
   readonly standby: 'Closed' | 'Answers503';
   /** When the set of those that serve last changed. */
   changedAt = 0;
+  /** How often it has: twice at one time, where two faults end together. */
+  changes = 0;
   #promotion = 0;
 
   constructor(world: World, name: string, site: string, primary: Host, backup: Host) {
@@ -115,6 +117,7 @@ export class ServerPair {
   changed(what: string): void {
     const { clock, trace, monitor } = this.world;
     this.changedAt = clock.now;
+    this.changes++;
     trace.note(this.hosts.primary, `${this.name}: ${what}`);
     monitor?.pairChanged(this);
   }
