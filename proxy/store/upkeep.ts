@@ -80,11 +80,11 @@ export class Upkeep {
     if (binding === seen || compareVersions(seen, binding) === 0) {
       rows.setOrigin(row, OWN);
       rows.setHeld(row, true);
-      if (keptUntil(seen) < keptUntil(binding)) this.#repair(key, binding);
+      if (keptUntil(seen) < keptUntil(binding)) this.#repair(key, binding, now);
     } else if (rows.origin(row) === OWN) {
       // two proxies wrote, and the older version came last
       rows.setHeld(row, false);
-      this.#repair(key, binding);
+      this.#repair(key, binding, now);
     } else if (this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, text);
@@ -107,7 +107,7 @@ export class Upkeep {
     }
     // what ours replaced lasts longer than ours: it must be remembered as long
     const isOwn = this.#bindings.rows.origin(row) === OWN;
-    if (!isNews && isOwn && keptUntil(binding) > keptUntil(before)) this.#repair(key, binding);
+    if (!isNews && isOwn && keptUntil(binding) > keptUntil(before)) this.#repair(key, binding, now);
   }
 
   /** Our store has named all it holds: what it lacks is written again. */
@@ -188,19 +188,19 @@ export class Upkeep {
     if (!isLaterOfCall(ours.stamp, theirs.stamp)) return false;
     const again = { ...ours, stamp: { ...ours.stamp, first: theirs.stamp.first } };
     const taken = this.#bindings.take(again, OWN, now);
-    if (taken === undefined || this.#repair(key, taken.binding)) return true;
-    // a colleague's: it may be dead
-    const isPlanned = this.#planned.some(({ origin, all }) => origin === OWN && all);
-    if (!isPlanned) this.#planned.push({ origin: OWN, all: true, at: now + SECOND_SWEEP });
+    if (taken !== undefined) this.#repair(key, taken.binding, now);
     return true;
   }
 
-  /** False if a colleague is to do it. */
-  #repair(key: string, binding: Binding): boolean {
+  #repair(key: string, binding: Binding, now: number): void {
     // a write of ours that is on its way may say less than is known by now
-    if (!this.#writes.has(key) && !this.#colleagues.isMine(key)) return false;
-    this.counters.storeRepaired++;
-    this.write(binding);
-    return true;
+    if (this.#writes.has(key) || this.#colleagues.isMine(key)) {
+      this.counters.storeRepaired++;
+      this.write(binding);
+      return;
+    }
+    // a colleague's: it may be dead, and not know it when it is back
+    const isPlanned = this.#planned.some(({ origin, all }) => origin === OWN && all);
+    if (!isPlanned) this.#planned.push({ origin: OWN, all: true, at: now + SECOND_SWEEP });
   }
 }

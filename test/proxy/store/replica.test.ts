@@ -423,6 +423,26 @@ describe('replica', () => {
     });
   }
 
+  it('puts the newer version back a little later where the colleague that should see to it is dead', async () => {
+    const [a, b, dead] = [proxyOf('dc1', '0'), proxyOf('dc1', '1'), proxyOf('dc1', '2')];
+    await ready(a, b, dead);
+    const aors = Array.from({ length: 12 }, (_, i) => `user${i}@example.com`);
+    const held = (): [string, string][] => [...cluster.entries('dc1')].filter(([key]) => key.startsWith('binding/'));
+    for (const aor of aors) await register(a, { aor, cseq: 1 });
+    const older = held();
+    for (const aor of aors) await register(a, { aor, cseq: 2 });
+    // what is looked for after a start has been
+    now += MINUTE;
+    await settle();
+    for (const link of dead.links.values()) link.setCut(true);
+    // a write that was on its way for long
+    for (const [key, text] of older) await cluster.store('dc1').put(key, text, { expires: now + HOUR });
+    await settle();
+    now += 5000;
+    await settle();
+    expect(held().map(([, text]) => /"cs":\d/.exec(text)?.[0])).to.deep.equal(aors.map(() => '"cs":2'));
+  });
+
   it('lets the later of one Call-ID win a little later where the colleague that should see to it is dead', async () => {
     const [b, deaf, dead] = [proxyOf('dc2', '0'), proxyOf('dc2', '1'), proxyOf('dc2', '2')];
     await until(() => [b, deaf, dead].every(({ replica }) => replica.ready));
