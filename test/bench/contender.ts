@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Side } from './load.ts';
+import type { Side } from './message.ts';
 
 /** A proxy that is measured: what is started for it, and how. Each measurement has a new one. */
 export interface Contender {

@@ -1,67 +1,52 @@
 import { expect } from 'chai';
 import { Load } from './load.ts';
-import { answer, firstRequest, inDialog, methodOf, numberOf } from './scenario.ts';
-import { parseMessage } from '../../proxy/sip/message.ts';
-
-const phone = { address: '192.0.2.1', port: 5060 };
-const server = { address: '192.0.2.9', port: 5070 };
+import { calls } from './scenarios/call.ts';
+import { heldCalls } from './scenarios/held-calls.ts';
+import { registrations } from './scenarios/register.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 
 describe('the load of the benchmark', () => {
-  it('is made of messages that parse', () => {
-    const invite = firstRequest('call', 7, 'r1', phone);
-    const ok = answer(invite, 200, 'OK', server);
-    for (const text of [
-      invite,
-      firstRequest('register', 7, 'r1', phone),
-      answer(invite, 180, 'Ringing', server),
-      ok,
-      inDialog('ACK', ok, 7, 'r1', phone),
-      answer(inDialog('BYE', ok, 7, 'r1', phone), 200, 'OK', server),
-    ]) {
-      const message = parseMessage(text);
-      expect(message.callId).to.equal('7@r1');
-      expect(numberOf(text, 'r1')).to.equal(7);
-    }
-    expect(methodOf(ok)).to.equal('INVITE');
-    expect(numberOf(ok, 'r2')).to.equal(-1);
+  let load: Load;
+  beforeEach(async () => {
+    load = await Load.open('127.0.0.1', 1500);
   });
+  afterEach(() => load.close());
 
-  it('follows the Record-Route of the answer inside the dialog', () => {
-    const invite = firstRequest('call', 1, 'r1', phone).replace(
-      '\r\nFrom',
-      '\r\nRecord-Route: <sip:token@192.0.2.5;lr>\r\nFrom',
-    );
-    const bye = inDialog('BYE', answer(invite, 200, 'OK', server), 1, 'r1', phone);
-    expect(bye).to.match(/^BYE sip:server@192\.0\.2\.9:5070 SIP\/2\.0\r\n/);
-    expect(bye).to.include('\r\nRoute: <sip:token@192.0.2.5;lr>\r\n');
-    expect(parseMessage(bye).toTag).to.equal('server');
-  });
-
-  for (const scenario of ['call', 'register'] as const) {
-    it(`counts what is begun and completed: ${scenario}`, async () => {
-      const load = await Load.open('127.0.0.1');
-      try {
-        const result = await load.run({ scenario, to: load.server, rate: 200, warm: 50, window: 200 });
-        expect(result.begun).to.be.within(30, 45);
-        expect(result).to.include({ completed: result.begun, failed: 0 });
-        expect(result.times).to.have.length(result.begun);
-      } finally {
-        load.close();
-      }
+  const scenarios: Readonly<Record<string, () => Scenario | Promise<Scenario>>> = {
+    calls: () => calls,
+    registrations: () => registrations,
+    'requests inside calls': () => heldCalls(load, load.server),
+  };
+  for (const [name, prepare] of Object.entries(scenarios)) {
+    it(`counts what is begun and completed: ${name}`, async () => {
+      const scenario = await prepare();
+      const result = await load.run({ scenario, to: load.server, rate: 200, warm: 50, window: 200 });
+      expect(result.begun).to.be.within(30, 45);
+      expect(result).to.include({ completed: result.begun, failed: 0, retransmitted: 0 });
+      expect(result.times).to.have.length(result.begun);
     });
   }
 
+  it('ends in the midst of a run when it is told to', async () => {
+    const running = load.run({ scenario: calls, to: load.server, rate: 100, warm: 0, window: 60_000 });
+    load.stop();
+    const error: unknown = await running.catch((refusal: unknown) => refusal);
+    expect(String(error)).to.include('told to end');
+  });
+
   it('counts as failed what is never answered, and sends it again meanwhile', async () => {
-    const load = await Load.open('127.0.0.1');
     const silent = await Load.open('127.0.0.1');
     silent.close();
-    try {
-      const result = await load.run({ scenario: 'register', to: silent.server, rate: 20, warm: 0, window: 100 });
-      expect(result.begun).to.be.within(1, 2);
-      expect(result).to.include({ completed: 0, failed: result.begun });
-      expect(result.retransmitted).to.be.greaterThan(10);
-    } finally {
-      load.close();
-    }
-  }).timeout(15_000);
+    const result = await load.run({ scenario: registrations, to: silent.server, rate: 20, warm: 0, window: 100 });
+    expect(result.begun).to.be.within(1, 2);
+    expect(result).to.include({ completed: 0, failed: result.begun });
+    expect(result.retransmitted).to.be.within(2, 4);
+  });
+
+  it('holds no calls where none come about, and says so', async () => {
+    const silent = await Load.open('127.0.0.1');
+    silent.close();
+    const error: unknown = await heldCalls(load, silent.server).catch((refusal: unknown) => refusal);
+    expect(String(error)).to.include('of 200 calls to be held only 0 came about');
+  });
 });

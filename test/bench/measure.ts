@@ -3,21 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Running, type Contender } from './contender.ts';
-import type { Load, LoadResult, Side } from './load.ts';
-import type { ScenarioName } from './scenario.ts';
+import type { Load, LoadResult } from './load.ts';
+import type { Side } from './message.ts';
+import { kindOf, type Step } from './steps.ts';
 
-/** One thing that is measured. */
-export interface Step {
-  readonly scenario: ScenarioName;
-  readonly rate: number;
-  /** Ours commits each registration to an etcd, from which a second proxy takes it. */
-  readonly stored?: boolean;
-}
-
-/** Times in ms, CPU in µs a call or REGISTER, memory in MiB. */
+/** Times in ms, CPU in µs an exchange, memory in MiB. */
 export interface Measurement {
   readonly contender: string;
-  readonly scenario: ScenarioName;
+  readonly kind: string;
   readonly rate: number;
   readonly cpu: number;
   /** The control: what the generator itself used, which has the same work whichever proxy it is. */
@@ -56,12 +49,13 @@ export async function measure(
   const running = new Running(contender, at, load.server, directory, core);
   try {
     await ready(running, contender, step, at, load);
-    await load.run({ ...step, to: at, warm, window: 0 });
+    const scenario = await kindOf(step).prepare(load, at);
+    await load.run({ ...step, scenario, to: at, warm, window: 0 });
     const paused = running.pauses().length;
     const dropped = drops();
     const before = running.use();
     const own = process.cpuUsage();
-    const result = await load.run({ ...step, to: at, warm: 0, window });
+    const result = await load.run({ ...step, scenario, to: at, warm: 0, window });
     const { user, system } = process.cpuUsage(own);
     const after = running.use();
     const calls = Math.max(1, result.completed);
@@ -87,11 +81,12 @@ export async function measure(
 
 /** The same without a proxy: what the path and the generator take by themselves. */
 export async function measureDirect(
-  { scenario, rate }: Step,
+  step: Step,
   { window }: Timing,
   load: Load,
 ): Promise<Pick<Measurement, 'p50' | 'p99' | 'p999'>> {
-  return percentiles(await load.run({ scenario, rate, to: load.server, warm: 1000, window }));
+  const scenario = await kindOf(step).prepare(load, load.server);
+  return percentiles(await load.run({ ...step, scenario, to: load.server, warm: 1000, window }));
 }
 
 function percentiles({ times }: LoadResult): Pick<Measurement, 'p50' | 'p99' | 'p999'> {
@@ -103,9 +98,9 @@ function percentiles({ times }: LoadResult): Pick<Measurement, 'p50' | 'p99' | '
 async function ready(running: Running, contender: Contender, step: Step, at: Side, load: Load): Promise<void> {
   const until = performance.now() + READY;
   while (performance.now() < until && !running.ended) {
-    if (await load.probe(step.scenario, at, 200)) return;
+    if (await load.probe(kindOf(step).probe, at, 200)) return;
   }
-  throw new Error(`no ${step.scenario} goes through ${contender.name}, which wrote:\n${running.output}`);
+  throw new Error(`nothing goes through ${contender.name}, which wrote:\n${running.output}`);
 }
 
 function drops(): number {

@@ -17,7 +17,7 @@ takePlace();
 const directory = mkdtempSync(join(tmpdir(), 'sipcluster-profile-'));
 const load = await Load.open('127.0.0.1');
 try {
-  const step = { scenario: 'call', rate: Number(args.rate) } as const;
+  const step = { kind: 'call', rate: Number(args.rate) } as const;
   const { cpu, failed } = await measure(profiled(directory), step, { warm: WARM, window: WINDOW }, load, CORE.proxy);
   const [file] = readdirSync(directory).filter((name) => name.endsWith('.cpuprofile'));
   if (file === undefined) throw new Error('the proxy wrote no profile: it did not end in order');

@@ -4,7 +4,7 @@ import { chart, spread, table, type StepResult } from './report.ts';
 
 const one = (contender: string, cpu: number): Measurement => ({
   contender,
-  scenario: 'call',
+  kind: 'call',
   rate: 1000,
   cpu,
   generatorCpu: 100,

@@ -85,6 +85,6 @@ export function chart(results: readonly StepResult[]): string {
   });
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="720" height="${height}" font-family="sans-serif" font-size="12">` +
-    `<text x="${BAR.left}" y="14">CPU µs a call or REGISTER, median of the rounds; less is better</text>${bars.join('')}</svg>\n`
+    `<text x="${BAR.left}" y="14">CPU µs a call, REGISTER or other exchange, median of the rounds; less is better</text>${bars.join('')}</svg>\n`
   );
 }

@@ -4,9 +4,10 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { kamailio, sipcluster } from './contender.ts';
 import { Load } from './load.ts';
-import { measure, measureDirect, type Step, type Timing } from './measure.ts';
+import { measure, measureDirect, type Timing } from './measure.ts';
 import { CORE, takePlace } from './place.ts';
 import { chart, spread, table, type StepResult } from './report.ts';
+import { ALL_STEPS, parseStep, QUICK_STEPS, titleOf, type Step } from './steps.ts';
 import { withStore } from './stored.ts';
 
 // Puts this proxy and Kamailio side by side: alternating, each on a core of its own, with phones and SIP Server on another.
@@ -20,15 +21,15 @@ const { values: args } = parseArgs({
   },
 });
 
-const ALL = ['call@500', 'call@1000', 'call@2000', 'register@1000', 'register@2000', 'register@4000', 'stored@2000'];
-const QUICK = ['call@1000', 'register@2000'];
 const rounds = Number(args.rounds ?? (args.quick ? 2 : 3));
 const timing: Timing = args.quick ? { warm: 9000, window: 6000 } : { warm: 10_000, window: 15_000 };
-const steps = (args.steps?.split(',') ?? (args.quick ? QUICK : ALL)).map(parseStep);
+const steps = (args.steps?.split(',') ?? (args.quick ? QUICK_STEPS : ALL_STEPS)).map(parseStep);
 
 takePlace();
 
 const load = await Load.open('127.0.0.1');
+// what was started ends in order; a second signal ends this at once
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => load.stop());
 const results: StepResult[] = [];
 try {
   for (const step of steps) results.push(await compare(step));
@@ -38,12 +39,12 @@ try {
 keep(results);
 
 async function compare(step: Step): Promise<StepResult> {
-  const title = `${step.stored === true ? 'stored' : step.scenario} ${step.rate}/s`;
+  const title = titleOf(step);
   const direct = await measureDirect(step, { warm: 0, window: Math.min(timing.window, 4000) }, load);
   const done: StepResult['rounds'][number][] = [];
   for (let round = 1; round <= rounds; round++) {
     const ours =
-      step.stored === true
+      step.kind === 'stored'
         ? await withStore(load, CORE.load, (stored) => measure(stored, step, timing, load, CORE.proxy))
         : await measure(sipcluster, step, timing, load, CORE.proxy);
     const theirs = await measure(kamailio, step, timing, load, CORE.proxy);
@@ -84,12 +85,4 @@ function keep(all: readonly StepResult[]): void {
 
 function version(): string {
   return /version: (\S+ \S+)/.exec(execFileSync('kamailio', ['-v'], { encoding: 'utf8' }))?.[1] ?? 'kamailio';
-}
-
-function parseStep(text: string): Step {
-  const [name, rate] = text.split('@');
-  if ((name !== 'call' && name !== 'register' && name !== 'stored') || !(Number(rate) > 0)) {
-    throw new Error(`no step "${text}": steps are call@RATE, register@RATE and stored@RATE`);
-  }
-  return { scenario: name === 'call' ? 'call' : 'register', rate: Number(rate), stored: name === 'stored' };
 }

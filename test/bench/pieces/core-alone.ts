@@ -10,9 +10,12 @@ import { HopCache } from '../../../proxy/transport/hop-cache.ts';
 import type { Hop } from '../../../proxy/transport/hop.ts';
 import { Upstreams } from '../../../proxy/upstream/upstreams.ts';
 import { config } from '../../proxy/routing/scene.ts';
-import { answer, firstRequest, inDialog } from '../scenario.ts';
+import { Dialog } from '../dialog.ts';
+import { answer, branch, type Phone } from '../message.ts';
+import { calls } from '../scenarios/call.ts';
+import { registrations } from '../scenarios/register.ts';
 
-const PHONE = { address: '192.0.2.11', port: 5070 };
+const PHONE: Phone = { transport: 'UDP', address: '192.0.2.11', port: 5070 };
 const SERVER = { address: '10.1.1.1', port: 5060 };
 const LISTENER = {
   transport: 'UDP',
@@ -89,18 +92,19 @@ export class CoreAlone {
   /** INVITE 100 180 200 ACK BYE 200. */
   call(): void {
     const number = this.#number++;
-    const invite = this.#copyOf(firstRequest('call', number, 'c', PHONE));
+    const invite = this.#copyOf(calls.open(number, 'c', PHONE).text);
     this.#answer(answer(invite, 100, 'Trying', SERVER));
     this.#answer(answer(invite, 180, 'Ringing', SERVER));
     const ok = this.#answer(answer(invite, 200, 'OK', SERVER));
-    this.#copyOf(inDialog('ACK', ok, number, 'c', PHONE));
-    const bye = this.#copyOf(inDialog('BYE', ok, number, 'c', PHONE));
+    const dialog = new Dialog(ok);
+    this.#copyOf(dialog.ack(ok, PHONE, branch('c', number, 'a')));
+    const bye = this.#copyOf(dialog.next('BYE', PHONE, branch('c', number, 'b')));
     this.#answer(answer(bye, 200, 'OK', SERVER));
   }
 
   /** Of a user never seen before, answered 200. */
   register(): void {
-    const copy = this.#copyOf(firstRequest('register', this.#number++, 'r', PHONE));
+    const copy = this.#copyOf(registrations.open(this.#number++, 'r', PHONE).text);
     this.#answer(answer(copy, 200, 'OK', SERVER));
   }
 

@@ -6,7 +6,8 @@ import { BindingTable } from '../../../proxy/store/bindings.ts';
 import { decodeBinding, encodeBinding } from '../../../proxy/store/codec.ts';
 import type { Binding } from '../../../proxy/store/records.ts';
 import { choose, seedOf } from '../../../proxy/upstream/balance.ts';
-import { answer, firstRequest } from '../scenario.ts';
+import { answer, type Phone } from '../message.ts';
+import { calls } from '../scenarios/call.ts';
 import { CoreAlone } from './core-alone.ts';
 
 /** A part of the work on a message that is timed by itself. */
@@ -17,7 +18,7 @@ export interface Piece {
   run(): unknown;
 }
 
-const PHONE = { address: '192.0.2.11', port: 5070 };
+const PHONE: Phone = { transport: 'UDP', address: '192.0.2.11', port: 5070 };
 const SERVER = { address: '10.1.1.1', port: 5060 };
 const NOW = Date.UTC(2026, 0, 1);
 const HOUR = 3_600_000;
@@ -30,7 +31,7 @@ export async function pieces(): Promise<readonly Piece[]> {
 }
 
 function messages(): Piece[] {
-  const invite = firstRequest('call', 1, 'p', PHONE);
+  const invite = calls.open(1, 'p', PHONE).text;
   const ok = answer(invite, 200, 'OK', SERVER);
   const request = parseMessage(invite);
   return [
