@@ -125,6 +125,10 @@ export class Load {
     else if (status > 199) this.#accepted(number, exchange, text, now);
   }
 
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   /** What runs rejects, and what would run later. */
   stop(): void {
     this.#stopped = true;
@@ -160,7 +164,7 @@ export class Load {
     this.#phones.send(number, dialog.ack(text, phone, branch(this.#run, number, 'a')));
     if (exchange.answered) return;
     exchange.answered = true;
-    if (exchange.opening.then === 'ACK') {
+    if (exchange.opening.completedBy === 'ACK') {
       this.#scenario?.established?.(number, dialog);
       this.#complete(number, exchange, now);
       return;
@@ -173,7 +177,7 @@ export class Load {
   /** The 2xx to anything but an INVITE. */
   #accepted(number: number, exchange: Exchange, text: string, now: number): void {
     this.#heard(exchange, now);
-    if (exchange.opening.then !== 'NOTIFY') {
+    if (exchange.opening.completedBy !== 'NOTIFY') {
       this.#complete(number, exchange, now);
       return;
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Running, type Contender } from './contender.ts';
 import type { Load, LoadResult } from './load.ts';
 import type { Side } from './message.ts';
-import { kindOf, type Step } from './steps.ts';
+import { kindOf, type Setting, type Step } from './steps.ts';
 
 /** Times in ms, CPU in µs an exchange, memory in MiB. */
 export interface Measurement {
@@ -15,7 +15,14 @@ export interface Measurement {
   readonly cpu: number;
   /** The control: what the generator itself used, which has the same work whichever proxy it is. */
   readonly generatorCpu: number;
+  /** Of a core, while the window lasts; above 1 where there was work left at its end. */
+  readonly share: number;
+  readonly generatorShare: number;
+  /** Completed. */
   readonly perSecond: number;
+  /** The generator could not do more, so that the rate is only the least that the proxy holds. */
+  readonly isLeast?: boolean;
+  readonly begun: number;
   readonly failed: number;
   readonly retransmitted: number;
   /** Datagrams that the kernel dropped for full buffers, of all sockets here. */
@@ -36,47 +43,79 @@ export interface Timing {
 /** How long a proxy may take until a first call goes through, ms. */
 const READY = 60_000;
 
-/** Starts the contender on `core`, loads it and ends it. Throws if no call goes through, with what it wrote. */
+/** A proxy that takes calls, and what it is loaded with. */
+export interface Proxy {
+  readonly contender: Contender;
+  readonly running: Running;
+  readonly at: Side;
+  readonly setting: Setting;
+}
+
+/** Starts the contender on `core`, loads it and ends it. Rejects if nothing goes through it, with what it wrote. */
 export async function measure(
   contender: Contender,
   step: Step,
-  { warm, window }: Timing,
+  timing: Timing,
   load: Load,
   core: number,
 ): Promise<Measurement> {
+  return await withProxy(contender, step, load, core, (proxy) => measureWindow(proxy, step, timing, load));
+}
+
+/** A proxy for as long as `use` lasts, on `core`, ready for the step. */
+export async function withProxy<T>(
+  contender: Contender,
+  step: Step,
+  load: Load,
+  core: number,
+  use: (proxy: Proxy) => Promise<T>,
+): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'sipcluster-bench-'));
   const at: Side = { address: load.server.address, port: await freePort(load.server.address) };
   const running = new Running(contender, at, load.server, directory, core);
   try {
     await ready(running, contender, step, at, load);
-    const scenario = await kindOf(step).prepare(load, at);
-    await load.run({ ...step, scenario, to: at, warm, window: 0 });
-    const paused = running.pauses().length;
-    const dropped = drops();
-    const before = running.use();
-    const own = process.cpuUsage();
-    const result = await load.run({ ...step, scenario, to: at, warm: 0, window });
-    const { user, system } = process.cpuUsage(own);
-    const after = running.use();
-    const calls = Math.max(1, result.completed);
-    const pauses = running.pauses().slice(paused);
-    return {
-      contender: contender.name,
-      ...step,
-      cpu: (after.cpu - before.cpu) / calls,
-      generatorCpu: (user + system) / calls,
-      perSecond: (result.completed * 1000) / window,
-      failed: result.failed,
-      retransmitted: result.retransmitted,
-      dropped: drops() - dropped,
-      ...percentiles(result),
-      rss: after.rss / 2 ** 20,
-      longestPause: pauses.length === 0 ? undefined : Math.max(...pauses),
-    };
+    const setting = await kindOf(step).prepare(load, at);
+    return await use({ contender, running, at, setting });
   } finally {
     await running.end();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** What comes of the step's load on a proxy that runs. */
+export async function measureWindow(
+  { contender, running, at, setting }: Proxy,
+  step: Step,
+  { warm, window }: Timing,
+  load: Load,
+): Promise<Measurement> {
+  await load.run({ ...setting, rate: step.rate, to: at, warm, window: 0 });
+  const paused = running.pauses().length;
+  const dropped = drops();
+  const before = running.use();
+  const own = process.cpuUsage();
+  const result = await load.run({ ...setting, rate: step.rate, to: at, warm: 0, window });
+  const { user, system } = process.cpuUsage(own);
+  const after = running.use();
+  const completed = Math.max(1, result.completed);
+  const pauses = running.pauses().slice(paused);
+  return {
+    contender: contender.name,
+    ...step,
+    cpu: (after.cpu - before.cpu) / completed,
+    share: (after.cpu - before.cpu) / (window * 1000),
+    generatorCpu: (user + system) / completed,
+    generatorShare: (user + system) / (window * 1000),
+    perSecond: (result.completed * 1000) / window,
+    begun: result.begun,
+    failed: result.failed,
+    retransmitted: result.retransmitted,
+    dropped: drops() - dropped,
+    ...percentiles(result),
+    rss: after.rss / 2 ** 20,
+    longestPause: pauses.length === 0 ? undefined : Math.max(...pauses),
+  };
 }
 
 /** The same without a proxy: what the path and the generator take by themselves. */
@@ -85,8 +124,8 @@ export async function measureDirect(
   { window }: Timing,
   load: Load,
 ): Promise<Pick<Measurement, 'p50' | 'p99' | 'p999'>> {
-  const scenario = await kindOf(step).prepare(load, load.server);
-  return percentiles(await load.run({ ...step, scenario, to: load.server, warm: 1000, window }));
+  const setting = await kindOf(step).prepare(load, load.server);
+  return percentiles(await load.run({ ...setting, rate: step.rate, to: load.server, warm: 1000, window }));
 }
 
 function percentiles({ times }: LoadResult): Pick<Measurement, 'p50' | 'p99' | 'p999'> {

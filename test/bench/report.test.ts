@@ -7,8 +7,11 @@ const one = (contender: string, cpu: number): Measurement => ({
   kind: 'call',
   rate: 1000,
   cpu,
+  share: 0.2,
   generatorCpu: 100,
+  generatorShare: 0.1,
   perSecond: 1000,
+  begun: 6000,
   failed: 1,
   retransmitted: 2,
   dropped: 0,
@@ -21,6 +24,7 @@ const one = (contender: string, cpu: number): Measurement => ({
 
 const result: StepResult = {
   title: 'call 1000/s',
+  compared: 'cpu',
   direct: { p50: 0.5, p99: 1, p999: 5 },
   rounds: [
     { ours: one('sipcluster', 120), theirs: one('Kamailio', 200) },
@@ -45,6 +49,20 @@ describe('the report of the benchmark', () => {
 
   it('sums over the rounds what must not happen', () => {
     expect(table([result])).to.include('| 3 | 6 | 0 |');
+  });
+
+  it('divides rates where those are what is sought, says which is only the least, and draws none', () => {
+    const held = (contender: string, perSecond: number): Measurement => ({ ...one(contender, 100), perSecond });
+    const ceiling: StepResult = {
+      ...result,
+      title: 'ceiling of calls',
+      compared: 'perSecond',
+      rounds: [{ ours: { ...held('sipcluster', 3000), isLeast: true }, theirs: held('Kamailio', 2000) }],
+    };
+    expect(table([ceiling]))
+      .to.include('**1.50** (1.50–1.50) | ≥ 3000 |')
+      .and.to.include('| 2000 |');
+    expect(chart([result, ceiling])).to.equal(chart([result]));
   });
 
   it('draws both', () => {

@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { kamailio, sipcluster } from './contender.ts';
+import { measureCeiling } from './ceiling.ts';
+import { kamailio, sipcluster, type Contender } from './contender.ts';
 import { Load } from './load.ts';
-import { measure, measureDirect, type Timing } from './measure.ts';
+import { measure, measureDirect, type Measurement, type Timing } from './measure.ts';
 import { CORE, takePlace } from './place.ts';
 import { chart, spread, table, type StepResult } from './report.ts';
-import { ALL_STEPS, parseStep, QUICK_STEPS, titleOf, type Step } from './steps.ts';
+import { ALL_STEPS, kindOf, parseStep, QUICK_STEPS, titleOf, type Step } from './steps.ts';
 import { withStore } from './stored.ts';
 
 // Puts this proxy and Kamailio side by side: alternating, each on a core of its own, with phones and SIP Server on another.
@@ -33,33 +34,44 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const results: StepResult[] = [];
 try {
   for (const step of steps) results.push(await compare(step));
+  keep(results);
+} catch (error) {
+  if (!load.stopped) throw error;
+  console.error('Told to end: nothing was kept, and nothing is left running.');
+  process.exitCode = 1;
 } finally {
   load.close();
 }
-keep(results);
 
 async function compare(step: Step): Promise<StepResult> {
   const title = titleOf(step);
+  const compared = kindOf(step).isSearch === true ? 'perSecond' : 'cpu';
   const direct = await measureDirect(step, { warm: 0, window: Math.min(timing.window, 4000) }, load);
   const done: StepResult['rounds'][number][] = [];
   for (let round = 1; round <= rounds; round++) {
     const ours =
       step.kind === 'stored'
-        ? await withStore(load, CORE.load, (stored) => measure(stored, step, timing, load, CORE.proxy))
-        : await measure(sipcluster, step, timing, load, CORE.proxy);
-    const theirs = await measure(kamailio, step, timing, load, CORE.proxy);
+        ? await withStore(load, CORE.load, (stored) => take(stored, step))
+        : await take(sipcluster, step);
+    const theirs = await take(kamailio, step);
     done.push({ ours, theirs });
+    const unit = compared === 'cpu' ? 'µs' : '/s';
     console.error(
-      `${title}, round ${round}: ${ours.cpu.toFixed(0)} µs and ${theirs.cpu.toFixed(0)} µs, ratio ` +
-        `${(ours.cpu / theirs.cpu).toFixed(2)}; failed ${ours.failed} and ${theirs.failed}, ` +
+      `${title}, round ${round}: ${ours[compared].toFixed(0)} ${unit} and ${theirs[compared].toFixed(0)} ${unit}, ratio ` +
+        `${(ours[compared] / theirs[compared]).toFixed(2)}; failed ${ours.failed} and ${theirs.failed}, ` +
         `control ${(ours.generatorCpu / theirs.generatorCpu).toFixed(2)}`,
     );
   }
   const control = spread(done.map(({ ours, theirs }) => ours.generatorCpu / theirs.generatorCpu));
-  if (control.min < 0.9 || control.max > 1.1) {
+  if (compared === 'cpu' && (control.min < 0.9 || control.max > 1.1)) {
     console.error(`${title}: the control left 0.9 to 1.1, so the machine was disturbed: repeat it with more rounds`);
   }
-  return { title, direct, rounds: done };
+  return { title, compared, direct, rounds: done };
+}
+
+async function take(contender: Contender, step: Step): Promise<Measurement> {
+  const way = kindOf(step).isSearch === true ? measureCeiling : measure;
+  return await way(contender, step, timing, load, CORE.proxy);
 }
 
 function keep(all: readonly StepResult[]): void {

@@ -12,21 +12,31 @@ export interface Step {
   readonly rate: number;
 }
 
-type Kind = keyof typeof KINDS;
+type Kind = 'call' | 'ceiling' | 'dialog' | 'register' | 'stored';
+
+/** What a proxy is loaded with. */
+export interface Setting {
+  readonly scenario: Scenario;
+}
 
 interface KindOfStep {
   /** What makes sure that a proxy is ready. */
   readonly probe: Scenario;
-  /** What is sent, once it is. */
-  prepare(load: Load, to: Side): Scenario | Promise<Scenario>;
+  /** Of the proxies the rates are compared that they hold, not their CPU at one. */
+  readonly isSearch?: boolean;
+  prepare(load: Load, to: Side): Setting | Promise<Setting>;
 }
 
-const KINDS = {
-  call: { probe: calls, prepare: () => calls },
-  dialog: { probe: calls, prepare: heldCalls },
-  register: { probe: registrations, prepare: () => registrations },
-  stored: { probe: registrations, prepare: () => registrations },
-} as const satisfies Record<string, KindOfStep>;
+/** Calls a second. */
+const SEARCH_FROM = 1000;
+
+const KINDS: Readonly<Record<Kind, KindOfStep>> = {
+  call: { probe: calls, prepare: () => ({ scenario: calls }) },
+  ceiling: { probe: calls, isSearch: true, prepare: () => ({ scenario: calls }) },
+  dialog: { probe: calls, prepare: async (load, to) => ({ scenario: await heldCalls(load, to) }) },
+  register: { probe: registrations, prepare: () => ({ scenario: registrations }) },
+  stored: { probe: registrations, prepare: () => ({ scenario: registrations }) },
+};
 
 export const ALL_STEPS = [
   'call@500',
@@ -37,6 +47,7 @@ export const ALL_STEPS = [
   'register@2000',
   'register@4000',
   'stored@2000',
+  'ceiling',
 ];
 export const QUICK_STEPS = ['call@1000', 'register@2000'];
 
@@ -45,15 +56,18 @@ export function kindOf({ kind }: Step): KindOfStep {
 }
 
 export function titleOf({ kind, rate }: Step): string {
-  return `${kind} ${rate}/s`;
+  return KINDS[kind].isSearch === true ? `${kind} of calls` : `${kind} ${rate}/s`;
 }
 
-/** Throws what steps there are. */
+/** Throws what steps there are. A search has the rate that it begins at, which may be left out. */
 export function parseStep(text: string): Step {
-  const [kind = '', rate] = text.split('@');
-  if (!Object.hasOwn(KINDS, kind) || !(Number(rate) > 0)) {
-    const known = Object.keys(KINDS).map((name) => `${name}@RATE`);
-    throw new Error(`no step "${text}": steps are ${known.join(', ')}`);
+  const [kind = '', written] = text.split('@');
+  const known = KINDS as Readonly<Record<string, KindOfStep>>;
+  const isSearch = Object.hasOwn(known, kind) && known[kind]?.isSearch === true;
+  const rate = Number(written ?? (isSearch ? SEARCH_FROM : Number.NaN));
+  if (!Object.hasOwn(known, kind) || !(rate > 0)) {
+    const names = Object.entries(known).map(([name, { isSearch: isOne }]) => (isOne === true ? name : `${name}@RATE`));
+    throw new Error(`no step "${text}": steps are ${names.join(', ')}`);
   }
-  return { kind: kind as Kind, rate: Number(rate) };
+  return { kind: kind as Kind, rate };
 }

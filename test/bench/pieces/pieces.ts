@@ -112,14 +112,14 @@ function store(): Piece[] {
 }
 
 async function wholes(): Promise<Piece[]> {
-  const [calls, registers] = [await CoreAlone.begin(), await CoreAlone.begin()];
+  const [forCalls, forRegisters] = [await CoreAlone.begin(), await CoreAlone.begin()];
   const times = 20;
   const repeated = (core: CoreAlone, once: () => void) => async (): Promise<void> => {
     for (let i = 0; i < times; i++) once();
     await core.pass(times);
   };
   return [
-    { name: 'a call in the core', times, run: repeated(calls, () => calls.call()) },
-    { name: 'a REGISTER in the core', times, run: repeated(registers, () => registers.register()) },
+    { name: 'a call in the core', times, run: repeated(forCalls, () => forCalls.call()) },
+    { name: 'a REGISTER in the core', times, run: repeated(forRegisters, () => forRegisters.register()) },
   ];
 }

@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 
 /** INVITE 100 180 200 ACK BYE 200. */
 export const calls: Scenario = {
-  open: (number, run, phone) => ({ text: invite(number, run, phone), then: 'BYE' }),
+  open: (number, run, phone) => ({ text: invite(number, run, phone), completedBy: 'BYE' }),
 };
 
 export function invite(number: number, run: string, phone: Phone): string {

@@ -12,7 +12,7 @@ const PER_SECOND = 250;
 export async function heldCalls(load: Load, to: Side): Promise<Scenario> {
   const dialogs: Dialog[] = [];
   const beginning: Scenario = {
-    open: (number, run, phone) => ({ text: invite(number, run, phone), then: 'ACK' }),
+    open: (number, run, phone) => ({ text: invite(number, run, phone), completedBy: 'ACK' }),
     established: (_number, dialog) => dialogs.push(dialog),
   };
   await load.run({ scenario: beginning, to, rate: PER_SECOND, warm: 0, window: (HELD * 1000) / PER_SECOND });
@@ -30,12 +30,12 @@ export async function heldCalls(load: Load, to: Side): Promise<Scenario> {
             [`Contact: <sip:phone@${phone.address}:${phone.port}>`],
             SDP,
           );
-          return { text, then: 'ACK', dialog };
+          return { text, completedBy: 'ACK', dialog };
         }
         case 1:
-          return { text: dialog.next('INFO', phone, branch(run, number, 'n')), then: 'nothing', dialog };
+          return { text: dialog.next('INFO', phone, branch(run, number, 'n')), completedBy: '2xx', dialog };
         default:
-          return { text: dialog.next('OPTIONS', phone, branch(run, number, 'o')), then: 'nothing', dialog };
+          return { text: dialog.next('OPTIONS', phone, branch(run, number, 'o')), completedBy: '2xx', dialog };
       }
     },
   };

@@ -5,11 +5,11 @@ import type { Scenario } from './scenario.ts';
 export const registrations: Scenario = {
   open: (number, run, phone) => ({
     text: register(`p${run}${number}`, `${number}@${run}`, 1, phone, branch(run, number, 'r')),
-    then: 'nothing',
+    completedBy: '2xx',
   }),
 };
 
-export function register(user: string, callId: string, cseq: number, phone: Phone, ownBranch: string): string {
+function register(user: string, callId: string, cseq: number, phone: Phone, ownBranch: string): string {
   const fields = [
     `From: <sip:${user}@example.com>;tag=f`,
     `To: <sip:${user}@example.com>`,

@@ -5,7 +5,7 @@ import type { Phone } from '../message.ts';
 export interface Opening {
   readonly text: string;
   /** What comes after its 2xx before it is completed: nothing, the phone's ACK, that and a BYE, or the server's NOTIFY. */
-  readonly then: 'nothing' | 'ACK' | 'BYE' | 'NOTIFY';
+  readonly completedBy: '2xx' | 'ACK' | 'BYE' | 'NOTIFY';
   /** The one that it is sent inside. */
   readonly dialog?: Dialog;
 }
