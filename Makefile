@@ -69,9 +69,12 @@ storm: $(INSTALLED) ## 10,000 phones of a lost data centre at a pair that holds 
 neighbour: $(INSTALLED) ## Phones calling each other beside one endpoint that sends 10,000 bad messages a second, some 50 s
 	@node test/load/bad-neighbour.ts
 
-bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=3 STEPS=call@1000,register@2000 DOCS=1
-	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset
-	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') $(if $(DOCS),--docs)
+bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=3 STEPS=call@1000,ceiling CONNECTIONS=10000 MINUTES=10 DOCS=1
+	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset \
+	  'kamailio-tls-modules:/usr/lib/*/kamailio/modules/tls.so' \
+	  'kamailio-websocket-modules:/usr/lib/*/kamailio/modules/websocket.so'
+	@node test/bench/run.ts $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(STEPS),--steps '$(STEPS)') \
+	  $(if $(CONNECTIONS),--connections '$(CONNECTIONS)') $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(DOCS),--docs)
 
 .PHONY: bench-check
 bench-check: $(INSTALLED) ## Time parts of the core beside a commit, some 2 minutes; fails where one became 15 % slower: BASE=HEAD^ ROUNDS=5

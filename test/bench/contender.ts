@@ -4,11 +4,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Side } from './message.ts';
 
+/** Where a proxy listens: over UDP and, where a step has phones on streams, over these at the same port. */
+export interface Listening extends Side {
+  readonly stream?: {
+    readonly transport: 'TLS' | 'WSS';
+    /** Has tls.crt and tls.key. */
+    readonly directory: string;
+    /** The authority of that certificate, PEM. */
+    readonly ca: string;
+    readonly connections: number;
+  };
+}
+
 /** A proxy that is measured: what is started for it, and how. Each measurement has a new one. */
 export interface Contender {
   readonly name: string;
   /** The command that listens on `at` and sends to `server`; it may write files into `directory`. */
-  command(at: Side, server: Side, directory: string): readonly string[];
+  command(at: Listening, server: Side, directory: string): readonly string[];
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -19,6 +31,7 @@ export function proxy(name: string, endpoint?: string): Contender {
     name: endpoint === undefined ? 'sipcluster' : 'sipcluster, etcd, a second proxy',
     command(at, server, directory) {
       const file = join(directory, 'proxy.json');
+      const streams = at.stream === undefined ? [] : [at.stream];
       const store = endpoint === undefined ? { memory: true } : { endpoints: [endpoint] };
       const configuration = {
         cluster: 'bench',
@@ -27,7 +40,11 @@ export function proxy(name: string, endpoint?: string): Contender {
         geoLocation: 'here',
         place: { name, address: at.address },
         domains: ['example.com'],
-        listeners: [{ transport: 'UDP', port: at.port }],
+        listeners: [
+          { transport: 'UDP', port: at.port },
+          // phones have the server's address, too: on this side nobody is taken for it
+          ...streams.map(({ transport, directory: tls }) => ({ transport, port: at.port, side: 'External', tls })),
+        ],
         admin: { port: 0 },
         drain: { dnsGrace: '0s', window: '0s', limit: '1s' },
         servers: [
@@ -71,13 +88,19 @@ export const kamailio: Contender = {
       SERVER: server.address,
       SERVER_PORT: server.port,
       SERVERS: servers,
+      TLS: at.stream?.directory ?? '',
+      CONNECTIONS: (at.stream?.connections ?? 0) + 100,
     };
     const file = join(directory, 'kamailio.cfg');
     writeFileSync(
       file,
       template.replaceAll(/@([A-Z_]+)@/g, (_, name: keyof typeof values) => String(values[name])),
     );
-    return ['kamailio', '-f', file, '-DD', '-E', '-m', '1024', '-M', '16', '-w', directory, '-Y', directory];
+    const defined = { UDP: [], TLS: ['-A', 'TLS'], WSS: ['-A', 'TLS', '-A', 'WSS'] }[at.stream?.transport ?? 'UDP'];
+    const memory = at.stream === undefined ? '1024' : '4096';
+    return [
+      ...['kamailio', '-f', file, '-DD', '-E', ...defined, '-m', memory, '-M', '16', '-w', directory, '-Y', directory],
+    ];
   },
 };
 
@@ -94,7 +117,7 @@ export class Running {
   readonly #child: ChildProcess;
   readonly #log: string;
 
-  constructor(contender: Contender, at: Side, server: Side, directory: string, core: number) {
+  constructor(contender: Contender, at: Listening, server: Side, directory: string, core: number) {
     this.#log = join(directory, 'log');
     const log = openSync(this.#log, 'w');
     const command = contender.command(at, server, directory);
@@ -120,6 +143,14 @@ export class Running {
       rss += Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
     }
     return { cpu, rss };
+  }
+
+  /** Proportional set size, bytes: what several of its processes share counts once. */
+  memory(): number {
+    const kib = descendants(this.#child.pid ?? 0).map((pid) =>
+      Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0),
+    );
+    return kib.reduce((sum, one) => sum + one, 0) * 1024;
   }
 
   /** ms of each collection so far, where the runtime tells. */

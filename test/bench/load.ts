@@ -23,6 +23,8 @@ export interface LoadResult {
   readonly begun: number;
   readonly completed: number;
   readonly failed: number;
+  /** Of the failed ones how many were refused, by status; the others had no answer. */
+  readonly refused: Readonly<Record<number, number>>;
   readonly retransmitted: number;
   /** ms from what begins an exchange to its first answer other than 100, sorted. */
   readonly times: Float64Array;
@@ -55,6 +57,7 @@ export class Load {
   #exchanges = new Map<number, Exchange>();
   #counts = { begun: 0, completed: 0, retransmitted: 0 };
   #times: number[] = [];
+  #refused: Record<number, number> = {};
 
   static async open(address: string, giveUp = GIVE_UP): Promise<Load> {
     return new Load(await udpSocket(address), await udpSocket(address), giveUp);
@@ -84,6 +87,7 @@ export class Load {
     this.#exchanges = new Map();
     this.#counts = { begun: 0, completed: 0, retransmitted: 0 };
     this.#times = [];
+    this.#refused = {};
     const start = performance.now();
     const end = start + warm + window;
     let sent = 0;
@@ -104,7 +108,8 @@ export class Load {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     const { begun, completed, retransmitted } = this.#counts;
-    return { begun, completed, failed: begun - completed, retransmitted, times: Float64Array.from(this.#times).sort() };
+    const times = Float64Array.from(this.#times).sort();
+    return { begun, completed, failed: begun - completed, refused: this.#refused, retransmitted, times };
   }
 
   /** A phone got this. */
@@ -120,7 +125,7 @@ export class Load {
     }
     if (exchange === undefined) return;
     const status = Number(text.slice(8, 11));
-    if (status > 299) this.#exchanges.delete(number);
+    if (status > 299) this.#refuse(number, status, exchange);
     else if (methodOf(text) === 'INVITE') this.#inviteAnswered(number, exchange, text, status, now);
     else if (status > 199) this.#accepted(number, exchange, text, now);
   }
@@ -195,6 +200,11 @@ export class Load {
     this.#heard(exchange, now);
     this.#exchanges.delete(number);
     if (exchange.counted) this.#counts.completed++;
+  }
+
+  #refuse(number: number, status: number, { counted }: Exchange): void {
+    this.#exchanges.delete(number);
+    if (counted) this.#refused[status] = (this.#refused[status] ?? 0) + 1;
   }
 
   /** What has waited for T1 is sent again each T1, without backing off: the load shall not ease under stress. */

@@ -1,8 +1,11 @@
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Running, type Contender } from './contender.ts';
+import { Authority } from '../proxy/transport/certificates.ts';
+import { Running, type Contender, type Listening } from './contender.ts';
+import { growthOf, sampling } from './growth.ts';
+import { idlePhones, type IdlePhones } from './idle-phones.ts';
 import type { Load, LoadResult } from './load.ts';
 import type { Side } from './message.ts';
 import { kindOf, type Setting, type Step } from './steps.ts';
@@ -23,7 +26,10 @@ export interface Measurement {
   /** The generator could not do more, so that the rate is only the least that the proxy holds. */
   readonly isLeast?: boolean;
   readonly begun: number;
+  /** Connections that ended, too. */
   readonly failed: number;
+  /** Of these, how many had an answer, by its status. */
+  readonly refused: LoadResult['refused'];
   readonly retransmitted: number;
   /** Datagrams that the kernel dropped for full buffers, of all sockets here. */
   readonly dropped: number;
@@ -31,6 +37,10 @@ export interface Measurement {
   readonly p99: number;
   readonly p999: number;
   readonly rss: number;
+  /** Of that while the window lasted, where that is minutes; 0.05: five percent. */
+  readonly growth?: number;
+  /** What each connection held added to the proxy's memory, its registration included, KiB. */
+  readonly kibEach?: number;
   /** The longest collection, ms; undefined where there are none. */
   readonly longestPause: number | undefined;
 }
@@ -49,6 +59,8 @@ export interface Proxy {
   readonly running: Running;
   readonly at: Side;
   readonly setting: Setting;
+  /** Phones that it holds connections of. */
+  readonly idle?: IdlePhones | undefined;
 }
 
 /** Starts the contender on `core`, loads it and ends it. Rejects if nothing goes through it, with what it wrote. */
@@ -71,21 +83,40 @@ export async function withProxy<T>(
   use: (proxy: Proxy) => Promise<T>,
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'sipcluster-bench-'));
-  const at: Side = { address: load.server.address, port: await freePort(load.server.address) };
+  const side: Side = { address: load.server.address, port: await freePort(load.server.address) };
+  const { transport } = kindOf(step);
+  const connections = step.connections ?? 0;
+  const stream =
+    transport === undefined ? undefined : { transport, connections, ...(await certified(directory, side.address)) };
+  const at: Listening = stream === undefined ? side : { ...side, stream };
   const running = new Running(contender, at, load.server, directory, core);
+  let idle: IdlePhones | undefined;
   try {
     await ready(running, contender, step, at, load);
-    const setting = await kindOf(step).prepare(load, at);
-    return await use({ contender, running, at, setting });
+    if (stream !== undefined) idle = await idlePhones(load, at, stream, connections, running);
+    const setting = { ...(await kindOf(step).prepare(load, at)), phones: idle?.phones };
+    return await use({ contender, running, at, setting, idle });
   } finally {
+    idle?.phones.close();
     await running.end();
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
+/** A directory with a certificate of this address, and the authority of it. */
+async function certified(within: string, address: string): Promise<{ directory: string; ca: string }> {
+  const authority = await Authority.make();
+  const { cert, key } = await authority.issue({ names: [address] });
+  const directory = join(within, 'tls');
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'tls.crt'), cert);
+  writeFileSync(join(directory, 'tls.key'), key);
+  return { directory, ca: authority.pem };
+}
+
 /** What comes of the step's load on a proxy that runs. */
 export async function measureWindow(
-  { contender, running, at, setting }: Proxy,
+  { contender, running, at, setting, idle }: Proxy,
   step: Step,
   { warm, window }: Timing,
   load: Load,
@@ -95,7 +126,9 @@ export async function measureWindow(
   const dropped = drops();
   const before = running.use();
   const own = process.cpuUsage();
+  const memory = step.minutes === undefined ? undefined : sampling(window / 60, () => running.use().rss);
   const result = await load.run({ ...setting, rate: step.rate, to: at, warm: 0, window });
+  const samples = memory?.end();
   const { user, system } = process.cpuUsage(own);
   const after = running.use();
   const completed = Math.max(1, result.completed);
@@ -109,11 +142,14 @@ export async function measureWindow(
     generatorShare: (user + system) / (window * 1000),
     perSecond: (result.completed * 1000) / window,
     begun: result.begun,
-    failed: result.failed,
+    failed: result.failed + (idle?.phones.lost ?? 0),
+    refused: result.refused,
     retransmitted: result.retransmitted,
     dropped: drops() - dropped,
     ...percentiles(result),
     rss: after.rss / 2 ** 20,
+    ...(samples && { growth: growthOf(samples) }),
+    ...(idle && { kibEach: idle.bytesEach / 1024 }),
     longestPause: pauses.length === 0 ? undefined : Math.max(...pauses),
   };
 }

@@ -13,6 +13,7 @@ const one = (contender: string, cpu: number): Measurement => ({
   perSecond: 1000,
   begun: 6000,
   failed: 1,
+  refused: {},
   retransmitted: 2,
   dropped: 0,
   p50: 1.5,
@@ -23,7 +24,10 @@ const one = (contender: string, cpu: number): Measurement => ({
 });
 
 const result: StepResult = {
+  step: { kind: 'call', rate: 1000 },
   title: 'call 1000/s',
+  time: '2026-01-02T03:04:05.678Z',
+  window: 15,
   compared: 'cpu',
   direct: { p50: 0.5, p99: 1, p999: 5 },
   rounds: [
@@ -47,6 +51,11 @@ describe('the report of the benchmark', () => {
     expect(table([result])).to.include('1.00 / 1.50 / 0.00');
   });
 
+  it('says when and how long it was measured', () => {
+    expect(table([result])).to.include('| 3 × 15 s, 2026-01-02 |');
+    expect(table([{ ...result, window: undefined }])).to.include('| 3, 2026-01-02 |');
+  });
+
   it('sums over the rounds what must not happen', () => {
     expect(table([result])).to.include('| 3 | 6 | 0 |');
   });
@@ -63,6 +72,28 @@ describe('the report of the benchmark', () => {
       .to.include('**1.50** (1.50–1.50) | ≥ 3000 |')
       .and.to.include('| 2000 |');
     expect(chart([result, ceiling])).to.equal(chart([result]));
+  });
+
+  it('says what each connection held takes', () => {
+    const holding = (contender: string, kibEach: number): Measurement => ({ ...one(contender, 100), kibEach });
+    const tls: StepResult = {
+      ...result,
+      rounds: [{ ours: holding('sipcluster', 40.4), theirs: holding('Kamailio', 55) }],
+    };
+    expect(table([tls]))
+      .to.include('| 90, 40 KiB a connection |')
+      .and.to.include('| 90, 55 KiB a connection |');
+  });
+
+  it('says by how much memory grew in minutes', () => {
+    const grown = (contender: string, growth: number): Measurement => ({ ...one(contender, 100), growth });
+    const soak: StepResult = {
+      ...result,
+      rounds: [{ ours: grown('sipcluster', 0.0123), theirs: grown('Kamailio', -0.002) }],
+    };
+    expect(table([soak]))
+      .to.include('| 90, +1.2 % |')
+      .and.to.include('| 90, −0.2 % |');
   });
 
   it('draws both', () => {

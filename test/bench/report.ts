@@ -1,4 +1,5 @@
 import type { Measurement } from './measure.ts';
+import type { Step } from './steps.ts';
 
 /** Three numbers of one kind, of several rounds. */
 export interface Spread {
@@ -17,7 +18,11 @@ export function spread(values: readonly number[]): Spread {
 
 /** One step's rounds, ours and theirs in turn. */
 export interface StepResult {
+  readonly step: Step;
   readonly title: string;
+  /** When it was measured, ISO 8601, and how long each round's window was, s; undefined: it was searched for. */
+  readonly time: string;
+  readonly window: number | undefined;
   /** What the ratio is of. */
   readonly compared: 'cpu' | 'perSecond';
   readonly direct: { readonly p50: number; readonly p99: number; readonly p999: number };
@@ -29,11 +34,12 @@ const digits = (value: number, places: number): string => (Number.isFinite(value
 /** The table of docs/performance.md. */
 export function table(results: readonly StepResult[]): string {
   const lines = [
-    '| step | proxy | CPU µs | ratio (min–max) | a second | added p50 / p99 / p99.9 ms | failed | sent again | dropped | RSS MiB | longest GC ms | generator µs |',
-    '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| step | proxy | CPU µs | ratio (min–max) | a second | added p50 / p99 / p99.9 ms | failed | sent again | dropped | RSS MiB | longest GC ms | generator µs | rounds |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
   ];
-  for (const { title, rounds, direct, compared } of results) {
+  for (const { title, rounds, direct, compared, time, window } of results) {
     const ratio = spread(rounds.map(({ ours, theirs }) => ours[compared] / theirs[compared]));
+    const measured = `${rounds.length}${window === undefined ? '' : ` × ${window} s`}, ${time.slice(0, 10)}`;
     for (const side of ['ours', 'theirs'] as const) {
       const all = rounds.map((round) => round[side]);
       const of = (pick: (one: Measurement) => number): number => spread(all.map(pick)).median;
@@ -51,19 +57,32 @@ export function table(results: readonly StepResult[]): string {
             of((one) => one.perSecond),
             0,
           )} | ${added.join(' / ')} | ${sum((one) => one.failed)} | ` +
-          `${sum((one) => one.retransmitted)} | ${sum((one) => one.dropped)} | ${digits(
-            of((one) => one.rss),
-            0,
-          )} | ` +
+          `${sum((one) => one.retransmitted)} | ${sum((one) => one.dropped)} | ${memory(all)} | ` +
           `${side === 'ours' ? digits(Math.max(...all.map((one) => one.longestPause ?? 0)), 1) : ''} | ` +
           `${digits(
             of((one) => one.generatorCpu),
             0,
-          )} |`,
+          )} | ${side === 'ours' ? measured : ''} |`,
       );
     }
   }
   return lines.join('\n');
+}
+
+/** MiB, and what is told besides of connections held and of minutes. */
+function memory(all: readonly Measurement[]): string {
+  const of = (pick: (one: Measurement) => number | undefined): number =>
+    spread(all.map((one) => pick(one) ?? Number.NaN)).median;
+  const growth = of((one) => one.growth) * 100;
+  const each = of((one) => one.kibEach);
+  return (
+    digits(
+      of((one) => one.rss),
+      0,
+    ) +
+    (Number.isNaN(each) ? '' : `, ${digits(each, 0)} KiB a connection`) +
+    (Number.isNaN(growth) ? '' : `, ${growth < 0 ? '−' : '+'}${digits(Math.abs(growth), 1)} %`)
+  );
 }
 
 const BAR = { height: 18, gap: 8, left: 150, width: 420 };

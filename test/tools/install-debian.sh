@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # Makes sure that programs are there: install-debian.sh PACKAGE:PROGRAM …; a missing one is installed from Debian's package.
+# A PROGRAM with a slash is a file, which its path or a pattern names.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
+is_there() {
+  case $1 in
+    */*) compgen -G "$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
 missing=()
 for pair in "$@"; do
-  command -v "${pair#*:}" >/dev/null || missing+=("${pair%%:*}")
+  is_there "${pair#*:}" || missing+=("${pair%%:*}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then

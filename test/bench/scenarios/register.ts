@@ -9,7 +9,7 @@ export const registrations: Scenario = {
   }),
 };
 
-function register(user: string, callId: string, cseq: number, phone: Phone, ownBranch: string): string {
+export function register(user: string, callId: string, cseq: number, phone: Phone, ownBranch: string): string {
   const fields = [
     `From: <sip:${user}@example.com>;tag=f`,
     `To: <sip:${user}@example.com>`,
