@@ -138,6 +138,15 @@ export class WireMonitor {
     this.#asked.add(`${message.via.branch} ${message.method}`);
   }
 
+  /** Whether a branch is of this proxy, or of one that has its address in common with it. */
+  #isOf(branch: string, host: Host): boolean {
+    const name = proxyOf(branch);
+    return this.#world.proxies.some(
+      ({ host: each }) =>
+        proxyName(each.name) === name && (each === host || (each.egress !== undefined && each.egress === host.egress)),
+    );
+  }
+
   #responseSent(proxy: ProxyModel, to: Host, message: Message): void {
     const { clock } = this.#world;
     const key = `${proxy.name} ${to.address} ${message.via.branch} ${message.method}`;
@@ -145,8 +154,8 @@ export class WireMonitor {
     if (exchange === undefined) {
       // a 2xx to INVITE goes on without state, from a run of the proxy that has none
       if (message.method === 'INVITE' && message.status >= 200 && message.status < 300) return;
-      // handed to the proxy that sent the request
-      if (proxyOf(message.via.branch) === proxyName(to.name) && this.#branches.has(message.via.branch)) return;
+      // handed to the proxy that sent the request, or in whose name another one did
+      if (this.#branches.has(message.via.branch) && this.#isOf(message.via.branch, to)) return;
       // that one is gone
       if (this.#asked.has(`${message.via.branch} ${message.method}`)) return;
       this.#world.violation(
