@@ -192,7 +192,7 @@ export class Monitor {
       // stamps are read on clocks that may be set wrong
       const near = 2 * this.#world.options.clockStep + SKEW;
       if (bound.some(({ stamp }) => truth.isContested(latest, stamp.callId, stamp.cseq, near))) continue;
-      const aged = told.at + latest.expires * 1000 <= clock.now + 1000;
+      const aged = latest.cameLast + latest.expires * 1000 <= clock.now + 1000;
       if (latest.expires === 0 && bound.length > 0) {
         this.#world.violation('BackFromTheDead', `${plan.user} has unregistered and is bound to ${contact}`);
       } else if (latest.expires > 0 && !aged && !orders.some((order) => order >= latest.order)) {

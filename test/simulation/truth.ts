@@ -9,9 +9,14 @@ interface Registering {
   granted: boolean;
   /** The proxy that was told so first, and when. */
   told: { readonly proxy: string; readonly at: number } | undefined;
-  /** When the last one was told: sent again to a proxy that was started again, it is granted again. */
-  toldLast: number;
+  /** When it came to a proxy, by the proxy's run: what is sent again to one that was started again comes anew. */
+  readonly came: Map<string, number>;
+  /** When that one of these came that a proxy was told of, the last of several. */
+  cameLast: number;
 }
+
+/** For so long a REGISTER that is sent again is the one that came before, ms (Timer J): held up beyond that it is a new one. */
+const SAME = 32_000;
 
 /** What phones asked for and servers granted: what the proxies' bindings are compared with. */
 export class Truth {
@@ -27,7 +32,8 @@ export class Truth {
       expires,
       granted: false,
       told: undefined,
-      toldLast: 0,
+      came: new Map(),
+      cameLast: 0,
     });
   }
 
@@ -36,12 +42,19 @@ export class Truth {
     if (asked?.user === user && asked.contact === contact && asked.expires === expires) asked.granted = true;
   }
 
-  /** A server's 2xx came to a proxy. */
-  told(callId: string, cseq: number, proxy: string, at: number): void {
+  /** It came to a run of a proxy. */
+  came(callId: string, cseq: number, run: string, at: number): void {
+    const came = this.#asked.get(`${callId} ${cseq}`)?.came;
+    if (came !== undefined && at - (came.get(run) ?? Number.NEGATIVE_INFINITY) > SAME) came.set(run, at);
+  }
+
+  /** A server's 2xx came to a run of a proxy. A run that it was not asked through, as after a restart, can't use it. */
+  told(callId: string, cseq: number, { proxy, run }: { proxy: string; run: string }, at: number): void {
     const asked = this.#asked.get(`${callId} ${cseq}`);
-    if (asked === undefined) return;
+    const came = asked?.came.get(run);
+    if (asked === undefined || came === undefined) return;
     asked.told ??= { proxy, at };
-    asked.toldLast = at;
+    asked.cameLast = Math.max(asked.cameLast, came);
   }
 
   /** Why a binding may not be; undefined: a server granted it. */
@@ -61,7 +74,7 @@ export class Truth {
   /** Until when the binding may be, ms since the epoch; undefined: no proxy was told of it. */
   endOf(callId: string, cseq: number): number | undefined {
     const asked = this.#asked.get(`${callId} ${cseq}`);
-    return asked?.told === undefined ? undefined : asked.toldLast + asked.expires * 1000;
+    return asked?.told === undefined ? undefined : asked.cameLast + asked.expires * 1000;
   }
 
   orderOf(callId: string, cseq: number): number {
@@ -70,7 +83,8 @@ export class Truth {
 
   /**
    * The latest registering of a contact that a proxy was told of: under one Call-ID what was asked last, of several, as
-   * where a phone was started again while its REGISTER was held up, what a server accepted last.
+   * where a phone was started again while its REGISTER was held up, what came to a proxy last. When a server answered it
+   * does not count: a member that was stopped answers half a minute later what the other one has answered.
    */
   latest(contact: string): Registering | undefined {
     let latest: Registering | undefined;
@@ -79,14 +93,14 @@ export class Truth {
     return latest;
   }
 
-  /** Whether `callId` `cseq` is of another Call-ID than `one`, and was accepted so near to it that clocks decide. */
+  /** Whether `callId` `cseq` is of another Call-ID than `one`, and came so near to it that clocks decide. */
   isContested(one: Registering, callId: string, cseq: number, within: number): boolean {
     const other = this.#asked.get(`${callId} ${cseq}`);
-    return other !== undefined && other.callId !== one.callId && other.toldLast > one.toldLast - within;
+    return other !== undefined && other.callId !== one.callId && other.cameLast > one.cameLast - within;
   }
 }
 
 function isLater(one: Registering, than: Registering | undefined): boolean {
   if (than === undefined) return true;
-  return one.callId === than.callId ? one.order > than.order : one.toldLast > than.toldLast;
+  return one.callId === than.callId ? one.order > than.order : one.cameLast > than.cameLast;
 }

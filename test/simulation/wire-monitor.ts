@@ -67,10 +67,13 @@ export class WireMonitor {
     const proxy = this.#world.proxyAt(to);
     if (proxy !== undefined && message.isRequest) this.#requestArrived(proxy, from, message);
     if (proxy !== undefined && message.isRequest && message.toTag !== '') this.#noteKeys(message);
-    if (proxy !== undefined && message.method === 'REGISTER' && message.status >= 200 && message.status < 300) {
+    if (proxy?.process !== undefined && message.method === 'REGISTER') {
+      const { boot: run, replica } = proxy.process;
+      // one that is not ready refuses it, and may take the same again
+      if (message.isRequest && replica.ready) truth.came(message.callId, message.cseq, run, clock.now);
       // the one that asked; behind one address another one may get it first, and hands it over
-      if (proxyOf(message.via.branch) === proxyName(proxy.name))
-        truth.told(message.callId, message.cseq, proxy.name, clock.now);
+      if (isSuccess(message) && proxyOf(message.via.branch) === proxyName(proxy.name))
+        truth.told(message.callId, message.cseq, { proxy: proxy.name, run }, clock.now);
     }
     // the ACK of what is no 2xx is its INVITE's, which may have been given to another pair meanwhile
     const isHopByHop = message.method === 'ACK' && this.#invites.has(message.via.branch);
@@ -153,7 +156,7 @@ export class WireMonitor {
     const exchange = this.#requests.get(key);
     if (exchange === undefined) {
       // a 2xx to INVITE goes on without state, from a run of the proxy that has none
-      if (message.method === 'INVITE' && message.status >= 200 && message.status < 300) return;
+      if (message.method === 'INVITE' && isSuccess(message)) return;
       // handed to the proxy that sent the request, or in whose name another one did
       if (this.#branches.has(message.via.branch) && this.#isOf(message.via.branch, to)) return;
       // that one is gone
@@ -171,9 +174,9 @@ export class WireMonitor {
         this.#world.violation('ProvisionalAfterFinal', `${status} after ${exchange.final}`, message.callId);
       return;
     }
-    const isSuccess = message.method === 'INVITE' && status < 300;
+    const isAccepted = message.method === 'INVITE' && status < 300;
     const same = exchange.boot === proxy.process?.boot && clock.now - exchange.finalAt < SURELY;
-    if (exchange.final !== 0 && same && exchange.final !== status && !isSuccess) {
+    if (exchange.final !== 0 && same && exchange.final !== status && !isAccepted) {
       this.#world.violation(
         'SecondFinal',
         `${proxy.name} sent ${status} to ${message.method} after ${exchange.final}`,
@@ -215,6 +218,10 @@ export class WireMonitor {
       );
     }
   }
+}
+
+function isSuccess({ status }: Message): boolean {
+  return status >= 200 && status < 300;
 }
 
 function requestName({ callId, cseq, method }: Message): string {
