@@ -25,7 +25,10 @@ export async function measureCeiling(
     await highest(step.rate, async (rate) => {
       for (let left = TRIES; left > 0; left--) {
         const tried = await measureWindow(proxy, { ...step, rate }, TRY, load);
-        if (isHeld(tried)) {
+        const isEnough = isHeld(tried);
+        const found = `${tried.perSecond.toFixed(0)} completed, ${tried.failed} failed, ${tried.retransmitted} sent again`;
+        console.error(`  ${contender.name}, ${rate}/s: ${isEnough ? 'held' : 'not held'} (${found})`);
+        if (isEnough) {
           best = tried;
           return true;
         }

@@ -129,9 +129,11 @@ export class Running {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** The end of what it wrote. */
+  /** The end of what it wrote, but for its collections. */
   get output(): string {
-    return readFileSync(this.#log, 'utf8').slice(-2000);
+    return readFileSync(this.#log, 'utf8')
+      .replaceAll(/^\[\d+:0x.*\n/gm, '')
+      .slice(-2000);
   }
 
   use(): Use {

@@ -93,7 +93,12 @@ export async function withProxy<T>(
   let idle: IdlePhones | undefined;
   try {
     await ready(running, contender, step, at, load);
-    if (stream !== undefined) idle = await idlePhones(load, at, stream, connections, running);
+    if (stream !== undefined) {
+      idle = await idlePhones(load, at, stream, connections, running);
+      console.error(
+        `  ${contender.name}: ${connections} phones over ${transport}, ${Math.round(idle.bytesEach / 1024)} KiB each`,
+      );
+    }
     const setting = { ...(await kindOf(step).prepare(load, at)), phones: idle?.phones };
     return await use({ contender, running, at, setting, idle });
   } finally {
@@ -175,7 +180,7 @@ async function ready(running: Running, contender: Contender, step: Step, at: Sid
   while (performance.now() < until && !running.ended) {
     if (await load.probe(kindOf(step).probe, at, 200)) return;
   }
-  throw new Error(`nothing goes through ${contender.name}, which wrote:\n${running.output}`);
+  throw new Error(`nothing went through ${contender.name} within ${READY / 1000} s, which wrote:\n${running.output}`);
 }
 
 function drops(): number {
