@@ -5,6 +5,7 @@ import { parseMessage, type Message } from '../../proxy/sip/message.ts';
 import { parseNameAddr } from '../../proxy/sip/name-addr.ts';
 import { parseUri } from '../../proxy/sip/uri.ts';
 import { parseVia } from '../../proxy/sip/via.ts';
+import { tokenKeyKey } from '../../proxy/store/keys.ts';
 import type { Host } from './network.ts';
 import type { ProxyModel } from './proxy-model.ts';
 import type { World } from './world.ts';
@@ -103,10 +104,11 @@ export class WireMonitor {
   /**
    * Whether a proxy could not have known where a request inside a dialog belongs, so that it went where its Call-ID
    * hashes to: it knows neither the call nor the key of its token, and that key is lost with every store and proxy that
-   * had it, or was made on a store that had been emptied, from where no news could come since.
+   * had it, or was made on a store that had been emptied, from where no news could come since, or is in no store, since
+   * its own was emptied just before it loaded it, and who still knows the key has yet to put it back.
    */
   #cannotKnow(host: Host, message: Message): boolean {
-    const { processes, clock, faults } = this.#world;
+    const { processes, etcds, clock, faults } = this.#world;
     const proxy = this.#world.proxyAt(host);
     const replica = proxy?.process?.replica;
     const ids = this.#keys.get(requestName(message));
@@ -114,10 +116,24 @@ export class WireMonitor {
     if (replica.call(message.callId) !== undefined || ids.some((id) => replica.keys.byId(id) !== undefined))
       return false;
     const known = processes.flatMap(({ replica: { keys } }) => ids.flatMap((id) => keys.byId(id) ?? []));
-    return known.every(({ created, geoLocation }) =>
-      faults
+    const isEmptied = proxy !== undefined && this.#foundEmptied(proxy);
+    return known.every((key) => {
+      const { created, geoLocation } = key;
+      if (isEmptied && !etcds.some(({ held }) => held.has(tokenKeyKey(key)))) return true;
+      return faults
         .allTouching([host, this.#world.etcd(geoLocation).host], created, clock.now)
-        .some(({ between, to }) => between !== undefined && to > created && to + CATCH_UP > clock.now),
+        .some(({ between, to }) => between !== undefined && to > created && to + CATCH_UP > clock.now);
+    });
+  }
+
+  /** Whether the proxy's own store was emptied just now, and before it was loaded. */
+  #foundEmptied({ config, process }: ProxyModel): boolean {
+    const { faults, clock } = this.#world;
+    const { name } = this.#world.etcd(config.geoLocation).host;
+    const readyAt = process?.readyAt ?? 0;
+    return faults.faults.some(
+      ({ what, hosts, to }) =>
+        what === 'store lost' && hosts.includes(name) && to <= readyAt && to + CATCH_UP > clock.now,
     );
   }
 
