@@ -48,6 +48,16 @@ describe('what phones and servers of a simulated cluster agreed on', () => {
     expect(truth.endOf('a', 1)).to.equal(69_000);
   });
 
+  it('lasts from when the REGISTER came that was taken, not from when one like it was turned away', () => {
+    const truth = new Truth();
+    truth.asked('anna', CONTACT, 'a', 1, 60);
+    truth.came('a', 1, P1.run, 1000);
+    truth.refused('a', 1, P1.run);
+    truth.came('a', 1, P1.run, 5000);
+    truth.told('a', 1, P1, 5100);
+    expect(truth.endOf('a', 1)).to.equal(65_000);
+  });
+
   it('is nothing that only a proxy was told of which had been started anew since it asked', () => {
     const truth = new Truth();
     truth.asked('anna', CONTACT, 'a', 1, 60);

@@ -48,6 +48,11 @@ export class Truth {
     if (came !== undefined && at - (came.get(run) ?? Number.NEGATIVE_INFINITY) > SAME) came.set(run, at);
   }
 
+  /** It was turned away: if it is sent again, it comes then. */
+  refused(callId: string, cseq: number, run: string): void {
+    this.#asked.get(`${callId} ${cseq}`)?.came.delete(run);
+  }
+
   /** A server's 2xx came to a run of a proxy. A run that it was not asked through, as after a restart, can't use it. */
   told(callId: string, cseq: number, { proxy, run }: { proxy: string; run: string }, at: number): void {
     const asked = this.#asked.get(`${callId} ${cseq}`);

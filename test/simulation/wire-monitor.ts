@@ -69,9 +69,8 @@ export class WireMonitor {
     if (proxy !== undefined && message.isRequest) this.#requestArrived(proxy, from, message);
     if (proxy !== undefined && message.isRequest && message.toTag !== '') this.#noteKeys(message);
     if (proxy?.process !== undefined && message.method === 'REGISTER') {
-      const { boot: run, replica } = proxy.process;
-      // one that is not ready refuses it, and may take the same again
-      if (message.isRequest && replica.ready) truth.came(message.callId, message.cseq, run, clock.now);
+      const { boot: run } = proxy.process;
+      if (message.isRequest) truth.came(message.callId, message.cseq, run, clock.now);
       // the one that asked; behind one address another one may get it first, and hands it over
       if (isSuccess(message) && proxyOf(message.via.branch) === proxyName(proxy.name))
         truth.told(message.callId, message.cseq, { proxy: proxy.name, run }, clock.now);
@@ -167,7 +166,7 @@ export class WireMonitor {
   }
 
   #responseSent(proxy: ProxyModel, to: Host, message: Message): void {
-    const { clock } = this.#world;
+    const { clock, truth } = this.#world;
     const key = `${proxy.name} ${to.address} ${message.via.branch} ${message.method}`;
     const exchange = this.#requests.get(key);
     if (exchange === undefined) {
@@ -199,8 +198,9 @@ export class WireMonitor {
         message.callId,
       );
     }
+    if (isTurnedAway(message)) truth.refused(message.callId, message.cseq, exchange.boot);
     // what a proxy refuses that is not ready yet it has no transaction of: the same again it may take
-    if (exchange.final === 0 && proxy.process?.replica.ready === true) {
+    else if (exchange.final === 0 && proxy.process?.replica.ready === true) {
       exchange.final = status;
       exchange.finalAt = clock.now;
     }
@@ -238,6 +238,11 @@ export class WireMonitor {
 
 function isSuccess({ status }: Message): boolean {
   return status >= 200 && status < 300;
+}
+
+/** A REGISTER that a proxy has no room or no server for leaves no transaction (RFC 3261 8.2.7): sent again it may be taken. */
+function isTurnedAway(message: Message): boolean {
+  return message.method === 'REGISTER' && message.status === 503 && message.has(Header.RetryAfter);
 }
 
 function requestName({ callId, cseq, method }: Message): string {
