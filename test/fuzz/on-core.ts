@@ -166,9 +166,11 @@ export class OnCore {
     if (!/^SIP\/2\.0 [1-6]\d\d [^\r\n]*\r\n/i.test(text) || !text.includes('\r\n\r\n')) {
       throw new Violation('what is sent back is a response', text);
     }
-    // What a server writes below our Via goes on as it is, wrong or not; a 2xx to INVITE even without a transaction
-    // (RFC 3261 16.7)
-    const stray = because?.isRequest === false && because.status >= 200 && because.status < 300;
+    // What a server writes below our Via goes on as it is, wrong or not; without a transaction a 2xx to INVITE (RFC 3261
+    // 16.7), and whatever names another proxy, which is gone (16.11)
+    const isSuccess = because !== undefined && because.status >= 200 && because.status < 300;
+    const isAnothers = because !== undefined && !this.#scene.core.copier.isOurs(because.via.branch);
+    const stray = because?.isRequest === false && (isSuccess || isAnothers);
     if (stray || this.#askedFrom.has(placeOf(hop))) return;
     throw new Violation('a response goes to somebody who asked', `${placeOf(hop)} has got\n${text}`);
   }
