@@ -33,8 +33,8 @@ const steps = (args.steps?.split(',') ?? (args.quick ? QUICK_STEPS : ALL_STEPS))
 takePlace();
 
 const load = await Load.open('127.0.0.1');
-// what was started ends in order; a second signal ends this at once
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => load.stop());
+// what was started ends in order, also where make passes on a signal that has come to all of its group
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => load.stop());
 const results: StepResult[] = [];
 for (const step of steps) {
   if (load.stopped) break;
