@@ -31,6 +31,10 @@ describe('looking after a managed etcd', function () {
     for (let i = 0; i < times; i++) await client.put('key').value(value);
     const { header } = await client.kv.range({ key: Buffer.from('key') });
     await client.kv.compact({ revision: header.revision, physical: true });
+    // Pages that a compaction frees count as empty only after another write, where a read was open meanwhile.
+    const told = Date.now() + 20_000;
+    while (Number((await client.maintenance.status()).dbSizeInUse) > 16 * MiB && Date.now() < told)
+      await client.put('other').value('');
   }
 
   it('is worth it where more than half is empty, and it is much', () => {
