@@ -30,7 +30,8 @@ export class Branches {
 
   /**
    * `viaBranch` and `sentBy` are those of the received top Via; `target` is where this copy goes; `attempt` counts tries;
-   * `loop` is what routingHash says of the request as it came.
+   * `loop` is what routingHash says of the request as it came; `source` is where it came from, if that is no other word
+   * for `sentBy`: nobody else then writes its CANCEL.
    */
   branch(
     viaBranch: string,
@@ -40,11 +41,13 @@ export class Branches {
     target: string,
     attempt: number,
     loop: number,
+    source = '',
   ): string {
     let a = this.#seedA;
     let b = this.#seedB;
     a = fnv1a(viaBranch, a);
     b = fnv1a(sentBy, Math.imul(a ^ b, 0x85ebca6b));
+    b = fnv1a(source, b);
     a = fnv1a(callId, a ^ cseq);
     b = fnv1a(target, b ^ a);
     a = finish(Math.imul(a ^ attempt, 0xc2b2ae35) ^ (b >>> 15));

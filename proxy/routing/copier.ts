@@ -107,13 +107,14 @@ export class Copier {
   }
 
   #branch(received: Received, hop: Hop, way: Way | undefined, attempt: number): string {
-    const { message } = received;
+    const { message, sender, from } = received;
     const { via } = message;
+    const source = sender === 'Endpoint' && via.host !== from.address ? from.address : '';
     const key = via.branch === '' ? message.method : via.branch;
     const branches = way?.as === undefined ? this.#branches : this.#branches.of(way.as.name);
     const target = way?.requestUri ?? hop.address;
     const tried = way?.as?.attempt ?? attempt;
-    return branches.branch(key, via.host, message.callId, message.cseq, target, tried, received.loop);
+    return branches.branch(key, via.host, message.callId, message.cseq, target, tried, received.loop, source);
   }
 
   #text(

@@ -20,6 +20,8 @@ export function newCounts() {
     forgedTokens: 0,
     /** Answers to a REGISTER from who was not asked. */
     forgedGrants: 0,
+    /** CANCELs that do not come from where their INVITE did. */
+    foreignCancels: 0,
     /** Bad messages of Endpoints beyond what is answered of one. */
     badUnanswered: 0,
     /** REGISTERs of Endpoints that had too many refused. */

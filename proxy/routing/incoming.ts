@@ -12,7 +12,7 @@ import { Backlog } from './backlog.ts';
 import { classify, memberOf } from './classify.ts';
 import type { Core } from './core.ts';
 import { withLostVias } from './lost-vias.ts';
-import { readMaxBreadth, readRoutes, type Received } from './received.ts';
+import { handOvers, readMaxBreadth, readRoutes, type Received } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
@@ -164,6 +164,18 @@ export class Incoming implements TransactionUser {
     this.request(server, cancel, from);
   }
 
+  foreignCancel(cancel: Message, back: Hop): void {
+    const { counts, outside } = this.#core;
+    counts.foreignCancels++;
+    if (!this.#senders.mayComplain(back)) return;
+    counts.answeredLocally++;
+    outside.send(response(cancel, 481, reasonPhrase(481), undefined, this.#core.tag()), back);
+  }
+
+  mayEnd(invite: ServerTransaction, from: Hop): boolean {
+    return this.#senders.mayEnd(invite, from);
+  }
+
   /**
    * Row 3 of the routing table: another proxy has its INVITE, or has handed it to this one, which has. `waited`: news of
    * its call had their time to come.
@@ -171,6 +183,11 @@ export class Incoming implements TransactionUser {
   #cancelElsewhere(server: ServerTransaction, cancel: Message, from: Hop, waited = false): void {
     const received = this.#read(cancel, from);
     const invite = this.strays.inviteOf(received);
+    if (invite !== undefined && !this.#senders.mayEndBelow(invite, cancel, handOvers(received))) {
+      server.drop();
+      this.foreignCancel(cancel, server.from);
+      return;
+    }
     if (invite !== undefined) {
       server.respond(response(cancel, 200, 'OK', undefined, this.#core.tag()), 200);
       if (invite.final === 0) this.cancel(invite, cancel);

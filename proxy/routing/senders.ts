@@ -1,6 +1,8 @@
 import type { LimitsConfig } from '../limits.ts';
+import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
-import type { ClientTransaction } from '../transaction/layer.ts';
+import { parseVia } from '../sip/via.ts';
+import type { ClientTransaction, ServerTransaction } from '../transaction/layer.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Core } from './core.ts';
 import { Copying } from './copying.ts';
@@ -57,6 +59,38 @@ export class Senders {
     const port = answerPort(via, from);
     if (port === from.port || !this.isTrusted(from)) return from;
     return { transport: from.transport, address: from.address, port, listener: from.listener };
+  }
+
+  /**
+   * RFC 3261 22.1: what can't be challenged, a CANCEL, counts from the same hop as its INVITE; and so does the ACK of a
+   * 300 to 699. A phone keeps its address and nothing else, a server or an Sbc may have several, and other proxies have
+   * asked themselves the same.
+   */
+  mayEnd(invite: ServerTransaction, from: Hop): boolean {
+    const asked = invite.from;
+    if (asked.connection !== undefined && asked.connection === from.connection) return true;
+    const side = this.#sideOf(from);
+    if (side === 'Proxy') return true;
+    if (side !== 'Endpoint' && asked.address === from.address) return true;
+    return side === this.#sideOf(asked) && (side !== 'Endpoint' || asked.address === from.address);
+  }
+
+  /** The same of a CANCEL that other proxies handed over: the `vias` topmost ones are theirs. */
+  mayEndBelow(invite: ServerTransaction, cancel: Message, vias: number): boolean {
+    const { host, received } = parseVia(cancel.values(Header.Via)[vias] ?? '');
+    const address = received === '' ? host : received;
+    const asked = invite.from;
+    return (
+      asked.address === address ||
+      (this.isTrusted(asked) && this.isTrusted({ ...asked, address, connection: undefined }))
+    );
+  }
+
+  #sideOf(hop: Hop): 'Proxy' | 'Sbc' | 'Server' | 'Endpoint' {
+    const { trust, identity } = this.#core;
+    if (identity.proxyAt(hop.address) !== undefined || identity.showsProxyName(hop)) return 'Proxy';
+    if (!this.isTrusted(hop)) return 'Endpoint';
+    return trust.sbcs.has(hop) ? 'Sbc' : 'Server';
   }
 
   /** The connection that a request came over is closed. A phone's response is lost: any port may be anybody's there. */

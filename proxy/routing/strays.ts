@@ -58,7 +58,7 @@ export class Strays {
   /** The INVITE here that a CANCEL is about which another proxy has handed to this one. */
   inviteOf(received: Received): ServerTransaction | undefined {
     const { handover, message } = received;
-    if (handover === undefined || !this.#isHere(handover.callee)) return undefined;
+    if (handover === undefined || received.sender !== 'Proxy' || !this.#isHere(handover.callee)) return undefined;
     return this.#core.layer.inviteBelow(message, handOvers(received));
   }
 

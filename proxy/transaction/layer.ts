@@ -22,6 +22,13 @@ export interface TransactionUser {
   ack(ack: Message, from: Hop): void;
   /** A CANCEL of no INVITE known here. */
   unmatchedCancel(transaction: ServerTransaction, cancel: Message, from: Hop): void;
+  /**
+   * A CANCEL that does not come from where its INVITE did. It has no transaction: the true one would be taken for the
+   * same again. `back`: where its answer goes.
+   */
+  foreignCancel(cancel: Message, back: Hop): void;
+  /** Whether what ends `invite`, a CANCEL or the ACK of its 300 to 699, counts from there. */
+  mayEnd(invite: ServerTransaction, from: Hop): boolean;
   /** Whether a response to `transaction` counts that comes from elsewhere than where its request went. */
   mayAnswer(transaction: ClientTransaction, response: Message, from: Hop): boolean;
   /** A response can't go back over the connection that its request came by: it is closed. */
@@ -146,8 +153,9 @@ export class TransactionLayer {
     const invite = this.#servers.ofAck(ack, from);
     // RFC 6026 7.1: once the INVITE is accepted its ACK is the user's, whatever branch it has
     const ofSuccess = invite === undefined || (invite.final >= 200 && invite.final < 300);
-    if (!ofSuccess) invite.acknowledge();
-    else if (ack.toTag !== this.#refusalTag) this.#user.ack(ack, from);
+    if (!ofSuccess) {
+      if (this.#user.mayEnd(invite, from)) invite.acknowledge();
+    } else if (ack.toTag !== this.#refusalTag) this.#user.ack(ack, from);
   }
 
   #request(request: Message, from: Hop, back: Hop): void {
@@ -159,9 +167,11 @@ export class TransactionLayer {
       return;
     }
     const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request, from) : undefined;
-    if (invite !== undefined) {
+    if (invite !== undefined && this.#user.mayEnd(invite, from)) {
       // Not limited: there is one for an INVITE at most, and it makes transactions end
       this.#cancel(invite, this.#servers.begin(key, hash, request, back), from);
+    } else if (invite !== undefined) {
+      this.#user.foreignCancel(request, back);
     } else if (this.#counts.clients + this.#counts.servers >= this.#limit) {
       this.#refuse(request, back);
     } else {

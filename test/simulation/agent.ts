@@ -116,6 +116,12 @@ export abstract class Agent implements TransactionUser {
     return true;
   }
 
+  mayEnd(): boolean {
+    return true;
+  }
+
+  foreignCancel(): void {}
+
   strayResponse(_response: Message): void {}
 
   abstract unmatchedCancel(transaction: ServerTransaction, cancel: Message, from: Hop): void;

@@ -156,6 +156,14 @@ export class Scene implements TransactionUser {
     this.servers.push(transaction);
   }
 
+  foreignCancel(): void {
+    this.told.push('foreignCancel');
+  }
+
+  mayEnd(_invite: ServerTransaction, from: Hop): boolean {
+    return this.believed?.includes(from.address) ?? true;
+  }
+
   connectionGone(): void {
     this.told.push('connectionGone');
   }
