@@ -130,7 +130,7 @@ export class Copying implements ClientOwner {
     if (this.#earlier !== undefined) {
       // two proxies that say nothing are dead; one that has said 100 meanwhile is not, nor a slow server
       if (proxy === undefined || this.#earlier.lastStatus !== 0) return;
-      this.#earlier.abandon();
+      this.#abandon(this.#earlier);
     }
     this.#earlier = this.#transaction;
     this.#nextWay();
@@ -139,7 +139,7 @@ export class Copying implements ClientOwner {
   /** The proxy that this copy was handed to is gone. */
   peerGone(): void {
     if (!this.pending || this.#ringing) return;
-    this.#transaction?.abandon();
+    this.#abandon(this.#transaction);
     this.#nextWay();
   }
 
@@ -168,7 +168,7 @@ export class Copying implements ClientOwner {
     const status = message.status;
     const { core } = this.context;
     if (status < 200) {
-      if (status === 100 || !this.pending) return;
+      if (status === 100 || !this.pending || !this.#isTry(transaction)) return;
       this.#ringing = true;
       this.#timer?.heard();
       this.context.provisional(message);
@@ -232,7 +232,7 @@ export class Copying implements ClientOwner {
     if (!this.pending || !this.#isTry(transaction)) return;
     const { pair, ways } = this.target;
     if (pair === undefined || ways.length > 0) {
-      transaction.abandon();
+      this.#abandon(transaction);
       this.#nextWay();
     } else if (transaction.lastStatus >= 100 && transaction.method === 'INVITE') this.#cutOff(pair, transaction);
     else if (transaction === this.#earlier) this.#earlier = undefined;
@@ -346,8 +346,8 @@ export class Copying implements ClientOwner {
       return;
     }
     core.counts.triedOtherPair++;
-    this.#transaction?.abandon();
-    this.#earlier?.abandon();
+    this.#abandon(this.#transaction);
+    this.#abandon(this.#earlier);
     this.#transaction = undefined;
     this.#earlier = undefined;
     this.target = other;
@@ -427,6 +427,13 @@ export class Copying implements ClientOwner {
     this.#transaction = this.context.core.copier.send(this, hop, way, this.#attempt, this.#earlier?.startedAt);
   }
 
+  /** It counts no more, but for a 2xx to INVITE: that goes back whichever try it comes from (RFC 3261 16.7 step 5). */
+  #abandon(transaction: ClientTransaction | undefined): void {
+    if (transaction === undefined) return;
+    transaction.abandon();
+    if (transaction.method === 'INVITE') transaction.owner = this;
+  }
+
   /** Not one that was given up. */
   #isTry(transaction: ClientTransaction): boolean {
     return transaction === this.#transaction || transaction === this.#earlier;
@@ -459,10 +466,15 @@ export class FurtherSuccess implements ClientOwner {
     this.lostVias = lostVias;
   }
   response(_transaction: ClientTransaction, message: Message): void {
-    this.#server.respond(forwardResponse(message, this.#server.hop), message.status);
+    passSuccess(this.#server, forwardResponse(message, this.#server.hop), message.status);
   }
   timeout(): void {}
   unreachable(): void {}
+}
+
+/** RFC 3261 16.7 step 5: a 2xx to INVITE goes back whatever was sent before it, and when its transaction is gone, too. */
+export function passSuccess(server: ServerTransaction, text: string, status: number): void {
+  if (!server.respond(text, status)) server.sendBack(text);
 }
 
 function rings(transaction: ClientTransaction | undefined): boolean {

@@ -1,6 +1,8 @@
 import { Edit } from '../sip/edit.ts';
 import { Header, type HeaderId } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
+import { parseNameAddr } from '../sip/name-addr.ts';
+import { asRequestUri } from '../sip/uri.ts';
 import type { Hop, Listener } from '../transport/hop.ts';
 import { isLoose, type Received } from './received.ts';
 
@@ -48,24 +50,30 @@ export function forwardRequest(received: Received, copy: Copy, names: Names): st
   else if (message.fieldValue(maxBreadth) !== String(copy.maxBreadth))
     edit.replace(maxBreadth, String(copy.maxBreadth));
 
+  const strictNext =
+    copy.routes === undefined && copy.byRoute === true && received.route !== undefined && !isLoose(received.route)
+      ? received.route
+      : undefined;
+  const gone = received.ownRoutes + (strictNext === undefined ? 0 : 1);
   if (received.strict) {
     // a strict router before us moved the target to the end; it is the Request-URI again (RFC 3261 16.4)
-    const rest = message.values(Header.Route).slice(received.ownRoutes, -1);
+    const rest = message.values(Header.Route).slice(gone, -1);
     removeAll(edit, message, Header.Route);
     for (const route of rest) edit.append(`Route: ${route}`);
-  } else for (let i = 0; i < received.ownRoutes; i++) edit.dropFirstValue(Header.Route);
+  } else for (let i = 0; i < gone; i++) edit.dropFirstValue(Header.Route);
   if (copy.routes !== undefined) {
     for (const route of copy.routes) edit.before(Header.Route, `Route: ${route}`);
-  } else if (copy.byRoute === true && received.route !== undefined && !isLoose(received.route)) {
+  } else if (strictNext !== undefined) {
     // 16.6 step 6: a strict router next takes its own URI from the Request-URI and the rest from the Route set
-    const next = received.route;
-    edit.dropFirstValue(Header.Route).append(`Route: <${uri ?? message.uri}>`);
-    uri = next.replace(/^[^<]*<([^>]*)>.*$/, '$1');
+    edit.append(`Route: <${uri ?? message.uri}>`);
+    uri = parseNameAddr(strictNext).uri;
   }
+  // 16.6 step 2: the URI of a contact, or of a Route, may have what a Request-URI may not
+  if (uri !== undefined) uri = asRequestUri(uri);
   if (uri !== undefined && uri !== message.uri) edit.requestUri(uri);
 
   if (copy.recordRoute !== undefined) {
-    const secure = (uri ?? message.uri).startsWith('sips:');
+    const secure = isSips(uri ?? message.uri) || isSips(leadsTo(copy, received));
     for (const line of recordRoutes(copy.recordRoute, received.from, copy.facing ?? copy.hop, names, secure))
       edit.before(Header.RecordRoute, line);
   }
@@ -107,6 +115,16 @@ export function sentByOf({ advertisedAddress, advertisedPort }: Listener): strin
   return advertisedAddress.includes(':')
     ? `[${advertisedAddress}]:${advertisedPort}`
     : `${advertisedAddress}:${advertisedPort}`;
+}
+
+/** The URI of the topmost Route that a copy leaves with; '' if there is none. */
+function leadsTo({ routes }: Copy, { route }: Received): string {
+  const topmost = routes?.at(-1) ?? route;
+  return topmost === undefined ? '' : parseNameAddr(topmost).uri;
+}
+
+function isSips(uri: string): boolean {
+  return uri.startsWith('sips:') || uri.slice(0, 5).toLowerCase() === 'sips:';
 }
 
 /** In the order in which they are put on top: towards the sender first, so that the next hop sees its own side's first. */

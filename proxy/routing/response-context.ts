@@ -2,13 +2,15 @@ import { Header, type HeaderId } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { response, reasonPhrase } from '../sip/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import { Copying, type Target } from './copying.ts';
+import { Copying, passSuccess, type Target } from './copying.ts';
 import { forwardResponse, returning } from './forward.ts';
 import type { Received } from './received.ts';
 import type { Core } from './core.ts';
 import type { Registration } from './registration.ts';
 import type { End } from './token.ts';
 
+/** A rank after every 3xx and before 400. */
+const FIRST_OF_4XX = 399.5;
 const CHALLENGES = [Header.WwwAuthenticate, Header.ProxyAuthenticate] as const;
 
 /**
@@ -106,8 +108,9 @@ export class ResponseContext {
     const first = this.status < 200;
     if (!first && this.received.message.method !== 'INVITE') return;
     if (first) this.#cancelOthers(copy, message.status, 'Call completed elsewhere');
-    if (this.registration === undefined) this.#respond(this.#back(message), message.status);
-    else this.registration.granted(message);
+    if (this.registration !== undefined) this.registration.granted(message);
+    else if (first) this.#respond(this.#back(message), message.status);
+    else passSuccess(this.server, this.#back(message), message.status);
     if (first) this.#ended(message.status, copy, message);
   }
 
@@ -115,7 +118,7 @@ export class ResponseContext {
   failed(copy: Copying, status: number, message: Message | undefined): void {
     if (this.status >= 200) return;
     if (message !== undefined && isChallenge(status)) (this.#challenging ??= []).push(message);
-    if (this.#bestStatus === 0 || rank(status) < rank(this.#bestStatus)) {
+    if (this.#bestStatus === 0 || this.#rank(status) < this.#rank(this.#bestStatus)) {
       this.#best = message;
       this.#bestStatus = status;
     }
@@ -123,6 +126,17 @@ export class ResponseContext {
     if (this.#copies.some((other) => other.pending)) return;
     if (this.#queue.length > 0) this.#startNext();
     else this.#respondBest(copy);
+  }
+
+  /**
+   * 16.7 step 6: 6xx first, else the lowest class. Within 4xx those that tell the caller what to change, and once the
+   * caller has cancelled before all of them 487: that it was busy elsewhere is no answer to a CANCEL.
+   */
+  #rank(status: number): number {
+    if (status >= 600) return 0;
+    if (this.#cancelled && status === 487) return FIRST_OF_4XX;
+    const telling = status === 401 || status === 407 || status === 415 || status === 420 || status === 484;
+    return telling ? FIRST_OF_4XX + (status - 400) / 1000 : status;
   }
 
   /** A registration that waited for its commit sends its 200 itself. */
@@ -189,11 +203,4 @@ function linesOf(message: Message, id: HeaderId): string[] {
   for (let i = message.find(id); i >= 0; i = message.find(id, i + 1))
     lines.push(`${message.fieldName(i)}: ${message.fieldValue(i)}`);
   return lines;
-}
-
-/** 16.7 step 6: 6xx first, else the lowest class; within 4xx those that tell the caller what to change. */
-function rank(status: number): number {
-  if (status >= 600) return 0;
-  if (status === 401 || status === 407 || status === 415 || status === 420 || status === 484) return status - 300;
-  return status;
 }

@@ -100,6 +100,15 @@ export function formatUri(u: SipUri): string {
   return `${u.scheme}:${user}${host}${port}${u.params}${u.headers}`;
 }
 
+/** A URI as it may stand in a Request-URI: without header fields and method (RFC 3261 19.1.1, table 1). */
+export function asRequestUri(text: string): string {
+  if (!text.includes('?') && !/;method[=;]/i.test(text)) return text;
+  const uri = readUri(text);
+  if (uri === undefined || uri.host === '') return text;
+  const params = uri.params.replace(/;method(=[^;]*)?(?=;|$)/gi, '');
+  return formatUri({ ...uri, params, headers: '' });
+}
+
 /** `user` without its %-escapes, each a byte (a latin1 character); what is no escape stays. */
 export function unescapeUser(user: string): string {
   return user.includes('%') ? unescape(user, '') : user;

@@ -88,8 +88,8 @@ export class ClientTransaction extends Transaction {
   }
 
   /**
-   * The owner hears nothing more. The request is not sent again; a 3xx to 6xx to an INVITE is still acknowledged, and
-   * the machine ends within 64*T1 of it.
+   * The owner hears nothing more; one that is set anew hears of a 2xx to an INVITE. The request is not sent again; a 3xx
+   * to 6xx to an INVITE is still acknowledged, and the machine ends within 64*T1 of it.
    */
   abandon(): void {
     this.owner = nobody;

@@ -70,8 +70,9 @@ export const inviteClient: Table<InviteClientState, ClientTransaction, Message> 
     waitOver: to('Terminated', reportTimeout),
     transportError: to('Terminated', reportUnreachable),
   },
+  // Its owner is nobody, or one who wants the 2xx all the same
   Abandoned: {
-    success: to('Accepted', startM),
+    success: to('Accepted', startM, report),
     failure: to('Completed', sendAck, startD),
     timerB: to('Terminated'),
     waitOver: to('Terminated'),

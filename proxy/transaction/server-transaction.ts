@@ -70,19 +70,18 @@ export class ServerTransaction extends Transaction {
    * Sends a response, `text`, whose status line says `status`. What the machine does not allow is left out: anything but
    * another 2xx to an INVITE after the final response, and to other methods a 408 (RFC 4320 4.2; it counts as their
    * final response all the same) and 1xx (4.1: the transaction sends 100 itself when it is due).
+   * @returns whether the machine took it
    */
-  respond(text: string, status: number): void {
-    if (status < 200) {
-      this.fire(Event.provisional, text);
-      return;
-    }
+  respond(text: string, status: number): boolean {
+    if (status < 200) return this.fire(Event.provisional, text);
     const allowed =
       status === 408 && this.method !== 'INVITE'
         ? this.fire(Event.requestTimeout)
         : this.fire(status < 300 ? Event.success : Event.failure, text);
-    if (!allowed || this.final !== 0) return;
+    if (!allowed || this.final !== 0) return allowed;
     this.final = status;
     if (status >= 300 && this.method === 'INVITE') this.side.refused(this);
+    return true;
   }
 
   /** It was handed over by another proxy, which takes a silence for death: 100 goes out soon, to other methods too. */
@@ -90,7 +89,7 @@ export class ServerTransaction extends Transaction {
     if (this.method !== 'INVITE' && this.final === 0) hurryTrying(this);
   }
 
-  /** The machine's own: sends a response. */
+  /** The machine's own: sends a response. The user's for a 2xx that the machine does not take. */
   sendBack(text: string): void {
     const { connection } = this.hop;
     if (connection === undefined || connection.open) this.setting.send(text, this.hop);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
-import { request } from '../../builders.ts';
+import { ack, request } from '../../builders.ts';
 import {
   AT,
   BOB_AT,
@@ -16,6 +16,8 @@ import {
   stage,
   statusesOf,
 } from '../cast.ts';
+
+const server = { sentBy: `${AT.ss1.primary}:5060` };
 
 type Two = [Sent, Sent];
 type Three = [Sent, Sent, Sent];
@@ -33,6 +35,15 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(3);
     expect(forks.map((s) => s.message.uri)).to.have.members(BOB_AT.map((at) => `sip:bob@${at}:5060`));
   });
+
+  for (const [contact, called] of [
+    ['sip:bob@192.0.2.12:5060?Subject=x', 'sip:bob@192.0.2.12:5060'],
+    ['sip:bob@192.0.2.12;line=2;Method=BYE;x?Route=%3Csip:sip.example.com%3E', 'sip:bob@192.0.2.12;line=2;x'],
+  ] as const)
+    it(`calls the contact ${contact} without what a Request-URI may not have (16.6 step 2)`, async () => {
+      await scene.registers('bob', AT.bob, { contact: `<${contact}>` });
+      expect((await rings(scene)).map((s) => s.message.uri)).to.deep.equal([called]);
+    });
 
   it('passes every provisional on but 100', async () => {
     await bobRegisters(scene, 2);
@@ -100,6 +111,8 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     [486, 404, 'the lowest of a class'],
     [500, 486, '4xx before 5xx'],
     [302, 486, '3xx before 4xx'],
+    [302, 401, '3xx before a challenge, too'],
+    [486, 487, 'what was not asked for by CANCEL counts as any other'],
     [404, 401, 'a challenge before what only says no'],
     [404, 407, "a proxy's challenge before what only says no"],
     [404, 415, 'what the caller can change'],
@@ -108,7 +121,7 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     [503, 500, 'anything before 503'],
   ];
   for (const [one, other, why] of better) {
-    const best = one === 302 ? one : other;
+    const best = one === 302 || other === 487 ? one : other;
     for (const order of [
       [one, other],
       [other, one],
@@ -128,6 +141,17 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     const [first, second] = (await rings(scene)) as Two;
     await answered(scene, first, 503);
     expect(statusesOf(await answered(scene, second, 503))).to.deep.equal([500]);
+  });
+
+  it('passes the 487 on that was asked for by CANCEL, whoever was busy or wanted credentials', async () => {
+    await bobRegisters(scene, 3);
+    const given = { callId: 'c', fromTag: 'f', branch: 'z9hG4bKc' };
+    const forks = (await rings(scene, given)) as Three;
+    await answered(scene, forks[0], 486);
+    await answered(scene, forks[1], 401);
+    await answered(scene, forks[2], 180);
+    await scene.receives(request('CANCEL', { ...given, uri: 'sip:bob@example.com', ...server }), AT.ss1.primary);
+    expect(statusesOf(await answered(scene, forks[2], 487))).to.deep.equal([487]);
   });
 
   it('adds up the challenges of all branches in a 401 or 407, as they came (16.7 step 7)', async () => {
@@ -283,6 +307,23 @@ describe('RFC 3261 16.8: Timer C', () => {
     const late = await answered(scene, first, 487);
     expect([statusesOf(late), requests(late).map((s) => s.message.method)]).to.deep.equal([[], ['ACK']]);
   });
+
+  for (const seconds of [1, 20])
+    it(`passes on the 2xx of a phone that was picked up as it was given up, ${seconds} s after the 408`, async () => {
+      const given = { callId: 'late', fromTag: 'f', branch: 'z9hG4bKlate' };
+      const [first, second] = (await rings(scene, given)) as Two;
+      await answered(scene, second, 486);
+      await answered(scene, first, 180);
+      const refused = answers(await scene.passes(186_000))[0] as Sent;
+      const toTag = refused.message.toTag;
+      await scene.receives(
+        ack({ ...given, ...server, uri: 'sip:bob@example.com', to: 'bob', toTag, cseq: 1 }),
+        AT.ss1.primary,
+      );
+      await scene.passes(seconds * 1_000);
+      expect(statusesOf(await answered(scene, first, 200))).to.deep.equal([200]);
+      expect(statusesOf(await answered(scene, first, 200))).to.deep.equal([200]);
+    });
 
   it('begins again with every provisional but 100', async () => {
     const [first, second] = (await rings(scene)) as Two;

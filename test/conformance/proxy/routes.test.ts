@@ -66,10 +66,17 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
       expect(/sip:([^@]+)@/.exec(towardsServer ?? '')?.[1]).to.equal(/sip:([^@]+)@/.exec(towardsPhone ?? '')?.[1]);
     });
 
-    it('to a sips URI is recorded with sips on the side of TLS (16.6 step 4)', async () => {
-      const connection = scene.phoneStream(9, AT.alice, 40_000);
-      const text = invite({ ...alice, transport: 'TLS', uri: 'sips:bob@example.com' });
-      const sent = requestIn(await scene.receives(text, AT.alice, 40_000, 'TLS', connection));
+    for (const uri of ['sips:bob@example.com', 'SIPS:bob@example.com'])
+      it(`to ${uri} is recorded with sips on the side of TLS (16.6 step 4)`, async () => {
+        const connection = scene.phoneStream(9, AT.alice, 40_000);
+        const text = invite({ ...alice, transport: 'TLS', uri });
+        const sent = requestIn(await scene.receives(text, AT.alice, 40_000, 'TLS', connection));
+        expect(recordRoutes(sent)[1]).to.match(/^<sips:[^@]+@proxies\.example\.com;lr>$/);
+      });
+
+    it('that a sips Route is left in is recorded so, too', async () => {
+      const sbc = { sentBy: `${AT.sbc}:5061`, transport: 'TLS', route: ['<sips:203.0.113.8;lr>'] };
+      const sent = requestIn(await scene.receives(invite(sbc), AT.sbc, 5061, 'TLS'));
       expect(recordRoutes(sent)[1]).to.match(/^<sips:[^@]+@proxies\.example\.com;lr>$/);
     });
   });
@@ -185,6 +192,41 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
       const sent = requestIn(await scene.receives(text, AT.ss1.primary));
       expect([sent.hop.address, sent.message.uri]).to.deep.equal(['203.0.113.8', 'sip:203.0.113.8']);
       expect(routes(sent)).to.deep.equal(['<sip:203.0.113.9;lr>', '<sip:x@203.0.113.1>']);
+    });
+
+    it('of a server that is a strict router is called by no more than its URI', async () => {
+      const text = invite({
+        ...server,
+        uri: 'sip:x@203.0.113.1',
+        route: ['"<not this>" <sip:203.0.113.8;method=BYE;x=1?Subject=y>'],
+      });
+      const sent = requestIn(await scene.receives(text, AT.ss1.primary));
+      expect([sent.hop.address, sent.message.uri, routes(sent)]).to.deep.equal([
+        '203.0.113.8',
+        'sip:203.0.113.8;x=1',
+        ['<sip:x@203.0.113.1>'],
+      ]);
+    });
+
+    it('of a server may be a strict router where the hop before us is one: it goes out of the Routes, too', async () => {
+      const dialog = { callId: 'strict', fromTag: 'ss-tag' };
+      const asked = requestIn(
+        await scene.receives(invite({ ...server, ...dialog, uri: 'sip:x@203.0.113.1' }), AT.ss1.primary),
+      );
+      const uri = (recordRoutes(asked)[0] ?? '').replace(/[<>]/g, '');
+      const text = bye({
+        ...server,
+        ...dialog,
+        uri,
+        to: 'bob',
+        route: ['<sip:203.0.113.8>', '<sip:203.0.113.9;lr>', '<sip:x@203.0.113.1>'],
+      });
+      const sent = requestIn(await scene.receives(text, AT.ss1.primary));
+      expect([sent.hop.address, sent.message.uri, routes(sent)]).to.deep.equal([
+        '203.0.113.8',
+        'sip:203.0.113.8',
+        ['<sip:203.0.113.9;lr>', '<sip:x@203.0.113.1>'],
+      ]);
     });
 
     it('is left alone where something else than it chose the next hop, strict or not', async () => {

@@ -149,6 +149,18 @@ describe('what is under way when a pair loses its last member', () => {
     expect(registering.hop.address).to.equal(other);
   });
 
+  it('is taken by the first pair all the same if that answers 200 after all, and no longer rings at the other', async () => {
+    const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+    scene.pinged(asked.hop.address === AT.ss1.primary ? 'ss1' : 'ss2', 'primary', 'Timeout');
+    await scene.settled();
+    const again = requestIn(scene.takes());
+    await scene.receives(respond(again.message, 180), again.hop.address);
+    expect(statuses(await scene.receives(respond(asked.message, 180), asked.hop.address))).to.deep.equal([]);
+    const sent = await scene.receives(respond(asked.message, 200), asked.hop.address);
+    expect([statuses(sent), requests(sent)]).to.deep.equal([[200], [`CANCEL ${again.hop.address}`]]);
+    expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.deep.equal([200]);
+  });
+
   it('goes to a pair that takes no new calls, too, if it is a REGISTER', async () => {
     const servers = config().servers.map((server) => ({ ...server, weight: server.name === 'ss1' ? 1 : 0 }));
     scene = await Scene.begin({ servers });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { SipError } from '../../../proxy/sip/sip-error.ts';
 import {
+  asRequestUri,
   formatUri,
   parseUri,
   readUri,
@@ -151,6 +152,18 @@ describe('a URI', () => {
       }),
     );
   });
+
+  for (const [text, expected] of [
+    ['sip:a?b@h;method=x?c=d', 'sip:a?b@h'],
+    ['sip:a?b@h;methods=x', 'sip:a?b@h;methods=x'],
+    ['sip:a@h;METHOD;lr', 'sip:a@h;lr'],
+    ['sip:a;method=b@h', 'sip:a;method=b@h'],
+    ['tel:+1;method=x?y', 'tel:+1;method=x?y'],
+    ['no uri?', 'no uri?'],
+  ] as const)
+    it(`${text} stands in a Request-URI as ${expected} (RFC 3261 19.1.1)`, () => {
+      expect(asRequestUri(text)).to.equal(expected);
+    });
 
   it('has its user unescaped byte by byte, and what is no escape left alone', () => {
     expect(unescapeUser('%75se%72')).to.equal('user');
