@@ -2,7 +2,7 @@ import type { ProxyConfig } from '../config.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
-import { parseUri, type SipUri } from '../sip/uri.ts';
+import { parseUri, unescapeUser, type SipUri } from '../sip/uri.ts';
 import { aorOf } from '../registrar/binding.ts';
 import { contactsOf } from '../registrar/contact.ts';
 import type { Binding, CallRecord } from '../store/records.ts';
@@ -175,12 +175,12 @@ function fromServer(received: Received, view: View): Decision {
       const pair = view.upstreams.pairByHash(end.pair);
       if (pair !== undefined) return { do: 'pair', row: 8, pair, pinned: true, remember: false };
     } else if (end.kind !== 'open') {
-      return { do: 'bindings', row: 8, bindings: view.replica.bindingsByContact(received.uri, view.now), end };
+      return { do: 'bindings', row: 8, bindings: boundTo(received, view), end };
     }
   }
 
   if (received.route === undefined) {
-    const bound = view.replica.bindingsByContact(received.uri, view.now);
+    const bound = boundTo(received, view);
     if (bound.length > 0) return { do: 'bindings', row: 13, bindings: bound, end: undefined };
 
     if (target.user !== '' && view.identity.servesAor(target)) {
@@ -200,6 +200,39 @@ function fromServer(received: Received, view: View): Decision {
   if (target.scheme !== 'sip' && target.scheme !== 'sips') return answer(16, 416, 'Unsupported URI Scheme');
   return { do: 'uri', row: 16, uri: received.uri, byRoute: false };
 }
+
+/**
+ * The bindings whose contact the Request-URI is. A phone may write any URI into its Contact: one of ours, of a pair's or
+ * of an Sbc's leads to no phone, and of several AORs with one contact that counts whose the call is.
+ */
+function boundTo(received: Received, view: View): readonly Binding[] {
+  const { target } = received;
+  const bound = view.replica.bindingsByContact(received.uri, view.now);
+  const [first] = bound;
+  if (first === undefined) return bound;
+  if (view.identity.servesAor(target)) return NO_BINDINGS;
+  if (view.upstreams.memberAt(target.host, target.port === 0 ? 5060 : target.port) !== undefined) return NO_BINDINGS;
+  if (view.isSbc(target.host)) return bound.filter(({ sourceAddress }) => view.isSbc(sourceAddress));
+  return bound.every(({ aor }) => aor === first.aor) ? bound : rightful(bound, received);
+}
+
+/** By the To, else by who is where the contact says, else by the user in it. */
+function rightful(bound: readonly Binding[], { message, target }: Received): readonly Binding[] {
+  const to = toUri(message);
+  const aor = to === undefined ? '' : aorOf(to);
+  const user = `${unescapeUser(target.user)}@`;
+  for (const fits of [
+    (binding: Binding) => binding.aor === aor,
+    (binding: Binding) => binding.sourceAddress === target.host,
+    (binding: Binding) => binding.aor.startsWith(user),
+  ]) {
+    const some = bound.filter(fits);
+    if (some.length > 0) return some;
+  }
+  return bound;
+}
+
+const NO_BINDINGS: readonly Binding[] = [];
 
 /** Row 6: another proxy chose us because we hold the flow, or are in the pair's data centre. Never handed on again. */
 function handedOver(received: Received, view: View): Decision {

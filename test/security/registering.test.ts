@@ -1,10 +1,16 @@
 import { expect } from 'chai';
 import { Branches } from '../../proxy/routing/branch.ts';
 import { Header } from '../../proxy/sip/header.ts';
-import { register } from '../builders.ts';
+import { bye, register } from '../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
 import { MALLORY, reached, VICTIM } from './attacks.ts';
 
+const STREAMS = {
+  listeners: [
+    { transport: 'UDP' as const, port: 5060, side: 'Both' as const },
+    { transport: 'TCP' as const, port: 5060, side: 'Both' as const },
+  ],
+};
 const at = { sentBy: `${MALLORY}:5060` };
 
 describe('registering what is not yours', () => {
@@ -91,6 +97,65 @@ describe('registering what is not yours', () => {
     expect(statuses(await scene.receives(text, MALLORY))).to.deep.equal([403]);
   });
 
+  describe('to be called in the place of another', () => {
+    /** Whom the server's INVITE reaches, once mallory has registered `contact` as her own. */
+    const called = async (contact: string, uri: string, to = uri) => {
+      await scene.registers('mallory', MALLORY, { contact: `<${contact}>` });
+      const text = invite({ uri, to: `<${to}>`, from: 'carol', sentBy: `${AT.ss1.primary}:5060` });
+      const sent = await scene.receives(text, AT.ss1.primary);
+      return sent.filter(({ message }) => message.status !== 100);
+    };
+
+    it("gets no call by another's AOR, registered as its own contact", async () => {
+      expect(reached(await called('sip:bob@example.com', 'sip:bob@example.com'))).to.deep.equal([AT.bob]);
+      const absent = await called('sip:carol@example.com', 'sip:carol@example.com');
+      expect([statuses(absent), reached(absent)]).to.deep.equal([[480], [AT.ss1.primary]]);
+      const byProxy = await called(`sip:carol@${AT.proxy}`, `sip:carol@${AT.proxy}`);
+      expect([statuses(byProxy), reached(byProxy)]).to.deep.equal([[480], [AT.ss1.primary]]);
+    });
+
+    it("gets no call by another's contact, registered as its own", async () => {
+      const contact = `sip:bob@${AT.bob}:5060`;
+      for (const to of ['sip:bob@example.com', 'sip:queue@example.com', 'tel:+15551234'])
+        expect(reached(await called(contact, contact, to)), to).to.deep.equal([AT.bob]);
+    });
+
+    it('gets none so where both are behind a NAT, by whom the call is for', async () => {
+      const contact = 'sip:dave@192.168.1.2:5060';
+      await scene.registers('dave', '192.0.2.77', { contact: `<${contact}>` });
+      for (const to of ['sip:dave@example.com', 'sip:queue@example.com'])
+        expect(reached(await called(contact, contact, to)), to).to.deep.equal(['192.0.2.77']);
+    });
+
+    it('gets no call to a server or to a number behind an SBC, registered as its own contact', async () => {
+      const toServer = await called(`sip:5001@${AT.ss2.primary}`, `sip:5001@${AT.ss2.primary}`);
+      expect(reached(toServer)).to.include(AT.ss2.primary);
+      expect(reached(toServer)).to.not.include(MALLORY);
+      const toSbc = await called(`sip:+1555@${AT.sbc}`, `sip:+1555@${AT.sbc}`);
+      expect(reached(toSbc)).to.include(AT.sbc);
+      expect(reached(toSbc)).to.not.include(MALLORY);
+    });
+
+    it('gets nothing of a call that goes on, by a contact like that of who has it', async () => {
+      const streams = await Scene.begin(STREAMS);
+      await streams.registers('bob', AT.bob);
+      const dialog = { callId: 'on', fromTag: 'a', sentBy: `${AT.ss1.primary}:5060` };
+      const contact = `sip:bob@${AT.bob}:5060`;
+      const asked = requestIn(await streams.receives(invite({ ...dialog, to: 'bob' }), AT.ss1.primary));
+      await streams.receives(respond(asked.message, 200, { toTag: 'b', contact: `<${contact}>` }), AT.bob);
+      const route = asked.message.values(Header.RecordRoute);
+      const text = register({ from: 'mallory', transport: 'TCP', ...at, contact: `<${contact}>` });
+      const own = streams.phoneStream(3, MALLORY, 40_000);
+      const granted = requestIn(await streams.receives(text, MALLORY, 40_000, 'TCP', own));
+      await streams.receives(respond(granted.message, 200), granted.hop.address);
+      expect(streams.replica.counts(streams.time).bindings).to.equal(2);
+      for (const to of ['sip:bob@example.com', 'sip:queue@example.com']) {
+        const goesOn = bye({ ...dialog, toTag: 'b', uri: contact, to: `<${to}>`, route });
+        expect(reached(await streams.receives(goesOn, AT.ss1.primary)), to).to.deep.equal([AT.bob]);
+      }
+    });
+  });
+
   describe('to have a third party flooded', () => {
     for (const contact of [
       `<sip:mallory@${VICTIM}>`,
@@ -111,12 +176,7 @@ describe('registering what is not yours', () => {
     }
 
     it('registers a stream whose contact is the third party\u2019s, and gets no connection opened to it', async () => {
-      const streams = await Scene.begin({
-        listeners: [
-          { transport: 'UDP', port: 5060, side: 'Both' },
-          { transport: 'TCP', port: 5060, side: 'Both' },
-        ],
-      });
+      const streams = await Scene.begin(STREAMS);
       const phone = streams.phoneStream(3, MALLORY, 40_000);
       const contact = `<sip:mallory@${VICTIM};transport=tcp>`;
       const text = register({ from: 'mallory', transport: 'TCP', ...at, contact });
