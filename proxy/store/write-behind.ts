@@ -23,6 +23,8 @@ interface Write {
 
 /** How many keys are on their way to the store at once. */
 const IN_FLIGHT = 2048;
+/** A removal waits for a put to go with, for so many of its kind, or for retry(): each transaction costs all who watch. */
+const COMPANY = 128;
 
 /**
  * What is to be written to the own store, one write a key, the last one wins. While the store is away they wait here,
@@ -37,6 +39,8 @@ export class WriteBehind {
   /** Those that wait, in order. */
   readonly #queue = new Map<string, Write>();
   #flying = 0;
+  /** Not only removals wait, or enough of them. */
+  #due = false;
   /** The last write failed: nothing more is tried until retry(). */
   #failed = false;
   /** How often retry() was called: what fails that was sent before says nothing of now. */
@@ -81,7 +85,7 @@ export class WriteBehind {
     return this.#add(key, value, life, undefined, waiting);
   }
 
-  /** Removes the key; with `held`, only if that is what the store holds. */
+  /** Removes the key, a second later at most; with `held`, only if that is what the store holds. */
   remove(key: string, held?: string): void {
     this.#add(key, undefined, undefined, held, undefined);
   }
@@ -89,7 +93,7 @@ export class WriteBehind {
   /** A put that need not be made any more. One that is on its way can't be called back, and what it does must be looked at. */
   cancel(key: string): void {
     const write = this.#writes.get(key);
-    if (write === undefined) return;
+    if (write?.value === undefined) return;
     if (write.flying) {
       write.stale = true;
       return;
@@ -103,6 +107,7 @@ export class WriteBehind {
   retry(): void {
     this.#failed = false;
     this.#retries++;
+    this.#due = true;
     this.#send();
   }
 
@@ -142,12 +147,13 @@ export class WriteBehind {
       write.change++;
     }
     if (waiting !== undefined) write.waiting.push(waiting);
+    if (value !== undefined || this.#queue.size >= COMPANY) this.#due = true;
     this.#send();
     return waiting !== undefined;
   }
 
   #send(): void {
-    if (this.#failed) return;
+    if (this.#failed || !this.#due) return;
     for (const [key, write] of this.#queue) {
       if (this.#flying >= IN_FLIGHT) return;
       this.#queue.delete(key);
@@ -162,6 +168,7 @@ export class WriteBehind {
           this.#lost(key, write, { unchanged: write.change === change, isNews: retries === this.#retries }, error),
       );
     }
+    this.#due = false;
   }
 
   #landed(key: string, write: Write, done: boolean): void {
@@ -172,7 +179,7 @@ export class WriteBehind {
       this.#log.info({ store: this.#store.geoLocation, waiting: this.#writes.size }, 'the store takes writes again');
     }
     if (done) this.#finish(key, write);
-    else this.#queue.set(key, write);
+    else this.#wait(key, write);
     this.#send();
   }
 
@@ -201,13 +208,19 @@ export class WriteBehind {
       );
     }
     this.counters.writesRetried++;
-    this.#queue.set(key, write);
+    this.#wait(key, write);
     if (isNews) {
       this.#failed = true;
       this.#drain();
     } else {
       this.#send();
     }
+  }
+
+  /** It was on its way, and must go again. */
+  #wait(key: string, write: Write): void {
+    this.#queue.set(key, write);
+    this.#due = true;
   }
 
   #finish(key: string, write: Write): void {

@@ -71,6 +71,12 @@ describe('replica', () => {
       for (const { replica, skew } of proxies) replica.expire(now + skew);
     }
   };
+  /** As until(), while what is due every second is done. */
+  const comesTo = (condition: () => boolean): Promise<void> =>
+    until(() => {
+      for (const { replica, skew } of proxies) replica.expire(now + skew);
+      return condition();
+    });
   const register = (proxy: Proxy, part: Partial<Binding> & { callId?: string; cseq?: number } = {}): Promise<void> => {
     const { callId = 'call-1', cseq = 1, ...rest } = part;
     const made = binding({ expires: now + HOUR, ...rest });
@@ -155,7 +161,7 @@ describe('replica', () => {
     await until(() => contacts(b).length === 1);
     now += 1000;
     await register(b, { cseq: 2 });
-    await until(() => stored('dc1').length === 0);
+    await comesTo(() => stored('dc1').length === 0);
     await settle();
     expect(stored('dc2')).to.have.length(1);
     expect(contacts(a)).to.have.length(1);
@@ -179,9 +185,9 @@ describe('replica', () => {
     await until(() => contacts(b).length === 1);
     const old = cluster.entries('dc1').get(bindingKey(binding()));
     await register(b, { cseq: 2 });
-    await until(() => stored('dc1').length === 0);
+    await comesTo(() => stored('dc1').length === 0);
     await cluster.store('dc1').put(bindingKey(binding()), old ?? '');
-    await until(() => stored('dc1').length === 0);
+    await comesTo(() => stored('dc1').length === 0);
     expect(asked).to.deep.equal([old, old]);
   });
 
@@ -278,10 +284,7 @@ describe('replica', () => {
     await settle();
     expect(contacts(again), 'its own proxies come first').to.deep.equal([]);
     now += 3000;
-    await until(() => {
-      for (const { replica } of proxies) replica.expire(now);
-      return contacts(again).length === 20;
-    });
+    await comesTo(() => contacts(again).length === 20);
     await settle();
     const adopted = [b, b2, c].map(({ replica }) => replica.counters['storeAdopted'] ?? 0);
     expect((adopted[0] ?? 0) + (adopted[1] ?? 0), 'each by one proxy of a data centre').to.be.at.most(20);
@@ -290,7 +293,7 @@ describe('replica', () => {
     // and it goes as any other does
     now += 1000;
     for (const id of ids) await register(again, { id, contact: id, callId: 'call-2', expires: now + HOUR });
-    await until(() => stored('dc2').length + stored('dc3').length === 0);
+    await comesTo(() => stored('dc2').length + stored('dc3').length === 0);
   });
 
   it('takes over what an emptied data centre lost in time though its phones register again all along', async () => {
@@ -477,7 +480,7 @@ describe('replica', () => {
     now += 1000;
     await register(a, { callId: 'call-2', expires: now + MINUTE });
     for (const proxy of [a, b]) for (const link of proxy.links.values()) link.setCut(false);
-    await until(
+    await comesTo(
       () => stored('dc2').length === 0 && (cluster.entries('dc1').get(bindingKey(binding())) ?? '').includes('"u":'),
     );
     now += 10 * MINUTE;

@@ -116,9 +116,34 @@ describe('write-behind', () => {
     put('a', '1');
     writes.remove('a');
     writes.remove('b', 'old');
+    writes.retry();
     expect(store.asked).to.deep.equal(['put a 1', 'remove b old']);
     await store.answer();
     expect(store.asked).to.deep.equal(['put a 1', 'remove b old', 'remove a']);
+  });
+
+  it('keeps removals until there is a put to go with, whatever else lands meanwhile', async () => {
+    put('a', '1');
+    writes.remove('b');
+    await store.answer();
+    expect(store.asked).to.deep.equal(['put a 1']);
+    put('c', '1');
+    expect(store.asked).to.deep.equal(['put a 1', 'remove b', 'put c 1']);
+  });
+
+  it('keeps removals until they are many', () => {
+    const many = new WriteBehind({ store, limit: 1000, log: silent });
+    for (let i = 1; i < 128; i++) many.remove(`k${i}`);
+    expect(store.asked).to.deep.equal([]);
+    many.remove('k128');
+    expect(store.asked).to.have.length(128);
+  });
+
+  it('calls back no removal: what it removes is out of date still', () => {
+    writes.remove('a', 'old');
+    writes.cancel('a');
+    writes.retry();
+    expect(store.asked).to.deep.equal(['remove a old']);
   });
 
   it('tells when all is written, or that it can not be', async () => {
