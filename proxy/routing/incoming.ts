@@ -17,7 +17,7 @@ import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
 import { Senders } from './senders.ts';
-import { hasViaBelow, withTrueSource } from './source.ts';
+import { hasViaBelow, withoutAsserted, withTrueSource } from './source.ts';
 import { LateNews, NEWS_OF_CALLS, Strays } from './strays.ts';
 import { Targets } from './targets.ts';
 import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
@@ -93,6 +93,7 @@ export class Incoming implements TransactionUser {
         this.#core.counts.viasGivenBack++;
         message = whole;
       }
+      if (message.has(Header.PAssertedIdentity) && !this.#senders.mayAssert(from)) message = withoutAsserted(message);
     }
     if (!this.#core.replica.ready) {
       this.#notReady(message, from);

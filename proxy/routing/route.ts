@@ -96,10 +96,15 @@ export function decide(received: Received, view: View): Decision {
     return answer(0, 403, 'Route Past This Proxy Not Allowed');
   }
 
+  // whoever writes a Path decides where calls go, at a server too that is asked for another domain
+  if (method === 'REGISTER' && sender === 'Endpoint' && message.has(Header.Path))
+    return answer(0, 403, 'Path Not Allowed');
+
   const newInvite = method === 'INVITE' && message.toTag === '';
   if (newInvite && !view.admitInvite()) return answer(4, 503, 'Too Many New Calls');
 
-  if (received.token !== undefined) {
+  // a registration belongs to no call
+  if (received.token !== undefined && method !== 'REGISTER') {
     const pair = pairOfToken(received, view);
     if (pair !== undefined) return { do: 'pair', row: 7, pair, pinned: true, remember: false };
   }

@@ -146,11 +146,19 @@ export class Senders {
 
   /** Whether a response to a REGISTER is believed from there, be it to one of ours or to another proxy's. */
   mayGrant(from: Hop): boolean {
-    const { upstreams, counts } = this.#core;
-    const isMember = from.listener.side !== 'External' && upstreams.memberAtAddress(from.address) !== undefined;
-    if (isMember || this.isTrusted(from)) return true;
-    counts.forgedGrants++;
+    if (this.isTrusted(from) || this.#isMembers(from)) return true;
+    this.#core.counts.forgedGrants++;
     return false;
+  }
+
+  /** Whether a response from there may say by P-Asserted-Identity whose the call is (RFC 3325). */
+  mayAssert(from: Hop): boolean {
+    return this.isTrusted(from) || this.#isMembers(from) || this.#core.identity.showsProxyName(from);
+  }
+
+  /** From whichever of its ports. */
+  #isMembers({ listener, address }: Hop): boolean {
+    return listener.side !== 'External' && this.#core.upstreams.memberAtAddress(address) !== undefined;
   }
 }
 

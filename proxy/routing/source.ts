@@ -7,6 +7,8 @@ import { skipParamValue } from '../sip/param.ts';
 import { parseVia, type Via } from '../sip/via.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
 
+const ASSERTED = Header.PAssertedIdentity;
+
 /**
  * RFC 3261 18.2.1 and RFC 3581: the top Via says where the request truly came from, so that copies and answers carry
  * it. A request whose Via is right already stays as it is. What a sender says of its own `received` counts for nothing.
@@ -62,6 +64,13 @@ function without(value: string, name: string): string {
     } else pos++;
   }
   return kept + value.slice(from);
+}
+
+/** RFC 3325 5: what is said of whose call it is counts only between those who trust one another, in responses too. */
+export function withoutAsserted(response: Message): Message {
+  const edit = new Edit(response);
+  for (let i = response.find(ASSERTED); i >= 0; i = response.find(ASSERTED, i + 1)) edit.remove(i);
+  return new Message(edit.render(), RELAXED_LIMITS);
 }
 
 /** A Via follows the topmost one, which is ours in a response. */

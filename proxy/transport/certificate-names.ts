@@ -10,9 +10,9 @@ interface Named {
 }
 
 /**
- * The SIP identities of a certificate (RFC 5922 7.1), in lower case: DNS names, the hosts of sip URIs that name no
- * user, addresses; the common name only where there is no alternative name at all. Wildcards are no identities
- * (RFC 5922 7.2).
+ * The SIP identities of a certificate (RFC 5922 7.1), in lower case: the hosts of sip URIs that name no user, or, where
+ * there are none, DNS names; addresses; the common name only where there is no alternative name at all. Wildcards are
+ * no identities (RFC 5922 7.2).
  */
 export function certificateNames(certificate: Named): readonly string[] {
   const names = new Set<string>();
@@ -21,10 +21,12 @@ export function certificateNames(certificate: Named): readonly string[] {
     const common = subject?.CN ?? [];
     for (const name of typeof common === 'string' ? [common] : common) names.add(name.toLowerCase());
   } else {
-    for (const [, type, written = ''] of subjectaltname.matchAll(alternative)) {
+    const found = [...subjectaltname.matchAll(alternative)].flatMap(([, type = '', written = '']) => {
       const name = identity(type, written.startsWith('"') ? String(JSON.parse(written)) : written);
-      if (name !== undefined) names.add(name.toLowerCase());
-    }
+      return name === undefined ? [] : [{ type, name }];
+    });
+    const byUri = found.some(({ type }) => type === 'URI');
+    for (const { type, name } of found) if (type !== 'DNS' || !byUri) names.add(name.toLowerCase());
   }
   return [...names].filter((name) => name !== '' && !name.includes('*'));
 }
@@ -34,14 +36,14 @@ export function holdsName(names: readonly string[], name: string): boolean {
   return names.includes(name.toLowerCase());
 }
 
-function identity(type: string | undefined, name: string): string | undefined {
+function identity(type: string, name: string): string | undefined {
   switch (type) {
     case 'DNS':
       return name;
     case 'IP Address':
       return isIP(name) === 6 ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name;
     case 'URI':
-      return /^sip:([^@;?:]+)$/i.exec(name)?.[1];
+      return name.includes('@') ? undefined : /^sip:(\[[^\]]*\]|[^;?:]+)/i.exec(name)?.[1];
     default:
       return undefined;
   }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Header } from '../../proxy/sip/header.ts';
 import { request } from '../builders.ts';
-import { AT, invite, requestIn, Scene, statuses } from '../proxy/routing/scene.ts';
+import { AT, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
 import { MALLORY, PRIMARIES, reached, signed } from './attacks.ts';
 
 const BOTH_SIDES = {
@@ -83,6 +83,28 @@ describe('posing as somebody else', () => {
     const { message } = requestIn(await scene.receives(toBob({ headers }), MALLORY));
     for (const id of [Header.PAssertedIdentity, Header.XGenesysRoute]) expect(message.has(id)).to.equal(false);
     expect(message.text).to.not.match(/asserted-identity|genesys/i);
+  });
+
+  it('does not get an asserted identity past us in what it answers, and a server does', async () => {
+    const headers = ['P-Asserted-Identity: <sip:boss@example.com>', 'p-asserted-identity : <tel:+15551234>'];
+    const call = { from: 'carol', to: 'bob', sentBy: `${AT.ss1.primary}:5060` };
+    const asked = requestIn(await scene.receives(invite(call), AT.ss1.primary));
+    for (const status of [180, 200, 200]) {
+      const sent = await scene.receives(respond(asked.message, status, { toTag: 'b', headers }), AT.bob);
+      const [answer] = sent;
+      expect([answer?.message.status, answer?.hop.address]).to.deep.equal([status, AT.ss1.primary]);
+      expect(answer?.text).to.not.match(/asserted-identity/i);
+    }
+    const other = requestIn(await scene.receives(invite({ ...call, callId: 'refused' }), AT.ss1.primary));
+    const refused = await scene.receives(respond(other.message, 486, { toTag: 'b', headers }), AT.bob);
+    expect(refused.map(({ text }) => text).join('')).to.not.match(/asserted-identity/i);
+
+    const toServer = requestIn(await scene.receives(invite({ from: 'bob', sentBy: `${AT.bob}:5060` }), AT.bob));
+    const [fromServer] = await scene.receives(
+      respond(toServer.message, 180, { toTag: 's', headers }),
+      toServer.hop.address,
+    );
+    expect(fromServer?.message.values(Header.PAssertedIdentity)).to.have.length(2);
   });
 
   it("makes nobody a proxy: a proxy's own hand-over, replayed from elsewhere, is refused", async () => {

@@ -3,7 +3,7 @@ import { Branches } from '../../proxy/routing/branch.ts';
 import { Header } from '../../proxy/sip/header.ts';
 import { bye, register } from '../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
-import { MALLORY, reached, VICTIM } from './attacks.ts';
+import { MALLORY, ownCall, reached, VICTIM } from './attacks.ts';
 
 const STREAMS = {
   listeners: [
@@ -93,8 +93,28 @@ describe('registering what is not yours', () => {
   });
 
   it('is refused a Path: whoever writes one decides where calls go', async () => {
-    const text = register({ from: 'mallory', ...at, headers: [`Path: <sip:${VICTIM};lr>`] });
-    expect(statuses(await scene.receives(text, MALLORY))).to.deep.equal([403]);
+    const { dialog } = await ownCall(scene);
+    for (const more of [
+      {},
+      // at a server that takes other domains, and by way of a call of its own
+      { from: '<sip:mallory@elsewhere.example>' },
+      { ...dialog, toTag: '', cseq: 9 },
+    ]) {
+      const text = register({ from: 'mallory', ...at, ...more, headers: [`Path: <sip:${VICTIM};lr>`] });
+      const sent = await scene.receives(text, MALLORY);
+      expect([statuses(sent), reached(sent)]).to.deep.equal([[403], [MALLORY]]);
+    }
+  });
+
+  it('registers no other way by the token of a call of its own: it is one of so many a second, and stored', async () => {
+    const few = await Scene.begin({ overload: { registersPerSecond: 1 } });
+    const { dialog } = await ownCall(few);
+    const asked: unknown[] = [];
+    for (let cseq = 9; cseq < 19; cseq++) {
+      const text = register({ from: 'mallory', ...at, ...dialog, toTag: '', cseq });
+      asked.push(...(await few.receives(text, MALLORY)).filter(({ message }) => message.isRequest));
+    }
+    expect(asked).to.have.length.below(5);
   });
 
   describe('to be called in the place of another', () => {

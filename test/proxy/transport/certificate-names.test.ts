@@ -5,11 +5,26 @@ describe('the SIP identities of a certificate', () => {
   const of = (subjectaltname: string | undefined, CN: string | string[] = 'common.example.com'): readonly string[] =>
     certificateNames({ subjectaltname, subject: { CN } });
 
-  it('are its DNS names and the hosts of its sip URIs, in lower case and once each', () => {
-    expect(of('DNS:Proxy.Example.com, URI:sip:example.com, DNS:example.com')).to.deep.equal([
+  it('are its DNS names, in lower case and once each', () => {
+    expect(of('DNS:Proxy.Example.com, DNS:example.com, DNS:EXAMPLE.com')).to.deep.equal([
       'proxy.example.com',
       'example.com',
     ]);
+  });
+
+  it('are the hosts of its sip URIs, and then no DNS name of it', () => {
+    expect(of('DNS:web.example.com, URI:SIP:Example.com, IP Address:192.0.2.1')).to.deep.equal([
+      'example.com',
+      '192.0.2.1',
+    ]);
+    expect(of('DNS:web.example.com, URI:sip:alice@example.com')).to.deep.equal(['web.example.com']);
+  });
+
+  it('are the hosts of sip URIs with whatever port and parameters', () => {
+    expect(
+      of('URI:sip:a.example.com:5061, URI:sip:b.example.com;transport=tls, URI:sip:c.example.com?x=y'),
+    ).to.deep.equal(['a.example.com', 'b.example.com', 'c.example.com']);
+    expect(of('URI:sip:a.example.com;x=b@example.com')).to.deep.equal([]);
   });
 
   it('are not URIs that name a user, or of another scheme', () => {

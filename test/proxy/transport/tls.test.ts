@@ -85,11 +85,14 @@ describe('TLS', () => {
 
     it('that shows a certificate of an authority of the listener has its names', async () => {
       const scene = await open();
-      const names = ['SBC1.example.com', 'sip:example.com'];
+      const names = ['SBC1.example.com', 'sbc2.example.com'];
       const client = dial(scene, await authority.issue({ names }));
       client.write(options({}));
       await until(() => scene.messages.length === 1);
-      expect(scene.messages[0]?.from.connection?.certificateNames).to.deep.equal(['sbc1.example.com', 'example.com']);
+      expect(scene.messages[0]?.from.connection?.certificateNames).to.deep.equal([
+        'sbc1.example.com',
+        'sbc2.example.com',
+      ]);
     });
 
     it('that shows a certificate of another authority has none', async () => {
