@@ -4,6 +4,7 @@ import { parseMessage, type Message } from '../sip/message.ts';
 import { reasonPhrase, response } from '../sip/response.ts';
 import { NO_VIA } from '../sip/nouns.ts';
 import { SipError } from '../sip/sip-error.ts';
+import { formatUri } from '../sip/uri.ts';
 import type { ClientTransaction, TransactionUser } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Hop } from '../transport/hop.ts';
@@ -12,7 +13,7 @@ import { Backlog } from './backlog.ts';
 import { classify, memberOf } from './classify.ts';
 import type { Core } from './core.ts';
 import { withLostVias } from './lost-vias.ts';
-import { handOvers, readMaxBreadth, readRoutes, type Received } from './received.ts';
+import { handOvers, readMaxBreadth, readRoutes, throughUs, type Received } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
@@ -320,6 +321,8 @@ export class Incoming implements TransactionUser {
     const routes = readRoutes(message, this.#core.identity, this.#core.signer, now);
     const member = memberOf(message, from, this.#core.upstreams);
     const sender = classify(from, member, routes.handover !== undefined, this.#core.trust, this.#core.identity);
+    // towards a pair the Request-URI stays as it is
+    const target = sender === 'Server' ? throughUs(routes.target, from, this.#core.identity) : routes.target;
     return {
       message,
       from,
@@ -329,8 +332,8 @@ export class Incoming implements TransactionUser {
       maxForwards: message.maxForwards < 0 ? 71 : message.maxForwards,
       maxBreadth: readMaxBreadth(message, this.#core.limits.maxBreadth),
       loop: this.#core.copier.routingHash(message, sender),
-      uri: routes.uri,
-      target: routes.target,
+      uri: target === routes.target ? routes.uri : formatUri(target),
+      target,
       ownRoutes: routes.ownRoutes,
       strict: routes.strict,
       token: routes.token,

@@ -3,7 +3,7 @@ import { decimal } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { param, parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
-import { parseUri, readUri, type SipUri } from '../sip/uri.ts';
+import { hasMaddr, parseUri, readUri, uriParam, withoutMaddr, type SipUri } from '../sip/uri.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member } from '../upstream/pair.ts';
 import type { Identity } from './identity.ts';
@@ -82,6 +82,18 @@ export function readRoutes(
     own++;
   }
   return { uri, target, ownRoutes: own, strict, token, handover, forged, route: own < last ? routes[own] : undefined };
+}
+
+/**
+ * RFC 3261 16.4: a Request-URI whose maddr led to us, by the port and transport that it names, means what it is without
+ * them. Else it is `target` itself.
+ */
+export function throughUs(target: SipUri, { transport }: Hop, identity: Identity): SipUri {
+  if (!hasMaddr(target)) return target;
+  const host = uriParam(target, 'maddr') ?? '';
+  const asked = uriParam(target, 'transport') ?? (target.scheme === 'sips' ? 'TLS' : 'UDP');
+  const isHere = identity.isOurs({ ...target, host: host.toLowerCase() }) && asked.toUpperCase() === transport;
+  return isHere ? withoutMaddr(target) : target;
 }
 
 const NONE: readonly string[] = [];

@@ -2,7 +2,7 @@ import type { ProxyConfig } from '../config.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
-import { parseUri, unescapeUser, type SipUri } from '../sip/uri.ts';
+import { hasMaddr, parseUri, unescapeUser, type SipUri } from '../sip/uri.ts';
 import { aorOf } from '../registrar/binding.ts';
 import { contactsOf } from '../registrar/contact.ts';
 import type { Binding, CallRecord } from '../store/records.ts';
@@ -188,6 +188,9 @@ function fromServer(received: Received, view: View): Decision {
     const bound = boundTo(received, view);
     if (bound.length > 0) return { do: 'bindings', row: 13, bindings: bound, end: undefined };
 
+    // RFC 3261 16.5: it is the whole target set, whatever domain it is in
+    if (hasMaddr(target)) return elsewhere(received);
+
     if (target.user !== '' && view.identity.servesAor(target)) {
       const bindings = view.replica.bindings(aorOf(target), view.now);
       if (bindings.length > 0) return { do: 'bindings', row: 14, bindings, end: undefined };
@@ -202,8 +205,13 @@ function fromServer(received: Received, view: View): Decision {
 
   if (received.route !== undefined)
     return { do: 'uri', row: 16, uri: parseNameAddr(received.route).uri, byRoute: true };
+  return elsewhere(received);
+}
+
+/** Row 16, where no Route says where to. */
+function elsewhere({ target, uri }: Received): Decision {
   if (target.scheme !== 'sip' && target.scheme !== 'sips') return answer(16, 416, 'Unsupported URI Scheme');
-  return { do: 'uri', row: 16, uri: received.uri, byRoute: false };
+  return { do: 'uri', row: 16, uri, byRoute: false };
 }
 
 /**
@@ -251,6 +259,14 @@ function handedOver(received: Received, view: View): Decision {
   return answer(6, 430, 'Flow Failed');
 }
 
+/** RFC 3261 11.2, for a proxy: without Allow, which would mean that it ends what it passes on. */
+const ABILITIES: readonly string[] = [
+  'Accept: */*',
+  'Accept-Encoding: identity',
+  'Accept-Language: en',
+  'Supported: path, outbound',
+];
+
 /** Row 1: SBCs and other peers balance on this. */
 function options({ message }: Received, view: View): Decision {
   // RFC 3261 8.2.2.3: here we are the user agent that Require speaks to
@@ -258,7 +274,7 @@ function options({ message }: Received, view: View): Decision {
   if (required.length > 0) return answer(1, 420, 'Bad Extension', [`Unsupported: ${required.join(', ')}`]);
   if (view.draining) return answer(1, 503, 'Draining', retryAfter(message.callId));
   const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
-  return pair === undefined ? noServer(1, message) : answer(1, 200, 'OK');
+  return pair === undefined ? noServer(1, message) : answer(1, 200, 'OK', ABILITIES);
 }
 
 /** From Endpoint and Sbc a token leads to a pair or nowhere. */

@@ -1,5 +1,5 @@
 import { Edit } from '../sip/edit.ts';
-import { EQUAL, QUOTE, SEMICOLON, skipLws, skipQuoted, skipToken } from '../sip/grammar.ts';
+import { EQUAL, QUOTE, SEMICOLON, skipLws, skipQuoted, skipToken, unfold } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import { valueEnd } from '../sip/list.ts';
 import { Message, RELAXED_LIMITS } from '../sip/message.ts';
@@ -20,12 +20,15 @@ export function withTrueSource(message: Message, from: Hop, forced: boolean): Me
   const told = via.rport !== undefined || (forced && from.port !== portOf(via));
   if (!told && via.host === from.address && via.received === '') return message;
   const index = message.find(Header.Via);
-  const value = message.fieldValue(index);
-  const end = valueEnd(value, 0, value.length);
-  let first = without(without(value.slice(0, end).trimEnd(), 'received'), 'rport');
+  const { text } = message;
+  const start = message.valueStart(index);
+  // without its CRLF
+  const fieldEnd = message.fieldEnd(index) - 2;
+  const end = valueEnd(text, start, fieldEnd);
+  let first = without(without(unfold(text, start, end), 'received'), 'rport');
   if (told) first += `;rport=${from.port}`;
   if (told || via.host !== from.address) first += `;received=${from.address}`;
-  return new Message(new Edit(message).replace(index, first + value.slice(end)).render(), RELAXED_LIMITS);
+  return new Message(new Edit(message).replaceFirst(index, first, end).render(), RELAXED_LIMITS);
 }
 
 /** RFC 3261 18.2.2, RFC 3581 4: the port at which the sender of a datagram wants its responses. */

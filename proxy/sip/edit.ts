@@ -63,6 +63,11 @@ export class Edit {
     return this.change(index, `${this.nameOf(index)}${value}\r\n`, this.message.fieldEnd(index));
   }
 
+  /** Gives the first value of the field at `index` another text; what follows it from offset `from` on stays. */
+  replaceFirst(index: number, value: string, from: number): this {
+    return this.change(index, `${this.nameOf(index)}${value}`, from);
+  }
+
   /**
    * Removes the topmost value of all fields with this id that is still there, which may be one of several on its line.
    * Nothing happens if there is none left.

@@ -1,5 +1,7 @@
 /** The lexical rules of RFC 3261 section 25.1 that every header field shares. Positions are offsets; `end` is exclusive. */
 
+import { ipv6Text } from './ipv6.ts';
+
 export const TAB = 9;
 export const LF = 10;
 export const CR = 13;
@@ -107,10 +109,10 @@ export function skipHost(text: string, pos: number, end: number): number {
   return pos > start ? pos : -1;
 }
 
-/** The host in text[start, end) in lower case and without an IPv6reference's brackets. */
+/** The host in text[start, end) in lower case; an IPv6 address in its one text and without an IPv6reference's brackets. */
 export function hostText(text: string, start: number, end: number): string {
   return text.charCodeAt(start) === BRACKET_OPEN
-    ? text.slice(start + 1, end - 1).toLowerCase()
+    ? ipv6Text(text.slice(start + 1, end - 1).toLowerCase())
     : text.slice(start, end).toLowerCase();
 }
 

@@ -109,6 +109,16 @@ export function asRequestUri(text: string): string {
   return formatUri({ ...uri, params, headers: '' });
 }
 
+export function hasMaddr({ params }: SipUri): boolean {
+  return params !== '' && paramAt(params, 0, params.length, 'maddr') !== undefined;
+}
+
+/** A SIP URI without maddr, and with the port and the transport that are so by default (RFC 3261 16.4). */
+export function withoutMaddr(uri: SipUri): SipUri {
+  const params = uri.params.replace(/;(?:maddr|transport)(=[^;]*)?(?=;|$)/gi, '');
+  return { ...uri, port: 0, params };
+}
+
 /** `user` without its %-escapes, each a byte (a latin1 character); what is no escape stays. */
 export function unescapeUser(user: string): string {
   return user.includes('%') ? unescape(user, '') : user;
@@ -181,9 +191,20 @@ function pair(part: string): [name: string, value: string] {
   return [comparable(name).toLowerCase(), equal < 0 ? '' : comparable(part.slice(equal + 1))];
 }
 
-/** RFC 3966 section 5: visual separators and case mean nothing in a telephone number. */
+/**
+ * RFC 3966 section 5: case means nothing, nor do visual separators in numbers, which an extension and a phone-context
+ * that is no domain are too, nor the order of parameters.
+ */
 function opaque(uri: SipUri): string {
-  return uri.scheme === 'tel' ? uri.user.replace(/[-.()]/g, '').toLowerCase() : uri.user;
+  if (uri.scheme !== 'tel') return uri.user;
+  const [number = '', ...params] = uri.user.toLowerCase().split(';');
+  if (params.length === 0) return digits(number);
+  const plain = params.map((param) => param.replace(/(?<=^ext=|^phone-context=(?=\+)).*/, digits));
+  return [digits(number), ...plain.toSorted()].join(';');
+}
+
+function digits(number: string): string {
+  return number.replace(/[-.()]/g, '');
 }
 
 /**

@@ -252,6 +252,36 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
     });
   });
 
+  describe('maddr in the Request-URI', () => {
+    const asServer = async (uri: string): Promise<Sent> =>
+      requestIn(await scene.receives(invite({ ...server, uri }), AT.ss1.primary));
+
+    it('is the whole target set, in a domain of ours as well (16.5)', async () => {
+      await bobRegisters(scene, 2);
+      const uri = 'sip:bob@example.com;maddr=203.0.113.8';
+      scene.names.set(uri, ['203.0.113.8']);
+      const sent = await asServer(uri);
+      expect([sent.hop.address, sent.message.uri]).to.deep.equal(['203.0.113.8', uri]);
+    });
+
+    it('that led to us is taken off, with port and transport (16.4)', async () => {
+      const sent = await asServer(`sip:x@203.0.113.1:5060;a;maddr=${AT.proxy};Transport=UDP;b`);
+      expect([sent.hop.address, sent.message.uri]).to.deep.equal(['203.0.113.1', 'sip:x@203.0.113.1;a;b']);
+    });
+
+    it('of ours that names another transport than it came by stays', async () => {
+      const uri = `sip:x@203.0.113.1;maddr=${AT.proxy};transport=tcp`;
+      scene.names.set(uri, [AT.proxy]);
+      expect((await asServer(uri)).message.uri).to.equal(uri);
+    });
+
+    it('of a phone changes nothing: it goes to its pair', async () => {
+      const uri = 'sip:bob@example.com;maddr=203.0.113.8';
+      const sent = await aliceCalls(scene, { uri });
+      expect([sent.message.uri, sent.hop.address.startsWith('10.1.')]).to.deep.equal([uri, true]);
+    });
+  });
+
   describe('a preloaded Route of ours', () => {
     for (const route of [
       `<sip:${AT.proxy};lr>`,

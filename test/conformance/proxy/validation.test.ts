@@ -69,6 +69,12 @@ describe('RFC 3261 16.3: what is taken in at all', () => {
       expect(await verdict(options({ sentBy, uri: 'sip:bob@example.com', maxForwards: 0 }))).to.equal('200 OK');
     });
 
+    it('of 0 in OPTIONS gets what a proxy says of itself, without Allow (11.2)', async () => {
+      const [answer] = answers(await scene.receives(options({ sentBy, maxForwards: 0 }), AT.alice));
+      const said = ['Accept', 'Accept-Encoding', 'Accept-Language', 'Supported', 'Allow'];
+      expect(said.filter((name) => answer?.text.includes(`\r\n${name}: `))).to.deep.equal(said.slice(0, 4));
+    });
+
     it('is 70 where a phone of RFC 2543 sends none', async () => {
       const text = invite({ sentBy }).replace(/Max-Forwards: \d+\r\n/, '');
       expect(requestIn(await scene.receives(text, AT.alice)).message.maxForwards).to.equal(70);

@@ -82,6 +82,13 @@ describe('RFC 3261 18.2.1 and RFC 3581: where a request truly came from', () => 
     ]);
   });
 
+  it('leaves what follows on the line byte for byte, folds and all', async () => {
+    const rest = ' SIP / 2.0 / UDP\r\n  10.8.8.8 ;branch=z9hG4bKy\r\n\t,  SIP/2.0/UDP 10.7.7.7 ';
+    const text = invite({ via: [`SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx,${rest}`] });
+    const sent = requestIn(await scene.receives(text, AT.alice));
+    expect(sent.text).to.contain(`\r\nVia: SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx;received=${AT.alice},${rest}\r\n`);
+  });
+
   it('takes no comma or semicolon in a quoted parameter for the end of it', async () => {
     expect(await through('SIP/2.0/UDP 10.9.9.9;x="a,b;received=c";branch=z9hG4bKx')).to.equal(
       `SIP/2.0/UDP 10.9.9.9;x="a,b;received=c";branch=z9hG4bKx;rport=40000;received=${AT.alice}`,

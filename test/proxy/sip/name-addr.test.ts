@@ -55,6 +55,11 @@ describe('an address', () => {
     expect(() => parseNameAddr('sip:a@b, <sip:c@d>')).to.throw(SipError);
   });
 
+  it('without angle brackets has none in its URI either', () => {
+    for (const value of ['sip:a@b>', 'sip:a>@b;tag=1', 'sip:a@b>;tag=1'])
+      expect(() => parseNameAddr(value)).to.throw(SipError);
+  });
+
   for (const [value, expected] of [
     ['  sip:a@h  ', ['', 'sip:a@h', '']],
     ['sip:a@h ;tag=1', ['', 'sip:a@h', ';tag=1']],

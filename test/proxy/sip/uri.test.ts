@@ -260,6 +260,13 @@ describe('equality of URIs (RFC 3261 19.1.4)', () => {
     ['maddr, which one lacks', 'sip:h', 'sip:h;maddr=h2', false],
     ['transport, which one lacks', 'sip:h;transport=udp', 'sip:h', false],
     ['a number in another case', 'tel:+1-(2)3.4;ext=a', 'tel:+1234;EXT=A', true],
+    ['parameters of a number in another order', 'tel:12;a=b;phone-context=+1-2', 'tel:12;phone-context=+12;a=b', true],
+    ['dots in the domain of a number', 'tel:12;phone-context=a.b', 'tel:12;phone-context=ab', false],
+    ['a hyphen in an unknown parameter of a number', 'tel:12;x=a-b', 'tel:12;x=ab', false],
+    ['separators in an extension', 'tel:+12;ext=1-2', 'tel:+12;ext=12', true],
+    ['a local number', 'tel:12', 'tel:+12', false],
+    ['another text of an IPv6 address (RFC 5954 4.2)', 'sip:a@[2001:DB8:0:0::9]', 'sip:a@[2001:db8::9]', true],
+    ['another IPv6 address', 'sip:a@[2001:db8::9:0]', 'sip:a@[2001:db8::9]', false],
     ['another URI in another case', 'urn:a', 'urn:A', false],
   ] as const) {
     it(`${expected ? 'does not mind' : 'minds'} ${what}`, () => {
