@@ -25,8 +25,8 @@ export function readRangeResponse(bytes: Buffer): IRangeResponse {
   const kvs: IKeyValue[] = [];
   const response = { header: NO_HEADER, kvs, more: false, count: '0' };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === bytesTag(1)) response.header = readHeader(reader.within());
-    else if (tag === bytesTag(2)) kvs.push(readKeyValue(reader.within()));
+    if (tag === bytesTag(1)) response.header = readHeader(reader);
+    else if (tag === bytesTag(2)) kvs.push(readKeyValue(reader));
     else if (tag === varintTag(3)) response.more = reader.bool();
     else if (tag === varintTag(4)) response.count = reader.int64();
     else reader.skip(tag);
@@ -51,24 +51,24 @@ export function readWatchResponse(
     events,
   };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === bytesTag(1)) response.header = readHeader(reader.within());
+    if (tag === bytesTag(1)) response.header = readHeader(reader);
     else if (tag === varintTag(2)) response.watch_id = reader.int64();
     else if (tag === varintTag(3)) response.created = reader.bool();
     else if (tag === varintTag(4)) response.canceled = reader.bool();
     else if (tag === varintTag(5)) response.compact_revision = reader.int64();
-    else if (tag === bytesTag(6)) response.cancel_reason = reader.bytes().toString();
+    else if (tag === bytesTag(6)) response.cancel_reason = reader.text();
     else if (tag === varintTag(7)) response.fragment = reader.bool();
-    else if (tag === bytesTag(11)) events.push(readEvent(reader.within()));
+    else if (tag === bytesTag(11)) events.push(readEvent(reader));
     else reader.skip(tag);
   }
   return response;
 }
 
 const NO_HEADER: IResponseHeader = { cluster_id: '0', member_id: '0', revision: '0', raft_term: '0' };
-const NONE = Buffer.alloc(0);
 
 function readHeader(reader: Reader): IResponseHeader {
   const header = { ...NO_HEADER };
+  const end = reader.enter();
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === varintTag(1)) header.cluster_id = reader.uint64();
     else if (tag === varintTag(2)) header.member_id = reader.uint64();
@@ -76,29 +76,90 @@ function readHeader(reader: Reader): IResponseHeader {
     else if (tag === varintTag(4)) header.raft_term = reader.uint64();
     else reader.skip(tag);
   }
+  reader.leave(end);
   return header;
 }
 
 function readEvent(reader: Reader): Omit<IEvent, 'prev_kv'> {
-  const event: { type: 'Put' | 'Delete'; kv: IKeyValue } = { type: 'Put', kv: readKeyValue(new Reader(NONE)) };
+  const event: { type: 'Put' | 'Delete'; kv: IKeyValue } = { type: 'Put', kv: NO_KEY };
+  const end = reader.enter();
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === varintTag(1)) event.type = reader.bool() ? 'Delete' : 'Put';
-    else if (tag === bytesTag(2)) event.kv = readKeyValue(reader.within());
+    else if (tag === bytesTag(2)) event.kv = readKeyValue(reader);
     else reader.skip(tag);
   }
+  reader.leave(end);
   return event;
 }
 
 function readKeyValue(reader: Reader): IKeyValue {
-  const kv: IKeyValue = { key: NONE, create_revision: '0', mod_revision: '0', version: '0', value: NONE, lease: '0' };
+  const end = reader.enter();
+  let [key, keyEnd, value, valueEnd, revision] = [0, 0, 0, 0, -1];
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === bytesTag(1)) kv.key = reader.bytes();
-    else if (tag === varintTag(3)) kv.mod_revision = reader.int64();
-    else if (tag === bytesTag(5)) kv.value = reader.bytes();
-    else reader.skip(tag);
+    if (tag === bytesTag(1)) {
+      key = reader.skipBytes();
+      keyEnd = reader.at;
+    } else if (tag === bytesTag(5)) {
+      value = reader.skipBytes();
+      valueEnd = reader.at;
+    } else {
+      if (tag === varintTag(3)) revision = reader.at;
+      reader.skip(tag);
+    }
   }
-  return kv;
+  reader.leave(end);
+  return new KeyValue(reader.whole, key, keyEnd, value, valueEnd, revision);
 }
+
+/**
+ * message KeyValue: where in its answer it lies. What lives as long as a page is taken in is copied by the garbage
+ * collector, so key and value are cut out when they are asked for.
+ */
+class KeyValue implements IKeyValue {
+  readonly #answer: Buffer;
+  readonly #key: number;
+  readonly #keyEnd: number;
+  readonly #value: number;
+  readonly #valueEnd: number;
+  /** -1: there is none. */
+  readonly #revision: number;
+
+  constructor(answer: Buffer, key: number, keyEnd: number, value: number, valueEnd: number, revision: number) {
+    this.#answer = answer;
+    this.#key = key;
+    this.#keyEnd = keyEnd;
+    this.#value = value;
+    this.#valueEnd = valueEnd;
+    this.#revision = revision;
+  }
+
+  get key(): Buffer {
+    return this.#answer.subarray(this.#key, this.#keyEnd);
+  }
+
+  get value(): Buffer {
+    return this.#answer.subarray(this.#value, this.#valueEnd);
+  }
+
+  get mod_revision(): string {
+    return this.#revision < 0 ? '0' : new Reader(this.#answer, this.#revision).int64();
+  }
+
+  // nothing here asks for the other numbers
+  get create_revision(): string {
+    return '0';
+  }
+
+  get version(): string {
+    return '0';
+  }
+
+  get lease(): string {
+    return '0';
+  }
+}
+
+const NO_KEY = new KeyValue(Buffer.alloc(0), 0, 0, 0, 0, -1);
 
 function varintTag(field: number): number {
   return field << 3;
@@ -110,19 +171,32 @@ function bytesTag(field: number): number {
 
 /** Reads fields one after the other. Throws RangeError at what is no message. */
 class Reader {
-  readonly #bytes: Buffer;
-  readonly #end: number;
-  #at: number;
+  readonly whole: Buffer;
+  at: number;
+  #end: number;
 
-  constructor(bytes: Buffer, start = 0, end = bytes.length) {
-    this.#bytes = bytes;
-    this.#at = start;
-    this.#end = end;
+  constructor(whole: Buffer, at = 0) {
+    this.whole = whole;
+    this.at = at;
+    this.#end = whole.length;
   }
 
   /** The next field's number and form; 0 at the end. */
   tag(): number {
-    return this.#at >= this.#end ? 0 : this.#number();
+    return this.at >= this.#end ? 0 : this.#number();
+  }
+
+  /** Goes on within the message that this field is, to its end. Returns what leave() needs then. */
+  enter(): number {
+    const start = this.skipBytes();
+    const outer = this.#end;
+    this.#end = this.at;
+    this.at = start;
+    return outer;
+  }
+
+  leave(outer: number): void {
+    this.#end = outer;
   }
 
   bool(): boolean {
@@ -130,22 +204,23 @@ class Reader {
   }
 
   int64(): string {
-    return this.#text(true);
+    return this.#integer(true);
   }
 
   uint64(): string {
-    return this.#text(false);
+    return this.#integer(false);
   }
 
-  bytes(): Buffer {
-    const start = this.#skipLength();
-    return this.#bytes.subarray(start, this.#at);
+  text(): string {
+    const start = this.skipBytes();
+    return this.whole.toString('utf8', start, this.at);
   }
 
-  /** The message that this field is. */
-  within(): Reader {
-    const start = this.#skipLength();
-    return new Reader(this.#bytes, start, this.#at);
+  /** Where the bytes of this field begin; it ends at `at` then. */
+  skipBytes(): number {
+    const length = this.#number();
+    this.#pass(length);
+    return this.at - length;
   }
 
   skip(tag: number): void {
@@ -154,31 +229,28 @@ class Reader {
         this.#skipVarint();
         return;
       case 1:
-        this.#at += 8;
+        this.#pass(8);
         return;
       case 2:
-        this.#skipLength();
+        this.skipBytes();
         return;
       case 5:
-        this.#at += 4;
+        this.#pass(4);
         return;
       default:
         throw new RangeError(`an answer of etcd has a field of form ${tag & 7}`);
     }
   }
 
+  #pass(length: number): void {
+    if (this.at + length > this.#end) throw new RangeError('an answer of etcd ends too soon');
+    this.at += length;
+  }
+
   /** At most ten bytes: seven bits each. */
   #skipVarint(): void {
     for (let i = 0; i < 10; i++) if (this.#byte() < 0x80) return;
     throw new RangeError('a number in an answer of etcd is too large');
-  }
-
-  #skipLength(): number {
-    const length = this.#number();
-    const start = this.#at;
-    if (start + length > this.#end) throw new RangeError('an answer of etcd ends too soon');
-    this.#at = start + length;
-    return start;
   }
 
   /** Up to 2^53: seven bits a byte, the lowest first. */
@@ -193,15 +265,15 @@ class Reader {
   }
 
   /** Numbers of 64 bits as decimal text: most are small, and ids and negative ones are not. */
-  #text(signed: boolean): string {
-    const start = this.#at;
+  #integer(signed: boolean): string {
+    const start = this.at;
     let value = 0;
     for (let scale = 1; scale <= 2 ** 42; scale *= 128) {
       const byte = this.#byte();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return String(value);
     }
-    this.#at = start;
+    this.at = start;
     let big = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.#byte();
@@ -212,7 +284,7 @@ class Reader {
   }
 
   #byte(): number {
-    if (this.#at >= this.#end) throw new RangeError('an answer of etcd ends too soon');
-    return this.#bytes[this.#at++] ?? 0;
+    if (this.at >= this.#end) throw new RangeError('an answer of etcd ends too soon');
+    return this.whole[this.at++] ?? 0;
   }
 }

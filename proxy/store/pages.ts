@@ -1,7 +1,7 @@
 /** Keys a page. */
-export const PAGE = 500;
+export const PAGE = 1000;
 /** etcd looks at every key of a range to count it: a page is asked for in a range of no more than so many pages. */
-const RANGE = 32;
+const RANGE = 16;
 /** A page with less than this share of its keys is a sign that the ranges are too narrow. */
 const NARROW = 1 / 2;
 

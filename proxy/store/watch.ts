@@ -26,6 +26,8 @@ export interface WatchOptions {
 
 /** How often a page of a list is asked for. */
 const PAGE_TRIES = 3;
+/** How many pages of a list are asked for before the present one is taken in: etcd never waits for this proxy. */
+const PAGES_AHEAD = 2;
 /** How many keys of a list, or events, are taken in before what else there is has its turn. */
 const KEYS_A_TURN = 100;
 /** With more events waiting than these, some 50 MiB, whole answers are taken in at a turn. */
@@ -135,20 +137,28 @@ export class Watch {
 
   async #list(): Promise<void> {
     const pages = new Pages(this.#range.key, this.#range.range_end);
-    let page = await this.#client.kv.range({ ...this.#range, limit: PAGE });
-    this.#observe(page);
-    const { revision, cluster_id: clusterId } = page.header;
+    const first = await this.#client.kv.range({ ...this.#range, limit: PAGE });
+    this.#observe(first);
+    const { revision, cluster_id: clusterId } = first.header;
     this.#follower.listing(this.#restored);
-    for (;;) {
+    const pageAfter = async (before: Promise<IRangeResponse | undefined>): Promise<IRangeResponse | undefined> => {
+      const page = await before;
+      if (page === undefined) return undefined;
       pages.read(page);
       const range = pages.next();
-      // etcd looks for the next page while this one is taken in
-      const next = range && this.#page({ ...range, limit: PAGE, revision }, clusterId);
-      // it is awaited below: until then its failure is no one's
-      next?.catch(() => undefined);
+      return range && this.#page({ ...range, limit: PAGE, revision }, clusterId);
+    };
+    // etcd looks for the next pages while this one is taken in: it asks for each as soon as the one before is here
+    const ahead: Promise<IRangeResponse | undefined>[] = [];
+    let last: Promise<IRangeResponse | undefined> = Promise.resolve(first);
+    for (let page: IRangeResponse | undefined = first; page !== undefined; page = await ahead.shift()) {
+      while (ahead.length < PAGES_AHEAD) {
+        last = pageAfter(last);
+        // it is awaited later: until then its failure is no one's
+        last.catch(() => undefined);
+        ahead.push(last);
+      }
       await this.#takeIn(page);
-      if (next === undefined) break;
-      page = await next;
     }
     this.#clusterId = clusterId;
     this.#seen = BigInt(revision);
