@@ -11,6 +11,7 @@ export const PERCENT = 37;
 export const PAREN_OPEN = 40;
 const PAREN_CLOSE = 41;
 export const COMMA = 44;
+const DOT = 46;
 export const SLASH = 47;
 const ZERO = 48;
 export const COLON = 58;
@@ -109,8 +110,12 @@ export function skipHost(text: string, pos: number, end: number): number {
   return pos > start ? pos : -1;
 }
 
-/** The host in text[start, end) in lower case; an IPv6 address in its one text and without an IPv6reference's brackets. */
+/**
+ * The host in text[start, end) in lower case: a name without a dot at its end, an IPv6 address in its one text and
+ * without an IPv6reference's brackets.
+ */
 export function hostText(text: string, start: number, end: number): string {
+  if (end > start + 1 && text.charCodeAt(end - 1) === DOT) end--;
   return text.charCodeAt(start) === BRACKET_OPEN
     ? ipv6Text(text.slice(start + 1, end - 1).toLowerCase())
     : text.slice(start, end).toLowerCase();

@@ -7,7 +7,7 @@ import {
   QUESTION,
   QUOTE,
   SEMICOLON,
-  isWhitespace,
+  SPACE,
   skipLws,
   skipQuoted,
   skipScheme,
@@ -67,7 +67,7 @@ export function addressEnd(text: string, start: number, end: number): number {
       const close = text.indexOf('>', pos);
       if (close < 0 || close >= end || !hasScheme(text, pos + 1, close)) return -1;
       // RFC 4475 3.1.2.14: who takes the spaces for part of the URI and who does not would answer different requests
-      for (let i = pos + 1; i < close; i++) if (isWhitespace(text.charCodeAt(i))) return -1;
+      if (!isUnbroken(text, pos + 1, close)) return -1;
       return endsAddress(text, close + 1, end) ? close + 1 : -1;
     }
     if (c === COLON) colon = true;
@@ -78,8 +78,16 @@ export function addressEnd(text: string, start: number, end: number): number {
   }
   const after = trimEnd(text, from, pos);
   if (!hasScheme(text, from, after)) return -1;
-  for (let i = from; i < after; i++) if (isWhitespace(text.charCodeAt(i))) return -1;
-  return after;
+  return isUnbroken(text, from, after) ? after : -1;
+}
+
+/** No white space, control character or second bracket. */
+function isUnbroken(text: string, pos: number, end: number): boolean {
+  for (; pos < end; pos++) {
+    const c = text.charCodeAt(pos);
+    if (c <= SPACE || c === LESS) return false;
+  }
+  return true;
 }
 
 /** text[pos, end) begins with a scheme and its colon (RFC 3261 25.1), as every URI does. */

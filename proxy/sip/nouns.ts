@@ -1,11 +1,11 @@
 import { cseqAt } from './cseq.ts';
 import { isDefect, type Defect } from './defects.ts';
-import { decimal, isWhitespace, skipLws, trimEnd } from './grammar.ts';
+import { SPACE, decimal, skipLws, trimEnd } from './grammar.ts';
 import { STRIDE } from './head.ts';
 import { Header, headerName } from './header.ts';
 import type { HeaderId } from './header.ts';
 import { addressEnd } from './name-addr.ts';
-import { paramAt } from './param.ts';
+import { tagAt } from './param.ts';
 import { viaAt } from './via.ts';
 import type { Via } from './via.ts';
 
@@ -84,7 +84,8 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
     case Header.To: {
       const after = addressEnd(text, start, end);
       if (after < 0) return false;
-      const tag = paramAt(text, after, end, 'tag') ?? '';
+      const tag = tagAt(text, after, end);
+      if (tag === undefined) return false;
       if (id === Header.From) nouns.fromTag = tag;
       else nouns.toTag = tag;
       return true;
@@ -93,7 +94,7 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
       const from = skipLws(text, start, end);
       const to = trimEnd(text, from, end);
       nouns.callId = text.slice(from, to);
-      for (let pos = from; pos < to; pos++) if (isWhitespace(text.charCodeAt(pos))) return false;
+      for (let pos = from; pos < to; pos++) if (text.charCodeAt(pos) <= SPACE) return false;
       return to > from;
     }
     case Header.CSeq: {

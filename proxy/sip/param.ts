@@ -53,3 +53,40 @@ export function paramAt(text: string, start: number, end: number, name: string):
   }
   return undefined;
 }
+
+/**
+ * The tag among the header parameters of a From or To at text[start, end); '' if there is none. Undefined where another
+ * reader may find another one: a quote is left open, a second tag or a second address follows, or what is no parameter.
+ */
+export function tagAt(text: string, start: number, end: number): string | undefined {
+  let tag: string | undefined;
+  let pos = skipLws(text, start, end);
+  while (pos < end) {
+    if (text.charCodeAt(pos) !== SEMICOLON) return undefined;
+    const nameStart = skipLws(text, pos + 1, end);
+    const nameEnd = skipParamName(text, nameStart, end);
+    let valueStart = nameEnd;
+    let valueEnd = nameEnd;
+    pos = skipLws(text, nameEnd, end);
+    if (pos < end && text.charCodeAt(pos) === EQUAL) {
+      valueStart = skipLws(text, pos + 1, end);
+      valueEnd = skipParamValue(text, valueStart, end);
+      if (valueEnd < 0 || nameEnd === nameStart) return undefined;
+      pos = skipLws(text, valueEnd, end);
+    }
+    if (!equalsIgnoreCase(text, nameStart, nameEnd, 'tag')) continue;
+    // RFC 3261 7.3.1: no parameter may stand twice
+    if (tag !== undefined) return undefined;
+    tag = unquote(text.slice(valueStart, valueEnd));
+  }
+  return tag ?? '';
+}
+
+function skipParamName(text: string, pos: number, end: number): number {
+  while (pos < end) {
+    const c = text.charCodeAt(pos);
+    if (c === EQUAL || c === SEMICOLON || c === COMMA || isWhitespace(c)) break;
+    pos++;
+  }
+  return pos;
+}

@@ -89,6 +89,8 @@ export function viaAt(text: string, start: number, end: number): Via | undefined
       pos = skipLws(text, valueEnd, end);
     }
     if (equalsIgnoreCase(text, from, to, 'branch')) {
+      // which of two counts is anyone's guess, and no parameter may stand twice (RFC 3261 7.3.1)
+      if (branch !== '') return undefined;
       branch = unquote(text.slice(valueStart, valueEnd));
     } else if (equalsIgnoreCase(text, from, to, 'rport')) {
       rport = valueEnd === valueStart ? 0 : decimal(text, valueStart, valueEnd);

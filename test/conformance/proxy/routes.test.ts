@@ -284,6 +284,7 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
 
   describe('a preloaded Route of ours', () => {
     for (const route of [
+      '<sip:Proxies.example.com.;lr>',
       `<sip:${AT.proxy};lr>`,
       `<sip:${AT.proxy}:5060;lr>`,
       '<sip:proxies.example.com;lr>',

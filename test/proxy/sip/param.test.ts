@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { param } from '../../../proxy/sip/name-addr.ts';
+import { tagAt } from '../../../proxy/sip/param.ts';
 
 describe('param', () => {
   it('finds a value by its name in any case', () => {
@@ -60,5 +61,41 @@ describe('param', () => {
   it('never throws', () => {
     fc.assert(fc.property(fc.string(), fc.string(), (params, name) => void param(params, name)));
     expect(param(';a="open;tag=1', 'tag')).to.equal(undefined);
+  });
+});
+
+describe('the tag of a From or To', () => {
+  for (const [params, tag] of [
+    ['', ''],
+    ['\r\n ', ''],
+    [';tag=1', '1'],
+    ['\r\n ; TAG\t=\r\n 1 ; x = "a;tag=2" ;', '1'],
+    [';;x;tag="a\\"b"', 'a"b'],
+    [';tag', ''],
+    [';tagged=2;xtag=3', ''],
+    [';tag=1;tag=2', undefined],
+    [';tag;tag=2', undefined],
+    [';x="open;tag=1', undefined],
+    [';tag=1 junk', undefined],
+    [';x="a"b;tag=1', undefined],
+    [';tag=1, <sip:mallory@h>;tag=2', undefined],
+    [';=1;tag=1', undefined],
+    ['junk;tag=1', undefined],
+    [',', undefined],
+  ] as const)
+    it(`${tag === undefined ? 'is not guessed' : `is '${tag}'`} in ${JSON.stringify(params)}`, () => {
+      expect(tagAt(`<sip:a@h>${params};tag=beyond`, 9, 9 + params.length)).to.equal(tag);
+    });
+
+  it('is what param() finds, where there is no doubt', () => {
+    const part = fc.constantFrom(';', 'tag', '=', '1', '"', 'x', ' ', ',', '\\');
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
+        const params = parts.join('');
+        const tag = tagAt(params, 0, params.length);
+        if (tag !== undefined) expect(tag).to.equal(param(params, 'tag') ?? '');
+      }),
+      { numRuns: 2000 },
+    );
   });
 });

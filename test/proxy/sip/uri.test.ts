@@ -266,6 +266,7 @@ describe('equality of URIs (RFC 3261 19.1.4)', () => {
     ['separators in an extension', 'tel:+12;ext=1-2', 'tel:+12;ext=12', true],
     ['a local number', 'tel:12', 'tel:+12', false],
     ['another text of an IPv6 address (RFC 5954 4.2)', 'sip:a@[2001:DB8:0:0::9]', 'sip:a@[2001:db8::9]', true],
+    ['a dot at the end of a name', 'sip:a@example.com.:5060', 'sip:a@example.com:5060', true],
     ['another IPv6 address', 'sip:a@[2001:db8::9:0]', 'sip:a@[2001:db8::9]', false],
     ['another URI in another case', 'urn:a', 'urn:A', false],
   ] as const) {
