@@ -161,7 +161,10 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     serverName?: string,
     towards?: 'Internal',
   ): Hop | undefined => {
-    const listener = transports.listener(transport, address.includes(':') ? 6 : 4, towards);
+    const listener =
+      towards === undefined
+        ? transports.listenerTowards(transport, address, port)
+        : transports.listener(transport, address.includes(':') ? 6 : 4, towards);
     return listener && transports.hop(transport, address, port, listener, serverName);
   };
   const reach: Reach = {

@@ -28,10 +28,16 @@ export class HopCache {
     return this.#renew(address, port);
   }
 
+  /** The same if it is known. */
+  peek(address: string, port: number): Hop | undefined {
+    return this.#young.get(address, port) ?? this.#old.get(address, port);
+  }
+
   #renew(address: string, port: number): Hop {
     let hop = this.#old.get(address, port);
     if (hop === undefined) {
-      hop = { transport: this.#listener.transport, address, port, listener: this.#listener, connection: undefined };
+      const { transport } = this.#listener;
+      hop = { transport, address, port, listener: this.#listener, connection: undefined, heard: false };
     } else {
       this.#old.delete(address, port);
     }

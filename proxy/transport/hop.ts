@@ -51,6 +51,8 @@ export interface Hop {
   readonly listener: Listener;
   /** Streams: the connection to use; without it one is looked up by address and port, or opened. */
   readonly connection?: Connection | undefined;
+  /** UDP: something has come from there by this listener. */
+  heard?: boolean;
   /** TLS: the name that led to this address and that the peer's certificate must hold (RFC 5922 4). */
   readonly serverName?: string | undefined;
 }

@@ -103,6 +103,21 @@ export class Transports {
   }
 
   /**
+   * What to send from to this numeric address outside: as listener(), but where several would do by UDP the one that has
+   * heard from there, for a NAT before a phone lets in nothing else.
+   */
+  listenerTowards(transport: Transport, address: string, port: number): Listener | undefined {
+    const family = address.includes(':') ? 6 : 4;
+    const first = this.listener(transport, family);
+    if (!(first instanceof UdpListener)) return first;
+    for (const one of this.#listeners) {
+      if (one === first || one.family !== family || one.side === 'Internal' || !(one instanceof UdpListener)) continue;
+      if (one.hasHeard(address, port) && !first.hasHeard(address, port)) return one;
+    }
+    return first;
+  }
+
+  /**
    * The hop to a numeric address, from this listener or else the first that fits. Without any that fits, what is sent
    * to it fails. `serverName`: where a name led to the address, which a TLS server must prove to be.
    */

@@ -74,6 +74,11 @@ export class UdpListener implements Listener {
     return this.#hops.get(address, port);
   }
 
+  /** Whether something has come from there not long ago. */
+  hasHeard(address: string, port: number): boolean {
+    return this.#hops.peek(address, port)?.heard === true;
+  }
+
   send(text: string, hop: Hop): void {
     const { counters, limits, blocked } = this.#context;
     if (this.#closed) return;
@@ -161,6 +166,7 @@ export class UdpListener implements Listener {
       this.#answerStun(bytes.subarray(first, end), from);
       return;
     }
+    from.heard = true;
     if (end - start < minPayload) return;
     counters.udpReceived++;
     user.message(bytes.toString('latin1', start, end), from);
