@@ -158,6 +158,7 @@ function keepsToServers(received: Received, view: View): boolean {
   const routes = message.values(Header.Route);
   return routes.slice(ownRoutes, strict ? -1 : routes.length).every((route) => {
     const uri = parseUri(parseNameAddr(route).uri);
+    if (hasMaddr(uri)) return false;
     const member = view.upstreams.memberAt(uri.host, uri.port === 0 ? 5060 : uri.port);
     return member !== undefined || view.isSbc(uri.host) || view.identity.isOurs(uri);
   });
@@ -223,9 +224,12 @@ function boundTo(received: Received, view: View): readonly Binding[] {
   const bound = view.replica.bindingsByContact(received.uri, view.now);
   const [first] = bound;
   if (first === undefined) return bound;
-  if (view.identity.servesAor(target)) return NO_BINDINGS;
-  if (view.upstreams.memberAt(target.host, target.port === 0 ? 5060 : target.port) !== undefined) return NO_BINDINGS;
-  if (view.isSbc(target.host)) return bound.filter(({ sourceAddress }) => view.isSbc(sourceAddress));
+  // with a maddr it leads elsewhere than its host says, and so is nobody's but its phone's
+  if (!hasMaddr(target)) {
+    if (view.identity.servesAor(target)) return NO_BINDINGS;
+    if (view.upstreams.memberAt(target.host, target.port === 0 ? 5060 : target.port) !== undefined) return NO_BINDINGS;
+    if (view.isSbc(target.host)) return bound.filter(({ sourceAddress }) => view.isSbc(sourceAddress));
+  }
   return bound.every(({ aor }) => aor === first.aor) ? bound : rightful(bound, received);
 }
 

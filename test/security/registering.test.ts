@@ -140,6 +140,11 @@ describe('registering what is not yours', () => {
         expect(reached(await called(contact, contact, to)), to).to.deep.equal([AT.bob]);
     });
 
+    it('is called itself, where the contact in a domain of ours names a third party by its maddr', async () => {
+      const contact = `sip:mallory@example.com;maddr=${VICTIM}`;
+      expect(reached(await called(contact, contact))).to.deep.equal([MALLORY]);
+    });
+
     it('gets none so where both are behind a NAT, by whom the call is for', async () => {
       const contact = 'sip:dave@192.168.1.2:5060';
       await scene.registers('dave', '192.0.2.77', { contact: `<${contact}>` });

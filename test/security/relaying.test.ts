@@ -57,6 +57,16 @@ describe('using the proxy to get elsewhere', () => {
     expect(await scene.receives(ack({ ...dialog, route }), MALLORY)).to.deep.equal([]);
   });
 
+  it('refuses it where it only seems to stay: by a maddr beside the name of a server or an SBC', async () => {
+    const { dialog } = await ownCall(scene);
+    for (const host of [AT.ss1.primary, AT.sbc]) {
+      const route = [...dialog.route, `<sip:${host};maddr=${VICTIM};lr>`];
+      expect(statuses(await scene.receives(bye({ ...dialog, cseq: host.length, route }), MALLORY))).to.deep.equal([
+        403,
+      ]);
+    }
+  });
+
   it('does not follow a strict Route: what stands in for the Request-URI gets to a pair only', async () => {
     const { recordRoute, dialog, server } = await ownCall(scene);
     const uri = recordRoute.replace(/^<|>$/g, '');

@@ -16,7 +16,13 @@ describe('the hops of a listener', () => {
   it('are one object for each address and port', () => {
     const hops = new HopCache(listener, 10);
     const hop = hops.get('192.0.2.1', 5060);
-    expect(hop).to.deep.include({ transport: 'UDP', address: '192.0.2.1', port: 5060, listener, connection: undefined });
+    expect(hop).to.deep.include({
+      transport: 'UDP',
+      address: '192.0.2.1',
+      port: 5060,
+      listener,
+      connection: undefined,
+    });
     expect(hops.get('192.0.2.1', 5060)).to.equal(hop);
     expect(hops.get('192.0.2.1', 5062)).not.to.equal(hop);
     expect(hops.get('192.0.2.2', 5060)).not.to.equal(hop);
