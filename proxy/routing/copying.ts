@@ -54,6 +54,8 @@ export class Copying implements ClientOwner {
   #waiting: WaitForMember | undefined;
   #timer: BranchTimer | undefined;
   #givenUp = false;
+  /** By the caller, or since another copy has the answer: no further way is tried. */
+  #cancelled = false;
   #silence: Silence | undefined;
 
   /** The Vias of its request, once a response has come without them. */
@@ -86,7 +88,7 @@ export class Copying implements ClientOwner {
 
   /** The pair's active member changed: what had no answer yet goes to the new one, once. */
   switched(member: Member): void {
-    if (!this.pending || this.context.cancelled) return;
+    if (!this.pending || this.#cancelled) return;
     const { core } = this.context;
     if (this.#ringing) {
       core.counts.ringingAtSwitch++;
@@ -108,7 +110,7 @@ export class Copying implements ClientOwner {
 
   /** No member of its pair is in service: what is new and has no answer at all goes to another pair, if there is one. */
   pairLost(): void {
-    if (!this.pending || this.context.cancelled || this.target.pinned || this.#triedOther) return;
+    if (!this.pending || this.#cancelled || this.target.pinned || this.#triedOther) return;
     if (this.#transaction === undefined || this.#transaction.lastStatus > 0 || this.#earlier !== undefined) return;
     const { core, received, registration } = this.context;
     const { method, toTag } = received.message;
@@ -119,7 +121,7 @@ export class Copying implements ClientOwner {
   /** The proxy that this copy was handed to has said nothing: it may be dead, and its record not yet. Or a target has. */
   silent(proxy: string | undefined): void {
     this.#silence = undefined;
-    if (!this.pending || this.#ringing || this.context.cancelled || this.#transaction?.lastStatus !== 0) return;
+    if (!this.pending || this.#ringing || this.#cancelled || this.#transaction?.lastStatus !== 0) return;
     const { core } = this.context;
     if (proxy === undefined) core.counts.targetSilent++;
     else {
@@ -147,12 +149,13 @@ export class Copying implements ClientOwner {
   giveUp(): void {
     if (!this.pending) return;
     this.#givenUp = true;
-    this.#fail(this.context.cancelled ? 487 : 408, undefined);
+    this.#fail(this.#cancelled ? 487 : 408, undefined);
   }
 
   /** `reasonLines`: header lines that say why (RFC 3326). */
   cancel(reasonLines?: readonly string[]): void {
     if (!this.pending) return;
+    this.#cancelled = true;
     if (this.#waiting !== undefined) {
       this.context.core.timers.cancel(this.#waiting);
       this.#waiting = undefined;
@@ -225,7 +228,7 @@ export class Copying implements ClientOwner {
     }
     if (this.#mayTryOther()) this.#toOtherPair(undefined);
     else if (this.target.ways.length > this.#way) this.#nextWay();
-    else this.#fail(this.context.cancelled ? 487 : 408, undefined);
+    else this.#fail(this.#cancelled ? 487 : 408, undefined);
   }
 
   unreachable(transaction: ClientTransaction): void {
@@ -248,7 +251,7 @@ export class Copying implements ClientOwner {
   /** An INVITE that its member has heard of lost its connection: its answer may come another way, or never. */
   #cutOff(pair: Pair, transaction: ClientTransaction): void {
     const { core } = this.context;
-    if (this.context.cancelled) {
+    if (this.#cancelled) {
       // the CANCEL did not get there either
       this.#fail(487, undefined);
       return;
@@ -274,6 +277,10 @@ export class Copying implements ClientOwner {
   #notReached(pair: Pair, hop: Hop): void {
     this.context.core.memberUnreachable(pair, hop);
     if (this.#transaction !== undefined || !this.pending) return;
+    if (this.#cancelled) {
+      this.#fail(487, undefined);
+      return;
+    }
     const member = pair.active;
     const other = member !== undefined && (member.address !== hop.address || member.port !== hop.port);
     if (other && this.#attempt < 3) this.#toMember(member);
@@ -329,7 +336,7 @@ export class Copying implements ClientOwner {
       !this.target.pinned &&
       !this.#ringing &&
       !this.#triedOther &&
-      !this.context.cancelled &&
+      !this.#cancelled &&
       message.method === 'INVITE' &&
       message.toTag === ''
     );
@@ -358,7 +365,7 @@ export class Copying implements ClientOwner {
     const { core } = this.context;
     core.pending.release(this);
     const way = this.target.ways[this.#way++];
-    if (this.context.cancelled) {
+    if (this.#cancelled) {
       this.#fail(487, undefined);
       return;
     }

@@ -78,10 +78,6 @@ export class ResponseContext {
     return Math.floor(maxBreadth / this.#atOnce) + (branch < maxBreadth % this.#atOnce ? 1 : 0);
   }
 
-  get cancelled(): boolean {
-    return this.#cancelled;
-  }
-
   /** A CANCEL came: every copy is cancelled with its Reason (RFC 3326), and none is begun any more. */
   cancel(cancel: Message): void {
     this.#cancelled = true;

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
+import type { Hop } from '../../../proxy/transport/hop.ts';
 import { ack, request } from '../../builders.ts';
 import {
   AT,
@@ -78,6 +79,31 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     const [first, second] = (await rings(scene)) as Two;
     await answered(scene, first, 200, { toTag: 'a' });
     expect(statusesOf(await answered(scene, second, 200, { toTag: 'b' }))).to.deep.equal([200]);
+  });
+
+  describe('has nobody rung any more by then', () => {
+    const edge = 'sip:edge.example.net;lr';
+    beforeEach(async () => {
+      await bobRegisters(scene, 1);
+      const headers = [`Path: <${edge}>`, 'Supported: path'];
+      await scene.registers('bob', AT.sbc, { callId: 'sbc', contact: '<sip:bob@10.99.0.1>', headers });
+      scene.names.set(edge, ['198.51.100.21', '198.51.100.22']);
+    });
+
+    it('whose name was still being looked up', async () => {
+      const hop = scene.hop('UDP', AT.ss1.primary, 5060) as Hop;
+      scene.core.incoming.receive(callToBob(), hop);
+      const [first, ...others] = requests(scene.takes()) as [Sent];
+      expect(others).to.deep.equal([]);
+      expect(requests(await answered(scene, first, 200))).to.deep.equal([]);
+    });
+
+    it('at the next address of a name, if the first one says 503 to the CANCEL’s INVITE', async () => {
+      const [first, second] = (await rings(scene)) as Two;
+      await answered(scene, second, 100);
+      expect(requests(await answered(scene, first, 200)).map((s) => s.message.method)).to.deep.equal(['CANCEL']);
+      expect(requests(await answered(scene, second, 503)).map((s) => s.message.method)).to.deep.equal(['ACK']);
+    });
   });
 
   it('says nothing more to a failure that comes after a 2xx', async () => {

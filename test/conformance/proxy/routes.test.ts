@@ -397,6 +397,19 @@ describe('RFC 3261 9 and 16.10: CANCEL', () => {
     expect(new Set(statusesOf(await scene.passes(33_000)))).to.deep.equal(new Set([487]));
   });
 
+  for (const [dialog, toTag] of [
+    ['a new call', ''],
+    ['a re-INVITE', 'bob-tag'],
+  ] as const)
+    it(`of ${dialog} that turns out not to have got to its pair sends it to no other server`, async () => {
+      const asked = await aliceCalls(scene, { ...given, toTag });
+      await scene.receives(request('CANCEL', { ...given, toTag }), AT.alice);
+      scene.layer.transportError(asked.hop);
+      await scene.settled();
+      const sent = scene.takes();
+      expect([statusesOf(sent), requests(sent)]).to.deep.equal([[487], []]);
+    });
+
   it('cancels every phone that rings', async () => {
     await bobRegisters(scene, 3);
     const call = { ...given, ...server };
