@@ -342,12 +342,14 @@ export class Replica {
     this.#proxies.expire(now);
     this.#health.expire(now);
     for (const source of this.#sources) source.check(this.#livesIn.has(source.store.geoLocation));
-    this.#writes.retry();
     this.flushCalls();
-    if (!this.#own.isAvailable || !this.#own.isLoaded) return;
-    if (this.#own.store.isVolatile !== true) this.#upkeep.tend(now);
-    this.#callLog.tend();
-    void this.keys.tend(now); // never rejects
+    if (this.#own.isAvailable && this.#own.isLoaded) {
+      if (this.#own.store.isVolatile !== true) this.#upkeep.tend(now);
+      this.#callLog.tend();
+      void this.keys.tend(now); // never rejects
+    }
+    // last: what was found to be removed goes at once
+    this.#writes.retry();
   }
 
   #becomeReady(): void {

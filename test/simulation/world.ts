@@ -143,10 +143,10 @@ export class World {
     }
     this.#slowDown();
     await this.#until(END);
-    // a heartbeat may be on its way to the store just then
+    // a heartbeat may be on its way to the store just then, or a removal wait for the proxy's next look about
     for (
       let more = 1;
-      more <= 5 && this.processes.some(({ replica }) => (replica.counters['writesWaiting'] ?? 0) > 0);
+      more <= 20 && this.processes.some(({ replica }) => (replica.counters['writesWaiting'] ?? 0) > 0);
       more++
     ) {
       await this.#until(END + more * 333);
