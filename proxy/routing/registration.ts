@@ -57,15 +57,18 @@ export class Registration {
       for (const binding of core.replica.bindings(this.aor, this.#arrived)) this.#remove(binding, answer);
       for (const id of unseen) this.#removeUnseen(id, answer);
     }
+    const { maxContacts } = core.config.registration;
+    // of more than it may have those named last stay, and the others are not stored first
+    let surplus = granted.changes.length <= maxContacts ? 0 : bound(granted.changes) - maxContacts;
     for (const change of granted.changes) {
-      if (change.expires > 0) this.#save(change, answer);
+      if (change.expires > 0 && surplus-- > 0) core.counts.contactsEvicted++;
+      else if (change.expires > 0) this.#save(change, answer);
       else {
         const known = core.replica.binding(this.aor, change.id);
         if (known !== undefined && known.removed !== true) this.#remove(known, answer);
         else if (known !== undefined || this.#mayRemember()) this.#removeUnseen(change.id, answer);
       }
     }
-    const { maxContacts } = core.config.registration;
     if (core.replica.countBindings(this.aor, core.wall()) > maxContacts) {
       for (const binding of evictions(core.replica.bindings(this.aor, core.wall()), maxContacts)) {
         core.counts.contactsEvicted++;
@@ -183,6 +186,11 @@ export class Registration {
       all || seconds === 0 ? 'unregistered' : 'registered',
     );
   }
+}
+
+/** How many of them bind a contact. */
+function bound(changes: readonly Change[]): number {
+  return changes.reduce((count, { expires }) => count + Number(expires > 0), 0);
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

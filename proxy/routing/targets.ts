@@ -7,6 +7,10 @@ import type { Decision } from './route.ts';
 import { OPEN, pairEnd } from './token.ts';
 import { distinct, waysByAddress, waysByFlow, waysToDevice, waysToEnd, waysToRemotePair, type Way } from './way.ts';
 
+const NONE: readonly Binding[] = [];
+/** The row of the routing table by which a server names one contact of a phone. */
+const BOUND_CONTACT = 13;
+
 /** Turns what was decided into the target set (RFC 3261 16.5): which copies there will be, and each one's ways. */
 export class Targets {
   readonly #core: Core;
@@ -32,9 +36,8 @@ export class Targets {
           },
         ];
       case 'bindings':
-        return decision.end === undefined
-          ? this.#fork(decision.bindings)
-          : this.#dialog(decision.bindings, decision.end, received);
+        if (decision.end !== undefined) return this.#dialog(decision.bindings, decision.end, received);
+        return this.#fork(decision.bindings, decision.row === BOUND_CONTACT ? this.#others(decision.bindings) : NONE);
     }
   }
 
@@ -50,8 +53,11 @@ export class Targets {
     return ways.length === 0 ? [] : [{ pair, pinned, ways }];
   }
 
-  /** One target a device: the flows of one instance are tried in turn, never at once (RFC 5626 5.3). */
-  #fork(bindings: readonly Binding[]): Target[] {
+  /**
+   * One target a device: the flows of one instance are tried in turn, never at once (RFC 5626 5.3). `others`: of the
+   * same devices, for when the flows of `bindings` are gone.
+   */
+  #fork(bindings: readonly Binding[], others: readonly Binding[]): Target[] {
     const { config, reach } = this.#core;
     const newestFirst = config.registration.forking === 'Newest' ? bindings.slice(0, 1) : bindings;
     const byQ = [...newestFirst].sort((a, b) => b.q - a.q);
@@ -62,6 +68,7 @@ export class Targets {
       if (known !== undefined) known.push(binding);
       else devices.set(device, [binding]);
     }
+    for (const other of others) devices.get(other.instance ?? '')?.push(other);
     const forks: Target[] = [];
     for (const flows of devices.values()) {
       const ways = waysToDevice(flows, reach);
@@ -72,13 +79,8 @@ export class Targets {
 
   /** Inside a dialog: the contact's current flow beats the one in the token, since phones reconnect in mid-call. */
   #dialog(bindings: readonly Binding[], end: Parameters<typeof waysToEnd>[0], received: Received): Target[] {
-    const { reach, replica, wall } = this.#core;
-    const others: Binding[] = [];
-    for (const { aor, id, instance } of bindings) {
-      if (instance === undefined) continue;
-      for (const other of replica.bindings(aor, wall()))
-        if (other.instance === instance && other.id !== id) others.push(other);
-    }
+    const { reach } = this.#core;
+    const others = this.#others(bindings);
     const ways = distinct([
       ...bindings.flatMap((binding) => waysByFlow(binding, reach)),
       ...waysToEnd(end, reach, handOvers(received)),
@@ -86,5 +88,19 @@ export class Targets {
       ...[...bindings, ...others].flatMap((binding) => waysByAddress(binding, reach)),
     ]);
     return ways.length === 0 ? [] : [{ pair: undefined, pinned: false, ways }];
+  }
+
+  /** What else the devices of these bindings have registered: their other flows (RFC 5626). */
+  #others(bindings: readonly Binding[]): readonly Binding[] {
+    const { replica, wall } = this.#core;
+    let others: Binding[] | undefined;
+    for (const { aor, instance } of bindings) {
+      if (instance === undefined) continue;
+      for (const other of replica.bindings(aor, wall())) {
+        const isKnown = bindings.some(({ aor: its, id }) => its === aor && id === other.id);
+        if (other.instance === instance && !isKnown) (others ??= []).push(other);
+      }
+    }
+    return others ?? NONE;
   }
 }

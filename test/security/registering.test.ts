@@ -214,6 +214,17 @@ describe('registering what is not yours', () => {
       expect([statuses(sent).at(-1), reached(sent)]).to.deep.equal([480, [AT.ss1.primary]]);
     });
 
+    it('leaves nothing behind of the contacts beyond that which one REGISTER names: the last ones stay', async () => {
+      const contacts = Array.from({ length: 200 }, (_, i) => `<sip:m${i}@${MALLORY}>`);
+      await scene.registers('mallory', MALLORY, { contacts });
+      const bindings = scene.replica.bindings('mallory@example.com', scene.time);
+      expect(bindings.map(({ contact }) => contact)).to.have.members(
+        contacts.slice(190).map((one) => one.slice(1, -1)),
+      );
+      expect(scene.replica.endedIds('mallory@example.com', scene.time)).to.deep.equal([]);
+      expect(scene.core.counts.contactsEvicted).to.equal(190);
+    });
+
     it('gives no more contacts of an AOR room than configured: the oldest goes', async () => {
       const small = await Scene.begin();
       for (let i = 0; i < 15; i++) {

@@ -108,6 +108,32 @@ describe('towards a phone', () => {
       expect(copies(sent).map(({ hop }) => hop.connection)).to.deep.equal([here]);
     });
 
+    it('takes the other one where the server names the contact of the first, which is gone', async () => {
+      const first = await flow(1, 1);
+      const [known] = scene.replica.bindings('bob@example.com', scene.time);
+      const second = scene.phoneStream(2, NAT, 40_002);
+      await bound({
+        id: 'urn:uuid:b;2',
+        contact: 'sip:bob@192.168.1.5:5062;transport=tcp',
+        instance: 'urn:uuid:b',
+        regId: 2,
+        owner: 'p1',
+        boot: 'boot1',
+        flow: 2,
+      });
+      const uri = known?.contact ?? '';
+      const asked = async (callId: string): Promise<Sent[]> =>
+        copies(
+          await scene.receives(invite({ uri, to: 'bob', callId, sentBy: `${AT.ss1.primary}:5060` }), AT.ss1.primary),
+        );
+      expect((await asked('1')).map(({ hop }) => hop.connection)).to.deep.equal([first]);
+      Object.assign(first, { open: false });
+      const sent = await asked('2');
+      expect(sent.map(({ hop, message }) => [hop.connection, message.uri])).to.deep.equal([
+        [second, 'sip:bob@192.168.1.5:5062;transport=tcp'],
+      ]);
+    });
+
     it('is 480 at once, and no 430, when none is left', async () => {
       const phone = await flow(1, 1);
       Object.assign(phone, { open: false });
