@@ -192,15 +192,17 @@ export class Copying implements ClientOwner {
       // the member that lost its place knows nothing of what rings at the other: that one's answer counts
       if (rings(this.#transaction)) return;
       // nor does one that is out of service speak for it, be it a member, a proxy or a target of a name
-      if (status === 503) {
+      if (status === 503 || status === 430) {
         if (this.target.ways.length === 0) core.counts.overruledAtSwitch++;
         return;
       }
     } else if (status === 482 && this.#earlier !== undefined) {
       // the backup has this request already, from the primary: that one's answer counts
       core.counts.mergedAtSwitch++;
-      this.#transaction = this.#earlier;
-      this.#earlier = undefined;
+      this.#backToEarlier();
+      return;
+    } else if (status < 600 && rings(this.#earlier)) {
+      this.#backToEarlier();
       return;
     }
     if (status === 503) this.#heedRetryAfter(transaction, message);
@@ -222,8 +224,7 @@ export class Copying implements ClientOwner {
       return;
     }
     if (rings(this.#earlier)) {
-      this.#transaction = this.#earlier;
-      this.#earlier = undefined;
+      this.#backToEarlier();
       return;
     }
     if (this.#mayTryOther()) this.#toOtherPair(undefined);
@@ -236,16 +237,23 @@ export class Copying implements ClientOwner {
     const { pair, ways } = this.target;
     if (pair === undefined || ways.length > 0) {
       this.#abandon(transaction);
-      this.#nextWay();
+      // of two tries the other one is under way
+      if (transaction === this.#earlier) this.#earlier = undefined;
+      else if (rings(this.#earlier)) this.#backToEarlier();
+      else this.#nextWay();
     } else if (transaction.lastStatus >= 100 && transaction.method === 'INVITE') this.#cutOff(pair, transaction);
     else if (transaction === this.#earlier) this.#earlier = undefined;
-    else if (this.#earlier !== undefined) {
-      this.#transaction = this.#earlier;
-      this.#earlier = undefined;
-    } else {
+    else if (this.#earlier !== undefined) this.#backToEarlier();
+    else {
       this.#transaction = undefined;
       this.#notReached(pair, transaction.hop);
     }
+  }
+
+  /** The second try has failed, and the first one goes on. */
+  #backToEarlier(): void {
+    this.#transaction = this.#earlier;
+    this.#earlier = undefined;
   }
 
   /** An INVITE that its member has heard of lost its connection: its answer may come another way, or never. */

@@ -32,6 +32,20 @@ describe('a copy that was sent again when its pair switched', () => {
     expect(statuses(await scene.receives(respond(second.message, 200), memberOf(second)))).to.deep.equal([200]);
   });
 
+  for (const status of [503, 500, 404])
+    it(`rings on at the first when the second try is refused with ${status}: the member that is promoted knows nothing of it`, async () => {
+      await scene.receives(respond(first.message, 180), memberOf(first));
+      const refused = await scene.receives(respond(second.message, status), memberOf(second));
+      expect([statuses(refused), methods(refused)]).to.deep.equal([[], ['ACK']]);
+      expect(statuses(await scene.receives(respond(first.message, 200), memberOf(first)))).to.deep.equal([200]);
+    });
+
+  it('ends with a 603 of the second try, though the first rings: who was asked wants no call', async () => {
+    await scene.receives(respond(first.message, 180), memberOf(first));
+    const sent = await scene.receives(respond(second.message, 603), memberOf(second));
+    expect([statuses(sent), methods(sent)]).to.deep.equal([[603], ['ACK', 'CANCEL']]);
+  });
+
   it('cancels the other try when one is answered', async () => {
     await scene.receives(respond(second.message, 180), memberOf(second));
     const sent = await scene.receives(respond(first.message, 200), memberOf(first));
@@ -110,6 +124,38 @@ describe('a copy to a name that leads to several targets (RFC 3263 4.3)', () => 
     expect(scene.core.counts.targetSilent).to.equal(1);
     expect(statuses(await scene.receives(respond(one.message, 503), first))).to.deep.equal([]);
     expect(statuses(await scene.receives(respond(two.message, 200), second))).to.deep.equal([200]);
+  });
+
+  for (const [what, told] of [
+    ['can not be reached after all', (one: Sent): void => scene.layer.transportError(one.hop)],
+    ['says 430 after all', (one: Sent): void => scene.core.incoming.receive(respond(one.message, 430), one.hop)],
+  ] as const)
+    for (const ringing of [false, true])
+      it(`goes nowhere else when one that said nothing ${what}, and the next one ${ringing ? 'rings' : 'is at work'}`, async () => {
+        const one = await calls();
+        const two = requestIn((await scene.passes(3_700)).filter(({ hop }) => hop.address === second));
+        await scene.receives(respond(two.message, ringing ? 180 : 100), second);
+        told(one);
+        await scene.settled();
+        const sent = scene.takes();
+        expect([statuses(sent), invites(sent)]).to.deep.equal([[], []]);
+        expect(statuses(await scene.receives(respond(two.message, 200), second))).to.deep.equal([200]);
+      });
+
+  it('rings on at one that said nothing at first when the next one can not be reached or is busy', async () => {
+    for (const fails of [
+      (two: Sent): void => scene.layer.transportError(two.hop),
+      (two: Sent): void => scene.core.incoming.receive(respond(two.message, 486), two.hop),
+    ]) {
+      const one = await calls();
+      const two = requestIn((await scene.passes(3_700)).filter(({ hop }) => hop.address === second));
+      await scene.receives(respond(one.message, 180), first);
+      fails(two);
+      await scene.settled();
+      const sent = scene.takes();
+      expect([statuses(sent), invites(sent)]).to.deep.equal([[], []]);
+      expect(statuses(await scene.receives(respond(one.message, 200), first))).to.deep.equal([200]);
+    }
   });
 
   it('stays where it rings', async () => {
