@@ -1,5 +1,5 @@
 import type { Key } from './keys.ts';
-import { Fields } from './fields.ts';
+import { Fields, othersOf, parseObject } from './fields.ts';
 import type { Transport } from '../transport/hop.ts';
 import type {
   Binding,
@@ -59,48 +59,80 @@ export function canBeEncoded(binding: Binding): boolean {
   return contact !== '' && isWhole(q, 1000) && isWhole(sourcePort, 65_535) && isWhole(flow, Number.MAX_SAFE_INTEGER);
 }
 
-function isWhole(value: number, most: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= most;
+function isWhole(value: unknown, most: number): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
-const BINDING_FIELDS = new Set('v c q in rg p t a ap o b fl e u x f ci cs k'.split(' '));
+const BINDING_FIELDS = ['v', 'c', 'q', 'in', 'rg', 'p', 't', 'a', 'ap', 'o', 'b', 'fl', 'e', 'u', 'x'] as const;
+const STAMP_FIELDS = ['f', 'ci', 'cs', 'k'] as const;
+const KNOWN_FIELDS: ReadonlySet<string> = new Set([...BINDING_FIELDS, ...STAMP_FIELDS]);
 
+/** A binding's JSON, of whatever types. */
+type WrittenBinding = { readonly [F in (typeof BINDING_FIELDS)[number] | (typeof STAMP_FIELDS)[number]]?: unknown };
+
+/** Of these there are a million to read at a start: its fields are taken by name, which is twice as fast as by Fields. */
 export function decodeBinding(key: Extract<Key, { kind: 'binding' }>, value: string): Binding | undefined {
-  const fields = Fields.parse(value, VERSION);
-  if (fields === undefined) return undefined;
+  const written: WrittenBinding | undefined = parseObject(value, VERSION);
+  if (written === undefined) return undefined;
   const { aor, id } = key;
-  const stamp = {
-    first: fields.number('f'),
-    callId: fields.text('ci'),
-    cseq: fields.whole('cs', UINT32),
-    commit: fields.number('k'),
-  };
-  const expires = fields.number('e');
-  if (fields.has('x')) {
+  const { f: first, ci: callId, cs: cseq, k: commit, e: expires, x: removed } = written;
+  if (!isReal(first) || !isText(callId) || !isWhole(cseq, UINT32) || !isReal(commit) || !isReal(expires))
+    return undefined;
+  const stamp = { first, callId, cseq, commit };
+  if (removed !== undefined) {
     const bare = { contact: '', q: 0, transport: 'UDP', sourceAddress: '', sourcePort: 0 } as const;
-    return fields.good ? { aor, id, ...bare, expires, stamp, removed: true } : undefined;
+    return { aor, id, ...bare, expires, stamp, removed: true };
   }
-  const binding: Mutable<Binding> = {
-    aor,
-    id,
-    contact: fields.has('c') ? fields.text('c') : id,
-    q: fields.has('q') ? fields.whole('q', 1000) : 1000,
-    transport: fields.oneOf('t', TRANSPORTS),
-    sourceAddress: fields.text('a'),
-    sourcePort: fields.whole('ap', 65_535),
-    expires,
-    stamp,
-  };
-  if (fields.has('in')) binding.instance = fields.text('in');
-  if (fields.has('rg')) binding.regId = fields.number('rg');
-  if (fields.has('p')) binding.path = fields.texts('p');
-  if (fields.has('o')) binding.owner = fields.text('o');
-  if (fields.has('b')) binding.boot = fields.text('b');
-  if (fields.has('fl')) binding.flow = fields.whole('fl', Number.MAX_SAFE_INTEGER);
-  if (fields.has('u')) binding.until = fields.number('u');
-  const more = fields.others(BINDING_FIELDS);
+  const { c: contact = id, q = 1000, a: sourceAddress, ap: sourcePort } = written;
+  const transport = TRANSPORTS.find((one) => one === written.t);
+  if (!isText(contact) || contact === '' || !isWhole(q, 1000) || transport === undefined) return undefined;
+  if (!isText(sourceAddress) || !isWhole(sourcePort, 65_535)) return undefined;
+  const binding: Mutable<Binding> = { aor, id, contact, q, transport, sourceAddress, sourcePort, expires, stamp };
+  return addOptional(binding, written) ? binding : undefined;
+}
+
+/** What not every binding has. False if something of it is not of its type. */
+function addOptional(binding: Mutable<Binding>, written: WrittenBinding): boolean {
+  const { in: instance, rg: regId, p: path, o: owner, b: boot, fl: flow, u: until } = written;
+  if (instance !== undefined) {
+    if (!isText(instance)) return false;
+    binding.instance = instance;
+  }
+  if (regId !== undefined) {
+    if (!isReal(regId)) return false;
+    binding.regId = regId;
+  }
+  if (path !== undefined) {
+    if (!Array.isArray(path) || !path.every(isText)) return false;
+    binding.path = path;
+  }
+  if (owner !== undefined) {
+    if (!isText(owner)) return false;
+    binding.owner = owner;
+  }
+  if (boot !== undefined) {
+    if (!isText(boot)) return false;
+    binding.boot = boot;
+  }
+  if (flow !== undefined) {
+    if (!isWhole(flow, Number.MAX_SAFE_INTEGER)) return false;
+    binding.flow = flow;
+  }
+  if (until !== undefined) {
+    if (!isReal(until)) return false;
+    binding.until = until;
+  }
+  const more = othersOf(written, KNOWN_FIELDS);
   if (more !== undefined) binding.more = more;
-  return fields.good && binding.contact !== '' ? binding : undefined;
+  return true;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isReal(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 
 /** v, p(air), x (the proxy), s(ince), e(xpires), d (ended). */

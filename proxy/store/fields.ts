@@ -11,13 +11,8 @@ export class Fields {
 
   /** Undefined if `text` is no JSON object or its `v` is not `version`. */
   static parse(text: string, version: number): Fields | undefined {
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      return undefined;
-    }
-    return isObject(value) && value['v'] === version ? new Fields(value, { good: true }) : undefined;
+    const object = parseObject(text, version);
+    return object === undefined ? undefined : new Fields(object, { good: true });
   }
 
   get good(): boolean {
@@ -79,19 +74,38 @@ export class Fields {
     return value.map((one: unknown) => read(new Fields(isObject(one) ? one : this.#bad({}), this.#verdict)));
   }
 
-  /** The fields whose names are not in `known`; undefined if there are none. */
+  /** As othersOf(). */
   others(known: ReadonlySet<string>): Readonly<Record<string, unknown>> | undefined {
-    let others: Record<string, unknown> | undefined;
-    for (const name in this.#object) {
-      if (!known.has(name)) (others ??= {})[name] = this.#object[name];
-    }
-    return others;
+    return othersOf(this.#object, known);
   }
 
   #bad<T>(fallback: T): T {
     this.#verdict.good = false;
     return fallback;
   }
+}
+
+/** Undefined if `text` is no JSON object or its `v` is not `version`. */
+export function parseObject(text: string, version: number): Readonly<Record<string, unknown>> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isObject(value) && value['v'] === version ? value : undefined;
+}
+
+/** The fields whose names are not in `known`; undefined if there are none. */
+export function othersOf(
+  object: Readonly<Record<string, unknown>>,
+  known: ReadonlySet<string>,
+): Readonly<Record<string, unknown>> | undefined {
+  let others: Record<string, unknown> | undefined;
+  for (const name in object) {
+    if (!known.has(name)) (others ??= {})[name] = object[name];
+  }
+  return others;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
