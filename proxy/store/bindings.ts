@@ -52,6 +52,13 @@ export class BindingTable {
     });
   }
 
+  /** So many bindings are to come, about. */
+  reserve(count: number): void {
+    const rows = Math.min(count, this.#limit);
+    this.#byAor.reserve(rows);
+    this.#byContact.reserve(rows);
+  }
+
   /** NONE if it is not known. */
   find(aor: string, id: string): number {
     return this.#find(aor, id, hashOf(aor));

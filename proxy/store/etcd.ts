@@ -69,7 +69,7 @@ export class EtcdStore implements Store {
       log: this.#log,
       ...(times === undefined ? {} : { times }),
       follower: {
-        listing: (restored) => follower.listing(restored),
+        listing: (restored, count) => follower.listing(restored, count),
         put: (key, value) => follower.put(key, value),
         remove: (key) => follower.remove(key),
         loaded: () => follower.loaded(),

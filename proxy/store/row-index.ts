@@ -10,6 +10,8 @@ export interface Links {
 const PIECE_BITS = 12;
 const PIECE = 1 << PIECE_BITS;
 const MASK = PIECE - 1;
+/** It doubles its places only for more rows a place than this: it has at most one and a half for each. */
+const FILLED = 4 / 3;
 
 /**
  * Rows by hash: four bytes each, however many there are. It grows by one place with every row (linear hashing), so
@@ -26,6 +28,13 @@ export class RowIndex {
 
   constructor(links: Links) {
     this.#links = links;
+  }
+
+  /** Makes places for so many rows at once, if it is empty: none of them need be moved later. */
+  reserve(rows: number): void {
+    if (this.#size > 0) return;
+    while (this.#level * FILLED < rows) this.#level *= 2;
+    while (this.#pieces.length < this.#level / PIECE) this.#pieces.push(new Int32Array(PIECE).fill(NONE));
   }
 
   /** The first row that may be one with this hash; links lead to the others. */

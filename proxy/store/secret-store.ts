@@ -115,7 +115,7 @@ export class SecretStore<Credentials> implements Store {
     if (follower === undefined) return;
     const inUse = (): boolean => this.#store === store;
     store.follow({
-      listing: (restored) => inUse() && follower.listing(restored),
+      listing: (restored, count) => inUse() && follower.listing(restored, count),
       put: (key, value) => inUse() && follower.put(key, value),
       remove: (key) => inUse() && follower.remove(key),
       loaded: () => inUse() && follower.loaded(),

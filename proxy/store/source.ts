@@ -68,12 +68,13 @@ export class Source implements StoreFollower {
     if (available) this.onAvailable?.();
   }
 
-  listing(restored: boolean): void {
+  listing(restored: boolean, count = 0): void {
     const { bindings, calls, keys, proxies, health } = this.#known;
     this.#restored = restored;
     calls.listing(this.#origin);
     proxies.listing(this.#origin);
     health.listing(this.#origin);
+    bindings.reserve(count);
     bindings.rows.forgetHeld(this.#origin);
     if (this.#origin === OWN) keys.listing();
   }

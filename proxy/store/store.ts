@@ -26,9 +26,9 @@ export type Life = { readonly expires: number } | 'presence';
 export interface StoreFollower {
   /**
    * A full list begins: keys not named between here and loaded() are gone. `restored`: this is not the store that was
-   * followed before, but an empty, an older or another one, so what it lacks was lost rather than removed.
+   * followed before, but an empty, an older or another one, so what it lacks was lost rather than removed. `count`: how many keys it will name, about, where that is known.
    */
-  listing(restored: boolean): void;
+  listing(restored: boolean, count?: number): void;
   put(key: string, value: string): void;
   remove(key: string): void;
   loaded(): void;

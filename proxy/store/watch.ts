@@ -140,7 +140,7 @@ export class Watch {
     const first = await this.#client.kv.range({ ...this.#range, limit: PAGE });
     this.#observe(first);
     const { revision, cluster_id: clusterId } = first.header;
-    this.#follower.listing(this.#restored);
+    this.#follower.listing(this.#restored, Number(first.count));
     const pageAfter = async (before: Promise<IRangeResponse | undefined>): Promise<IRangeResponse | undefined> => {
       const page = await before;
       if (page === undefined) return undefined;

@@ -45,6 +45,17 @@ describe('index of rows', () => {
     );
   });
 
+  it('moves none of the rows that room was made for, and finds them and those beyond', () => {
+    const hashes = Array.from({ length: 40_000 }, (_, i) => Math.imul(i, 0x9e3779b1) | 0);
+    const { index, next, looks } = indexOf(hashes);
+    index.reserve(20_000);
+    for (let row = 0; row < 16_384; row++) index.add(row);
+    expect(looks()).to.equal(0);
+    for (let row = 16_384; row < hashes.length; row++) index.add(row);
+    index.reserve(100_000);
+    expect(hashes.filter((hash, row) => !found(index, next, hash, row))).to.deep.equal([]);
+  });
+
   it('grows a place at a time: no row waits for all others to be moved', () => {
     const hashes = Array.from({ length: 100_000 }, (_, i) => Math.imul(i, 0x9e3779b1) | 0);
     const { index, looks } = indexOf(hashes);
