@@ -2,7 +2,7 @@ import type { ProxyConfig } from '../config.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
-import { hasMaddr, parseUri, unescapeUser, type SipUri } from '../sip/uri.ts';
+import { hasMaddr, parseUri, unescapeUser, uriParam, type SipUri } from '../sip/uri.ts';
 import { aorOf } from '../registrar/binding.ts';
 import { contactsOf } from '../registrar/contact.ts';
 import type { Binding, CallRecord } from '../store/records.ts';
@@ -193,7 +193,7 @@ function fromServer(received: Received, view: View): Decision {
     if (hasMaddr(target)) return elsewhere(received);
 
     if (target.user !== '' && view.identity.servesAor(target)) {
-      const bindings = view.replica.bindings(aorOf(target), view.now);
+      const bindings = withGruu(target, view.replica.bindings(aorOf(target), view.now));
       if (bindings.length > 0) return { do: 'bindings', row: 14, bindings, end: undefined };
       // another data centre may know it: its store has not been read yet
       if (!view.replica.complete) return answer(14, 503, 'Registrations Not Loaded Yet', retryAfter(message.callId));
@@ -213,6 +213,13 @@ function fromServer(received: Received, view: View): Decision {
 function elsewhere({ target, uri }: Received): Decision {
   if (target.scheme !== 'sip' && target.scheme !== 'sips') return answer(16, 416, 'Unsupported URI Scheme');
   return { do: 'uri', row: 16, uri, byRoute: false };
+}
+
+/** RFC 5627 5.1: a public GRUU names one instance of its AOR, and leads to no other; what is no URN is the server's to know. */
+function withGruu(target: SipUri, bindings: readonly Binding[]): readonly Binding[] {
+  const gr = uriParam(target, 'gr')?.toLowerCase();
+  if (gr?.startsWith('urn:') !== true) return bindings;
+  return bindings.filter(({ instance }) => instance?.toLowerCase() === gr);
 }
 
 /**

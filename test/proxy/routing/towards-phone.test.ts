@@ -141,6 +141,22 @@ describe('towards a phone', () => {
     });
   });
 
+  it('is the only one of its AOR that is called by its GRUU (RFC 5627), and the others are not where it is gone', async () => {
+    const contact = (device: string): string =>
+      `<sip:bob@${AT[device === 'a' ? 'alice' : 'bob']}>;+sip.instance="<urn:uuid:${device}>"`;
+    await scene.registers('bob', AT.alice, { contact: contact('a') });
+    await scene.registers('bob', AT.bob, { contact: contact('b'), callId: 'other' });
+    const reached = async (gr: string) => {
+      const sent = await calls({ uri: `sip:bob@example.com;gr${gr}`, callId: `to${gr}` });
+      return copies(sent).map(({ hop }) => hop.address);
+    };
+    expect(await reached('=urn:uuid:B')).to.deep.equal([AT.bob]);
+    expect(await reached('=urn:uuid:a')).to.deep.equal([AT.alice]);
+    expect(await reached('=urn:uuid:c')).to.deep.equal([]);
+    // what is no URN says nothing of instances here: it is the server's own
+    expect(await reached('=kjh29x97us97d')).to.have.members([AT.alice, AT.bob]);
+  });
+
   describe('when the proxy that held its flow is gone', () => {
     it('is reached over UDP straight from here', async () => {
       await bound({
