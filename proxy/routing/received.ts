@@ -122,7 +122,9 @@ export function readMaxBreadth(message: Message, most: number): number {
   const value = message.value(Header.MaxBreadth);
   if (value === undefined) return most;
   const breadth = decimal(value, 0, value.length);
-  if (breadth < 0) throw defect('Bad Max-Breadth');
+  // of two only one would be lowered, and the next element may read the other
+  if (breadth < 0 || message.find(Header.MaxBreadth, message.find(Header.MaxBreadth) + 1) >= 0)
+    throw defect('Bad Max-Breadth');
   return Math.min(breadth, most);
 }
 

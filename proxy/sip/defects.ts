@@ -41,7 +41,7 @@ export const DEFECTS = {
   'Bad Call-ID': row(400, 'has an empty Call-ID, or one with spaces or control characters', '3261 20.8'),
   'Bad CSeq': row(400, 'has a malformed CSeq, or a number above 32 bits', '4475 3.1.2.4'),
   'Bad Max-Forwards': row(400, 'has a Max-Forwards that is no number', '3261 20.22'),
-  'Bad Max-Breadth': row(400, 'has a Max-Breadth that is no number', '5393 5.3.1'),
+  'Bad Max-Breadth': row(400, 'has a Max-Breadth that is no number, or two', '5393 5.3.1'),
   'Bad Content-Length': row(
     400,
     'has a Content-Length that is no number, or that its body does not have',

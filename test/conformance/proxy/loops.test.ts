@@ -139,6 +139,13 @@ describe('RFC 5393: Max-Breadth', () => {
     expect(breadths(await rings(scene, { headers: ['Max-Breadth: 1'] }))).to.deep.equal(['1']);
   });
 
+  it('that stands twice is answered 400: only one would be lowered', async () => {
+    const text = invite({ sentBy: `${AT.alice}:5060`, headers: ['Max-Breadth: 5', 'max-breadth: 60'] });
+    expect(answers(await scene.receives(text, AT.alice)).map((s) => s.message.reason)).to.deep.equal([
+      'Bad Max-Breadth',
+    ]);
+  });
+
   it('of 0 is answered 440, and one that is no number 400', async () => {
     const given = (value: string): string =>
       request('MESSAGE', { sentBy: `${AT.alice}:5060`, headers: [`Max-Breadth: ${value}`] });
