@@ -95,6 +95,10 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
         log.debug({ to: `${hop.transport} ${hop.address}:${hop.port}`, err: error }, 'send failed');
         core.incoming.failed(hop);
       },
+      undelivered: (hop, sent, reason) => {
+        log.debug({ to: `${hop.transport} ${hop.address}:${hop.port}`, reason }, 'ICMP: not delivered');
+        core.incoming.undelivered(hop, sent);
+      },
       closed: (connection) => core.flows.release(connection),
     },
   });

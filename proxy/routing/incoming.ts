@@ -224,6 +224,12 @@ export class Incoming implements TransactionUser {
     this.#core.layer.transportError(hop);
   }
 
+  /** ICMP: what began with `sent` did not get to `hop` (RFC 3261 18.4). */
+  undelivered(hop: Hop, sent: string): void {
+    if (sent.startsWith('SIP/2.0 ')) this.#senders.responseUndelivered(hop, sent);
+    else this.#core.layer.undelivered(hop, sent);
+  }
+
   registerAnswered(from: Hop, status: number): void {
     this.#senders.registerAnswered(from, status);
   }

@@ -21,6 +21,7 @@ interface LateResponse {
 /**
  * Responses to servers, proxies and SBCs whose connection is closed (RFC 3261 18.2.2): they go over a new one to the
  * address that the request came from, and where that can't be reached to wherever the Via's sent-by leads (RFC 3263 5).
+ * Over UDP, where ICMP said that the address can't be reached, straight to there.
  */
 export class LateResponses {
   readonly #core: Core;
@@ -31,9 +32,13 @@ export class LateResponses {
     this.#core = core;
   }
 
-  /** `from`: the connection that is closed, of somebody trusted. */
+  /** `from`: the connection that is closed, or the address that can't be reached, of somebody trusted. */
   send(text: string, from: Hop): void {
     const { via } = new Message(text, RELAXED_LIMITS);
+    if (from.transport === 'UDP') {
+      void this.#further({ text, via, since: this.#core.now(), hop: from, further: undefined });
+      return;
+    }
     const port = via.port === 0 ? (from.transport === 'TLS' ? 5061 : 5060) : via.port;
     const hop = this.#core.reach.inward(from.transport, from.address, port);
     const response = { text, via, since: this.#core.now(), hop: hop ?? from, further: undefined };
@@ -48,6 +53,16 @@ export class LateResponses {
     if (failed.length === 0) return;
     this.#sent = this.#sent.filter((response) => !isSame(response.hop, hop));
     for (const response of failed) if (response.since > this.#core.now() - KEPT) void this.#further(response);
+  }
+
+  /** ICMP: what began with `sent` did not get to `hop`. @returns whether that was one of these */
+  undelivered(hop: Hop, sent: string): boolean {
+    const at = this.#sent.findIndex((response) => isSame(response.hop, hop) && response.text.startsWith(sent));
+    const response = this.#sent[at];
+    if (response === undefined) return false;
+    this.#sent.splice(at, 1);
+    void this.#further(response);
+    return true;
   }
 
   async #further(response: LateResponse): Promise<void> {
@@ -67,16 +82,21 @@ export class LateResponses {
     this.#core.outside.send(response.text, hop);
   }
 
-  /** RFC 3263 5: by the sent-by's port its addresses, without one its SRV records for the transport. */
+  /**
+   * RFC 3263 5: by the sent-by's port its addresses, without one its SRV records for the transport. Over UDP the address
+   * itself comes last, which may be there again.
+   */
   async #targets({ hop, via }: LateResponse): Promise<Hop[]> {
+    const isUdp = hop.transport === 'UDP';
     const port = via.port === 0 ? '' : `:${via.port}`;
-    const uri = `${hop.transport === 'TLS' ? 'sips' : 'sip'}:${via.host}${port};transport=tcp`;
+    const uri = `${hop.transport === 'TLS' ? 'sips' : 'sip'}:${via.host}${port};transport=${isUdp ? 'udp' : 'tcp'}`;
     try {
       const hops = await this.#core.outside.resolve(uri, 0);
-      return hops.filter((one) => one.transport === hop.transport && !isSame(one, hop));
+      const others = hops.filter((one) => one.transport === hop.transport && !isSame(one, hop));
+      return isUdp ? [...others, hop] : others;
     } catch (error) {
       this.#core.log.debug({ sentBy: via.host, err: error }, 'a response has nowhere else to go');
-      return [];
+      return isUdp ? [hop] : [];
     }
   }
 }

@@ -8,12 +8,15 @@ import type { Core } from './core.ts';
 import { Copying } from './copying.ts';
 import { LateResponses } from './late-responses.ts';
 import { type Allowance, Offences } from './offences.ts';
+import { TokenBucket } from './token-bucket.ts';
 import { answerPort } from './source.ts';
 
 /** Seconds' worth of bad messages, and of refused REGISTERs, that one Endpoint has to its credit at first. */
 const BURST = { bad: 4, refusedRegisters: 50 };
 /** Refused REGISTERs that a granted one makes up for: a challenge comes before it. */
 const GRANTED = 2;
+/** How often a second it is looked up whose response did not arrive: among all that there are. */
+const LOOK_UPS = 4;
 /** How often the log says that an Endpoint is no longer answered, ms. */
 const TELL_EVERY = 10_000;
 
@@ -24,6 +27,7 @@ export class Senders {
   /** What one Endpoint may send that is malformed or refused here; the rest of it is dropped without a word. */
   readonly #bad: Offences;
   readonly #refusedRegisters: Offences;
+  readonly #lookUps = new TokenBucket(LOOK_UPS);
   #toldAt = -Infinity;
 
   constructor(core: Core) {
@@ -93,9 +97,12 @@ export class Senders {
     return trust.sbcs.has(hop) ? 'Sbc' : 'Server';
   }
 
-  /** The connection that a request came over is closed. A phone's response is lost: any port may be anybody's there. */
+  /**
+   * The connection that a request came over is closed, or the address that a datagram came from is not to be reached. A
+   * phone's response is lost: any port may be anybody's there.
+   */
   answerAnew(from: Hop, answer: string): void {
-    const reachable = from.transport === 'TCP' || from.transport === 'TLS';
+    const reachable = from.transport !== 'WS' && from.transport !== 'WSS';
     if (reachable && this.isTrusted(from)) this.#late.send(answer, from);
     else this.#core.counts.responsesLost++;
   }
@@ -103,6 +110,12 @@ export class Senders {
   /** Nothing reaches `hop`. */
   failed(hop: Hop): void {
     this.#late.failed(hop);
+  }
+
+  /** ICMP: a response that began with `sent` did not get to `hop`. A phone is nowhere else. */
+  responseUndelivered(hop: Hop, sent: string): void {
+    if (this.#late.undelivered(hop, sent) || !this.isTrusted(hop)) return;
+    if (this.#lookUps.take(this.#core.now())) this.#core.layer.responseUndelivered(hop, sent);
   }
 
   /** Something bad came from there. @returns whether it may still be answered */

@@ -3,12 +3,13 @@ import type { Message } from '../sip/message.ts';
 import type { Hop } from '../transport/hop.ts';
 import { sentRequest } from './client-actions.ts';
 import { type ClientOwner, type ClientSide, ClientTransaction, nobody } from './client-transaction.ts';
+import { branchOfBeginning } from './matching.ts';
 import { inviteClient } from './invite-client.ts';
 import { compile } from './machine.ts';
 import { nonInviteClient } from './non-invite-client.ts';
 import { TextMap } from './text-map.ts';
 import type { Setting } from './transaction.ts';
-import { Unanswered } from './unanswered.ts';
+import { Unanswered, uses } from './unanswered.ts';
 
 const INVITE = compile(inviteClient);
 const NON_INVITE = compile(nonInviteClient);
@@ -54,6 +55,31 @@ export class Clients implements ClientSide {
     const failed = this.#unanswered.over(hop);
     for (const transaction of failed) transaction.fail();
     return failed.length;
+  }
+
+  /**
+   * ICMP: what began with `sent` did not get to `hop`. Fails the request that it was, and others to there that had to be
+   * sent again, since one error may stand for many; none that has any response, for whoever can guess a branch can send
+   * such an error. How many that were.
+   */
+  undelivered(hop: Hop, sent: string): number {
+    const branch = branchOfBeginning(sent);
+    let failed: ClientTransaction[] = [];
+    if (branch === undefined) {
+      failed = this.#repeatedTo(hop).filter((one) => one.request.startsWith(sent));
+    } else {
+      const quoted = this.#of(sent.startsWith('CANCEL ') ? 'CANCEL' : '').get(branch);
+      if (quoted?.lastStatus === 0 && uses(quoted.hop, hop) && quoted.request.startsWith(sent))
+        failed = [quoted, ...this.#repeatedTo(hop).filter((one) => one !== quoted)];
+    }
+    for (const transaction of failed) transaction.fail();
+    return failed.length;
+  }
+
+  /** Requests to `hop` that were sent more than once and have no response. */
+  #repeatedTo(hop: Hop): ClientTransaction[] {
+    const { t1 } = this.setting;
+    return this.#unanswered.over(hop).filter(({ lastStatus, interval }) => lastStatus === 0 && interval > t1);
   }
 
   sendCancel(invite: ClientTransaction): void {

@@ -31,7 +31,7 @@ export interface TransactionUser {
   mayEnd(invite: ServerTransaction, from: Hop): boolean;
   /** Whether a response to `transaction` counts that comes from elsewhere than where its request went. */
   mayAnswer(transaction: ClientTransaction, response: Message, from: Hop): boolean;
-  /** A response can't go back over the connection that its request came by: it is closed. */
+  /** A response can't go back over the connection that its request came by, which is closed, or to that address (ICMP). */
   connectionGone(transaction: ServerTransaction, response: string): void;
   /** A response that matches no client transaction. */
   strayResponse(response: Message, from: Hop): void;
@@ -132,9 +132,21 @@ export class TransactionLayer {
 
   /** Nothing reaches `hop` (ICMP, refused, closed): what waits for a response from there fails now. */
   transportError(hop: Hop): void {
-    const failed = this.#clients.fail(hop);
+    this.#told(hop, this.#clients.fail(hop));
+  }
+
+  /** ICMP: a request that began with `sent` did not get to `hop`. */
+  undelivered(hop: Hop, sent: string): void {
+    this.#told(hop, this.#clients.undelivered(hop, sent));
+  }
+
+  /** ICMP: a response that began with `sent` did not get to `hop`. Looks at all server transactions: not often. */
+  responseUndelivered(hop: Hop, sent: string): void {
+    this.#servers.ofUndelivered(hop, sent)?.strays();
+  }
+
+  #told({ transport, address, port }: Hop, failed: number): void {
     if (failed === 0) return;
-    const { transport, address, port } = hop;
     this.#log.debug(
       { transport, address, port, transactions: failed },
       'hop unreachable: its transactions have failed',

@@ -35,6 +35,14 @@ function viaKey(request: Message, { branch, host, port }: Via, method: string, t
   return `${branch}\n${transport} ${method} ${request.cseq}\n${request.callId}\n${host}:${port}`;
 }
 
+/**
+ * The branch of the top Via of a message of which only the beginning is there, as ICMP quotes it; undefined: that does not
+ * reach so far. It may be anybody's text.
+ */
+export function branchOfBeginning(text: string): string | undefined {
+  return /\r\n(?:Via|v)[ \t]*:[^\r\n]{1,400}?;[ \t]*branch[ \t]*=[ \t]*([^\s;,]{1,200})[\s;,]/i.exec(text)?.[1];
+}
+
 /** A serverKey() without the sent-by, which is its last line: what the keys of one branch begin with. */
 export function withoutSentBy(key: string): string {
   return key.slice(0, key.lastIndexOf('\n') + 1);

@@ -7,7 +7,7 @@ import { type Setting, Transaction } from './transaction.ts';
 /** What a server transaction asks of the layer. */
 export interface ServerSide {
   readonly setting: Setting;
-  /** The connection that its request came over is closed: this response goes another way, or nowhere. */
+  /** The connection that its request came over is closed, or its address unreachable: this response goes another way, or nowhere. */
   connectionGone(transaction: ServerTransaction, response: string): void;
   /** An INVITE has its final response, of 300 to 699. */
   refused(transaction: ServerTransaction): void;
@@ -30,6 +30,8 @@ export class ServerTransaction extends Transaction {
   state: ServerState;
   /** The response that answers a retransmitted request; '': none. */
   last = '';
+  /** ICMP says that responses do not get to its hop. */
+  astray = false;
   readonly side: ServerSide;
   /** The side's own. */
   hash = 0;
@@ -92,8 +94,21 @@ export class ServerTransaction extends Transaction {
   /** The machine's own: sends a response. The user's for a 2xx that the machine does not take. */
   sendBack(text: string): void {
     const { connection } = this.hop;
-    if (connection === undefined || connection.open) this.setting.send(text, this.hop);
+    if (!this.astray && (connection === undefined || connection.open)) this.setting.send(text, this.hop);
     else this.side.connectionGone(this, text);
+  }
+
+  /** The side's own: whether its last response began so. A 2xx to INVITE is not kept (RFC 6026 6): any is taken for it. */
+  began(sent: string): boolean {
+    if (this.last !== '') return this.last.startsWith(sent);
+    return this.final >= 200 && this.final < 300 && sent.startsWith('SIP/2.0 2');
+  }
+
+  /** The side's own: its last response did not get to its hop. It goes another way, and so do those to come. */
+  strays(): void {
+    if (this.astray) return;
+    this.astray = true;
+    if (this.last !== '') this.side.connectionGone(this, this.last);
   }
 
   /** Ends it without an answer, as if the request had never come. */

@@ -3,11 +3,12 @@ import type { Hop } from '../transport/hop.ts';
 import { inviteServer } from './invite-server.ts';
 import { Invites } from './invites.ts';
 import { compile } from './machine.ts';
-import { hasMagicCookie, legacyKey, serverKey, serverKeyBelow } from './matching.ts';
+import { branchOfBeginning, hasMagicCookie, legacyKey, serverKey, serverKeyBelow } from './matching.ts';
 import { nonInviteServer } from './non-invite-server.ts';
 import { type ServerSide, ServerTransaction } from './server-transaction.ts';
 import { TextMap } from './text-map.ts';
 import type { Setting } from './transaction.ts';
+import { uses } from './unanswered.ts';
 
 const INVITE = compile(inviteServer);
 const NON_INVITE = compile(nonInviteServer);
@@ -54,6 +55,18 @@ export class Servers implements ServerSide {
   ofCancelBelow(cancel: Message, vias: number): ServerTransaction | undefined {
     const key = serverKeyBelow(cancel, 'INVITE', vias);
     return key === undefined ? undefined : this.#byKey.get(key);
+  }
+
+  /** Whose response began with `sent` and did not get to `hop` (ICMP). Looks at all that there are. */
+  ofUndelivered(hop: Hop, sent: string): ServerTransaction | undefined {
+    const branch = branchOfBeginning(sent);
+    if (branch === undefined) return undefined;
+    const start = `${branch}\n`;
+    for (const transaction of this.#byKey.values()) {
+      if (uses(transaction.hop, hop) && transaction.key.startsWith(start) && transaction.began(sent))
+        return transaction;
+    }
+    return undefined;
   }
 
   begin(key: string, hash: number, request: Message, from: Hop): ServerTransaction {

@@ -67,6 +67,13 @@ export class TextMap<Value extends Keyed<Value>> {
     this.#size--;
   }
 
+  /** All of them, in no order. */
+  *values(): Generator<Value> {
+    for (const first of this.#byHash.values()) {
+      for (let value: Value | undefined = first; value !== undefined; value = value.chained) yield value;
+    }
+  }
+
   hashOf(key: string): number {
     return textHash(key, this.#seed);
   }

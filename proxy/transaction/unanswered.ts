@@ -47,9 +47,10 @@ export class Unanswered {
 }
 
 /** Whether what was sent to `hop` is lost if `failed` is: a hop without connection may have used any to its address. */
-function uses(hop: Hop, failed: Hop): boolean {
+export function uses(hop: Hop, failed: Hop): boolean {
   if (hop === failed) return true;
   return (
+    hop.address === failed.address &&
     hop.port === failed.port &&
     hop.transport === failed.transport &&
     (hop.connection === undefined || hop.connection === failed.connection)

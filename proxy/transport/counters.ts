@@ -25,9 +25,11 @@ export interface TransportCounters {
   /** The kernel takes no more datagrams for now and the queue before it is full. */
   sendQueueDropped: number;
   sendFailed: number;
-  /** Requests sent again so that ICMP errors come back, and the errors that came. */
+  /** By node:dgram: requests sent again so that ICMP errors come back. */
   icmpWatched: number;
+  /** ICMP errors, and those beyond the number that is acted on. */
   icmpErrors: number;
+  icmpIgnored: number;
   connectionsAccepted: number;
   connectionsOpened: number;
   connectFailed: number;
@@ -73,6 +75,7 @@ export function transportCounters(): TransportCounters {
     sendFailed: 0,
     icmpWatched: 0,
     icmpErrors: 0,
+    icmpIgnored: 0,
     connectionsAccepted: 0,
     connectionsOpened: 0,
     connectFailed: 0,

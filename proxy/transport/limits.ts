@@ -8,7 +8,9 @@ export interface TransportLimits {
   readonly hops: number;
   /** Datagrams handed to the kernel and not yet taken by it, per listener. */
   readonly datagramsQueued: number;
-  /** UDP sockets at once that listen for what the network says of silent peers. */
+  /** ICMP errors a second that are acted on, per listener: anybody can send any number, of datagrams that never were. */
+  readonly icmpErrors: number;
+  /** Where the listener's socket is not told of them: UDP sockets at once that listen for what the network says of silent peers. */
   readonly icmpSockets: number;
   /** How long each does. */
   readonly icmpTimeout: number;
@@ -35,6 +37,7 @@ export const defaultLimits: TransportLimits = {
   message: DEFAULT_LIMITS,
   hops: 65_536,
   datagramsQueued: 4_096,
+  icmpErrors: 500,
   icmpSockets: 64,
   icmpTimeout: 4_000,
   connections: 50_000,

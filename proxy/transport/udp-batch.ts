@@ -6,6 +6,7 @@ import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 
 /** What native/udp.c exports. Addresses are IPv4's as numbers. */
 interface Native {
+  readonly version: number;
   /** A negative number is the system's error. */
   open(
     address: number,
@@ -15,8 +16,11 @@ interface Native {
     receivedNumbers: Buffer,
     sent: Buffer,
     sentNumbers: Buffer,
+    quotes: Buffer,
+    quoteNumbers: Buffer,
     onReceived: (count: number) => void,
     onFailed: (error: number, address: number, port: number) => void,
+    onUndelivered: (count: number) => void,
   ): NativeSocket | number;
 }
 
@@ -27,12 +31,15 @@ interface NativeSocket {
 }
 
 // As native/udp.c has them.
+const VERSION = 2;
 const BATCH = 64;
 const SLOT = 65_536;
 const QUEUE = 4096;
 const RECEIVED_STRIDE = 3;
 const SENT_HEAD = 2;
 const SENT_STRIDE = 4;
+const QUOTE = 576;
+const ERROR_STRIDE = 4;
 /** Bytes of the datagrams that wait to go out. */
 const SENT_BYTES = 2_097_152;
 
@@ -44,7 +51,9 @@ export const native = load();
 
 function load(): Native | undefined {
   try {
-    return createRequire(import.meta.url)('./native/build/udp.node') as Native;
+    const built = createRequire(import.meta.url)('./native/build/udp.node') as Native;
+    // one that was built before its source last changed is as none
+    return built.version === VERSION ? built : undefined;
   } catch {
     return undefined;
   }
@@ -53,9 +62,13 @@ function load(): Native | undefined {
 /** What has come in, side by side. All sockets use it, one at a time: each takes what it got before it returns. */
 const received = Buffer.allocUnsafeSlow(BATCH * SLOT);
 const receivedNumbers = new Uint32Array(BATCH * RECEIVED_STRIDE);
+/** The same of what ICMP errors quote. */
+const quotes = Buffer.allocUnsafeSlow(BATCH * QUOTE);
+const quoteNumbers = new Uint32Array(BATCH * ERROR_STRIDE);
 
 /** A UDP socket by native/udp.c. */
 export class BatchSocket implements UdpSocket {
+  readonly tellsIcmp = true;
   readonly #socket: NativeSocket;
   readonly #user: UdpSocketUser;
   readonly #bytes = Buffer.allocUnsafeSlow(SENT_BYTES);
@@ -78,8 +91,11 @@ export class BatchSocket implements UdpSocket {
       Buffer.from(receivedNumbers.buffer),
       this.#bytes,
       Buffer.from(this.#numbers.buffer),
+      quotes,
+      Buffer.from(quoteNumbers.buffer),
       (count) => this.#received(count),
       (error, to, at) => user.failed(systemError(error), textOf(to), at),
+      (count) => this.#undelivered(count),
     );
     if (typeof socket === 'number') throw systemError(-socket);
     this.#socket = socket;
@@ -125,6 +141,16 @@ export class BatchSocket implements UdpSocket {
       const address = receivedNumbers[i * RECEIVED_STRIDE + 1] ?? 0;
       const port = receivedNumbers[i * RECEIVED_STRIDE + 2] ?? 0;
       this.#user.received(received, i * SLOT, i * SLOT + length, this.#hopOf(address, port));
+    }
+  }
+
+  #undelivered(count: number): void {
+    for (let i = 0; i < count && !this.#closed; i++) {
+      const at = i * ERROR_STRIDE;
+      const length = quoteNumbers[at] ?? 0;
+      const address = textOf(quoteNumbers[at + 1] ?? 0);
+      const error = quoteNumbers[at + 3] ?? 0;
+      this.#user.undelivered(quotes, i * QUOTE, i * QUOTE + length, error, address, quoteNumbers[at + 2] ?? 0);
     }
   }
 

@@ -4,6 +4,7 @@ import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 
 /** A UDP socket by node:dgram: for IPv6, and where native/udp.c is not there. */
 export class NodeSocket implements UdpSocket {
+  readonly tellsIcmp = false;
   readonly #socket: Socket;
   readonly #limit: number;
   readonly #sent: (error: Error | null) => void;

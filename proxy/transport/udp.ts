@@ -1,4 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { getSystemErrorName } from 'node:util';
+import { errorCode } from './error-code.ts';
 import { HopCache } from './hop-cache.ts';
 import type { Hop, Listener } from './hop.ts';
 import { formatAddress, ListenError } from './listen-error.ts';
@@ -30,6 +32,9 @@ export class UdpListener implements Listener {
   readonly #context: TransportContext;
   readonly #hops: HopCache;
   readonly #watches = new Map<Hop, UdpWatch>();
+  /** The second in which ICMP errors are counted now, ms, and how many it has had. */
+  #icmpSince = -Infinity;
+  #icmpCount = 0;
   #closed = false;
 
   /** Rejects with ListenError. */
@@ -67,6 +72,7 @@ export class UdpListener implements Listener {
       hop: (from, at) => this.#hops.get(from, at),
       received: (bytes, start, end, from) => this.#receive(bytes, start, end, from),
       failed: (error, to, at) => this.#failed(error, to, at),
+      undelivered: (bytes, start, end, errno, to, at) => this.#undelivered(bytes, start, end, errno, to, at),
     });
   }
 
@@ -110,10 +116,15 @@ export class UdpListener implements Listener {
   }
 
   /**
-   * Sends to who has not answered, by a socket that is connected to it: Linux tells ICMP errors to none else. It shares
-   * this one's port, and what comes from there comes by it as long as it is open. Beyond a bounded number, as send().
+   * Sends to who has not answered. Where the listener's socket is not told of ICMP errors: by one that is connected to
+   * who is silent, which is. It shares this one's port, and what comes from there comes by it as long as it is open.
+   * Beyond a bounded number, as send().
    */
   resend(text: string, hop: Hop): void {
+    if (this.#socket.tellsIcmp) {
+      this.send(text, hop);
+      return;
+    }
     const { counters, limits, blocked } = this.#context;
     const known = this.#watches.get(hop);
     if (known === undefined && (this.#watches.size >= limits.icmpSockets || hop.port < 1 || hop.port > 65_535)) {
@@ -138,7 +149,7 @@ export class UdpListener implements Listener {
         this.#receive(datagram, 0, datagram.length, this.#hops.get(address, port)),
       failed: (error) => {
         counters.icmpErrors++;
-        this.#context.fail(this.#hops.get(hop.address, hop.port), error);
+        this.#context.user.undelivered(hop, '', errorCode(error));
       },
       ended: () => this.#watches.delete(hop),
     });
@@ -180,6 +191,26 @@ export class UdpListener implements Listener {
     else counters.stunDropped++;
   }
 
+  #undelivered(bytes: Buffer, start: number, end: number, errno: number, address: string, port: number): void {
+    const { counters, limits, blocked, user } = this.#context;
+    // of a keep-alive
+    if (end > start && end - start < minPayload) return;
+    if (this.#closed || port === 0 || blocked.has(address)) return;
+    const now = this.#context.now();
+    if (now - this.#icmpSince >= 1000) {
+      this.#icmpSince = now;
+      this.#icmpCount = 0;
+    }
+    if (++this.#icmpCount > limits.icmpErrors) {
+      counters.icmpIgnored++;
+      return;
+    }
+    counters.icmpErrors++;
+    // not remembered: it is whatever address somebody writes into an ICMP error
+    const hop = this.#hops.peek(address, port) ?? { transport: this.transport, address, port, listener: this };
+    user.undelivered(hop, bytes.toString('latin1', start, end), getSystemErrorName(-errno));
+  }
+
   #failed(error: Error, address: string, port: number): void {
     if (port === 0) {
       this.#context.log.warn({ err: error }, `receiving on UDP ${formatAddress(this.address, this.port)} failed`);
@@ -201,7 +232,8 @@ async function binder(
     const from = native;
     return (user) => new BatchSocket(from, address, port, socketBuffer, limits.datagramsQueued, user);
   }
-  if (batched && family === 4) log.info('UDP by node:dgram, at more CPU a message: native/udp.c was not built here');
+  if (batched && family === 4)
+    log.info('UDP by node:dgram, at more CPU a message: native/udp.c was not built here, or before it last changed');
   const socket = await bound(sockets(family, true), address, port);
   for (const raise of ['setRecvBufferSize', 'setSendBufferSize'] as const) {
     try {

@@ -15,6 +15,11 @@ export interface TransportUser {
    * it is called once, with the hop that names the connection, for all that was sent over it.
    */
   failed(hop: Hop, error: Error): void;
+  /**
+   * ICMP says that a datagram did not get to this hop, for this reason ('ECONNREFUSED'). `sent`: how it began, as much as
+   * was quoted, and '' if nothing was. Whoever saw the datagram, or can guess it, can say so.
+   */
+  undelivered(hop: Hop, sent: string, reason: string): void;
   closed(connection: Connection): void;
 }
 

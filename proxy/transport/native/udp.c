@@ -5,6 +5,9 @@
  * costs as much as the proxy's own work on a message. Here datagrams lie side by side in memory that both sides know,
  * with numbers that tell where, and JavaScript is called once for all that have come. What it puts there to be sent
  * goes out when that call returns, and else before the event loop waits again.
+ *
+ * ICMP errors come by the socket's error queue (IP_RECVERR), with the beginning of the datagram that each is about. It
+ * is read only when the kernel says that something is in it, so that datagrams cost nothing more.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
@@ -42,21 +45,38 @@ enum {
   RECEIVED_STRIDE = 3,      /* length, address, port */
   SENT_HEAD = 2,            /* how many datagrams wait, how many bytes they take */
   SENT_STRIDE = 4,          /* offset, length, address, port */
-  TURNS = 4                 /* batches taken before others get their turn */
+  VERSION = 2,              /* of all that is said here and of open()'s arguments */
+  QUOTE = 576,              /* bytes for what an ICMP error quotes: Linux sends no larger ones (RFC 1812 4.3.2.3) */
+  ERROR_STRIDE = 4,         /* length, address, port, error */
+  TURNS = 4,                /* batches taken before others get their turn */
+  TRIES = 8                 /* of a call that brings an error which may be about something else */
 };
+
+/* An error of the queue, as ip(7) has it. */
+typedef struct {
+  uint32_t error;
+  uint8_t origin, type, code, pad;
+  uint32_t info, data;
+} Extended;
+enum { FROM_ICMP = 2, UNREACHABLE = 3, FRAGMENTATION_NEEDED = 4, PARAMETER_PROBLEM = 12 };
+typedef union {
+  struct cmsghdr head;
+  uint8_t bytes[CMSG_SPACE(sizeof(Extended) + sizeof(struct sockaddr_in))];
+} Control;
 
 typedef struct {
   napi_env env;
   napi_async_context context;
-  napi_ref self, received, failed, keep[4];
-  uint8_t *in, *out;
-  uint32_t *in_numbers, *out_numbers;
+  napi_ref self, received, failed, undelivered, keep[6];
+  uint8_t *in, *out, *quotes;
+  uint32_t *in_numbers, *out_numbers, *quote_numbers;
   uv_handle_t *poll, *prepare;
   int fd, events, open_handles;
   bool closed;
   struct mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
   struct sockaddr_in peers[BATCH];
+  Control controls[BATCH];
 } Socket;
 
 /* What open returns where the system refuses: the negative number of the error, as libuv has them. */
@@ -96,6 +116,7 @@ static void watch(Socket *s, int events) {
 static void flush(Socket *s) {
   uint32_t *numbers = s->out_numbers;
   uint32_t count = numbers[0], sent = 0;
+  int tries = 0;
   while (sent < count && !s->closed) {
     uint32_t batch = count - sent < BATCH ? count - sent : BATCH;
     for (uint32_t i = 0; i < batch; i++) {
@@ -109,9 +130,15 @@ static void flush(Socket *s) {
     int taken = sendmmsg(s->fd, s->messages, batch, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken >= 0) {
       sent += (uint32_t)taken;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+      tries = 0;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
-    } else if (errno != EINTR) {
+    } else if (errno == ENOBUFS) {
+      /* The device's queue was full and it is gone, which UDP tells with IP_RECVERR only. */
+      sent++;
+    } else if (errno != EINTR && ++tries >= TRIES) {
+      /* What ICMP said of another datagram is told once, by whichever call comes next, which then has done nothing. */
+      tries = 0;
       const uint32_t *one = numbers + SENT_HEAD + sent * SENT_STRIDE;
       uint32_t error = (uint32_t)errno, address = one[2], port = one[3];
       sent++;
@@ -137,6 +164,7 @@ static void flush(Socket *s) {
 }
 
 static void receive(Socket *s) {
+  int error = 0;
   for (int turn = 0; turn < TURNS && !s->closed; turn++) {
     for (int i = 0; i < BATCH; i++) {
       s->parts[i] = (struct iovec){.iov_base = s->in + (size_t)i * SLOT, .iov_len = SLOT};
@@ -145,9 +173,10 @@ static void receive(Socket *s) {
     }
     int count = recvmmsg(s->fd, s->messages, BATCH, MSG_DONTWAIT, NULL);
     if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) call(s, s->failed, (uint32_t)errno, 0, 0);
-      return;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+      /* What ICMP said is told once, and the error queue has it, too. */
+      error = errno;
+      continue;
     }
     for (int i = 0; i < count; i++) {
       uint32_t *one = s->in_numbers + i * RECEIVED_STRIDE;
@@ -155,18 +184,62 @@ static void receive(Socket *s) {
       one[1] = ntohl(s->peers[i].sin_addr.s_addr);
       one[2] = ntohs(s->peers[i].sin_port);
     }
+    error = 0;
     call(s, s->received, (uint32_t)count, 0, 0);
     if (!s->closed && s->out_numbers[0] > 0) flush(s);
     /* What came meanwhile is taken at once: asking the kernel again costs less than a turn of the event loop. */
   }
+  if (error != 0 && error != EINTR && !s->closed) call(s, s->failed, (uint32_t)error, 0, 0);
+}
+
+/* RFC 3261 18.4: destinations that are unreachable, whatever of them is, and parameter problems. */
+static bool is_failure(const struct msghdr *message, uint32_t *error) {
+  const struct cmsghdr *head = CMSG_FIRSTHDR(message);
+  if (head == NULL || head->cmsg_level != IPPROTO_IP || head->cmsg_type != IP_RECVERR) return false;
+  Extended extended;
+  memcpy(&extended, CMSG_DATA(head), sizeof extended);
+  *error = extended.error;
+  if (extended.origin != FROM_ICMP) return false;
+  return extended.type == PARAMETER_PROBLEM ||
+         (extended.type == UNREACHABLE && extended.code != FRAGMENTATION_NEEDED);
+}
+
+/* One batch of the error queue; the kernel says again that there is more. */
+static void read_errors(Socket *s) {
+  for (int i = 0; i < BATCH; i++) {
+    s->parts[i] = (struct iovec){.iov_base = s->quotes + (size_t)i * QUOTE, .iov_len = QUOTE};
+    s->messages[i].msg_hdr = (struct msghdr){.msg_name = &s->peers[i], .msg_namelen = sizeof s->peers[i],
+        .msg_iov = &s->parts[i], .msg_iovlen = 1, .msg_control = &s->controls[i], .msg_controllen = sizeof(Control)};
+  }
+  int count = recvmmsg(s->fd, s->messages, BATCH, MSG_DONTWAIT | MSG_ERRQUEUE, NULL);
+  uint32_t failures = 0;
+  for (int i = 0; i < count; i++) {
+    uint32_t *one = s->quote_numbers + failures * ERROR_STRIDE;
+    if (!is_failure(&s->messages[i].msg_hdr, &one[3])) continue;
+    one[0] = s->messages[i].msg_len;
+    one[1] = ntohl(s->peers[i].sin_addr.s_addr);
+    one[2] = ntohs(s->peers[i].sin_port);
+    /* Side by side, whatever lies between. */
+    if (failures != (uint32_t)i) memcpy(s->quotes + (size_t)failures * QUOTE, s->quotes + (size_t)i * QUOTE, one[0]);
+    failures++;
+  }
+  if (failures > 0) call(s, s->undelivered, failures, 0, 0);
 }
 
 static void on_poll(uv_handle_t *handle, int status, int events) {
   Socket *s = uv_handle_get_data(handle);
   if (s->closed) return;
+  if (status < 0) {
+    /* libuv has stopped watching, as it does for whatever error. */
+    int watched = s->events;
+    s->events = 0;
+    watch(s, watched);
+    read_errors(s);
+    if (s->closed) return;
+  }
   if (events & UV_WRITABLE) flush(s);
   /* An error of the socket is read, and thereby cleared, by the next call. */
-  if (status < 0 || events & UV_READABLE) receive(s);
+  if (!s->closed && (status < 0 || events & UV_READABLE)) receive(s);
 }
 
 static void on_prepare(uv_handle_t *handle) {
@@ -175,10 +248,11 @@ static void on_prepare(uv_handle_t *handle) {
 }
 
 static void release(Socket *s) {
-  for (int i = 0; i < 4; i++) napi_delete_reference(s->env, s->keep[i]);
+  for (int i = 0; i < 6; i++) napi_delete_reference(s->env, s->keep[i]);
   napi_delete_reference(s->env, s->self);
   napi_delete_reference(s->env, s->received);
   napi_delete_reference(s->env, s->failed);
+  napi_delete_reference(s->env, s->undelivered);
   napi_async_destroy(s->env, s->context);
   free(s);
 }
@@ -242,16 +316,19 @@ static void method(napi_env env, napi_value object, const char *name, napi_callb
   napi_set_named_property(env, object, name, function);
 }
 
-/* open(address, port, buffer, in, inNumbers, out, outNumbers, received(count), failed(errno, address, port)) */
+/*
+ * open(address, port, buffer, in, inNumbers, out, outNumbers, quotes, quoteNumbers,
+ *   received(count), failed(errno, address, port), undelivered(count))
+ */
 static napi_value js_open(napi_env env, napi_callback_info info) {
-  size_t count = 9;
-  napi_value arguments[9];
+  size_t count = 12;
+  napi_value arguments[12];
   uint32_t address = 0, port = 0, buffer = 0;
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-  if (count != 9 || napi_get_value_uint32(env, arguments[0], &address) != napi_ok ||
+  if (count != 12 || napi_get_value_uint32(env, arguments[0], &address) != napi_ok ||
       napi_get_value_uint32(env, arguments[1], &port) != napi_ok ||
       napi_get_value_uint32(env, arguments[2], &buffer) != napi_ok) {
-    napi_throw_type_error(env, NULL, "open takes address, port, buffer, four Buffers and two functions");
+    napi_throw_type_error(env, NULL, "open takes address, port, buffer, six Buffers and three functions");
     return NULL;
   }
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -259,7 +336,8 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   int on = 1, size = (int)buffer;
   struct sockaddr_in at = {
       .sin_family = AF_INET, .sin_addr.s_addr = htonl(address), .sin_port = htons((uint16_t)port)};
-  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 || bind(fd, (void *)&at, sizeof at) != 0) {
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) != 0 || bind(fd, (void *)&at, sizeof at) != 0) {
     int error = errno;
     close(fd);
     return refused(env, error);
@@ -277,10 +355,12 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   s->in_numbers = memory(env, arguments[4], &s->keep[1], BATCH * RECEIVED_STRIDE * sizeof(uint32_t));
   s->out = memory(env, arguments[5], &s->keep[2], SLOT);
   s->out_numbers = memory(env, arguments[6], &s->keep[3], (SENT_HEAD + QUEUE * SENT_STRIDE) * sizeof(uint32_t));
+  s->quotes = memory(env, arguments[7], &s->keep[4], (size_t)BATCH * QUOTE);
+  s->quote_numbers = memory(env, arguments[8], &s->keep[5], BATCH * ERROR_STRIDE * sizeof(uint32_t));
   s->poll = calloc(1, uv_handle_size(UV_POLL));
   s->prepare = calloc(1, uv_handle_size(UV_PREPARE));
   if (s->in == NULL || s->in_numbers == NULL || s->out == NULL || s->out_numbers == NULL ||
-      uv_poll_init(loop, s->poll, fd) != 0) {
+      s->quotes == NULL || s->quote_numbers == NULL || uv_poll_init(loop, s->poll, fd) != 0) {
     close(fd);
     napi_throw_range_error(env, NULL, "open takes Buffers that are large enough");
     return NULL;
@@ -295,8 +375,9 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   napi_create_string_utf8(env, "UDP", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, self, name, &s->context);
   napi_create_reference(env, self, 1, &s->self);
-  napi_create_reference(env, arguments[7], 1, &s->received);
-  napi_create_reference(env, arguments[8], 1, &s->failed);
+  napi_create_reference(env, arguments[9], 1, &s->received);
+  napi_create_reference(env, arguments[10], 1, &s->failed);
+  napi_create_reference(env, arguments[11], 1, &s->undelivered);
   method(env, self, "flush", js_flush, s);
   method(env, self, "close", js_close, s);
   napi_add_env_cleanup_hook(env, at_exit, s);
@@ -311,8 +392,10 @@ NAPI_MODULE_INIT() {
     napi_throw_error(env, NULL, "this Node.js numbers libuv's handles in another way");
     return NULL;
   }
-  napi_value open;
+  napi_value open, version;
   napi_create_function(env, "open", NAPI_AUTO_LENGTH, js_open, NULL, &open);
   napi_set_named_property(env, exports, "open", open);
+  napi_create_uint32(env, VERSION, &version);
+  napi_set_named_property(env, exports, "version", version);
   return exports;
 }

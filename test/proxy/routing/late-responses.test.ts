@@ -29,6 +29,69 @@ async function fails(scene: Scene, sent: readonly Sent[]): Promise<Sent[]> {
   return answers(scene.takes());
 }
 
+/** An Sbc's INVITE by UDP whose answer meets an ICMP error; what was sent. */
+async function refused(scene: Scene, sentBy: string, from: string = AT.sbc): Promise<Sent[]> {
+  const asked = requestIn(await scene.receives(invite({ sentBy }), from));
+  return undelivered(scene, answers(await scene.receives(respond(asked.message, 486), asked.hop.address)));
+}
+
+/** ICMP says that `sent`, a response, did not arrive; what is sent instead. */
+async function undelivered(scene: Scene, sent: readonly Sent[]): Promise<Sent[]> {
+  const last = sent.at(-1);
+  if (last === undefined) throw new Error('no response was sent');
+  scene.core.incoming.undelivered(last.hop, last.text.slice(0, 300));
+  await scene.settled();
+  return answers(scene.takes());
+}
+
+describe('a response that ICMP says did not arrive (RFC 3261 18.2.2, RFC 3263 5)', () => {
+  it('goes to each of the targets of its sent-by, and to where it went again at last', async () => {
+    const scene = await Scene.begin();
+    scene.names.set('sip:sbc.example.net;transport=udp', ['192.0.2.71', AT.sbc, '192.0.2.72']);
+    const first = await refused(scene, 'sbc.example.net');
+    expect(places(first)).to.deep.equal(['UDP 192.0.2.71:5060']);
+    expect(first[0]?.message.status).to.equal(486);
+    const second = await undelivered(scene, first);
+    expect(places(second)).to.deep.equal(['UDP 192.0.2.72:5060']);
+    const third = await undelivered(scene, second);
+    expect(places(third)).to.deep.equal([`UDP ${AT.sbc}:5060`]);
+    expect(await undelivered(scene, third)).to.deep.equal([]);
+    expect(scene.core.counts).to.include({ responsesAnew: 3, responsesLost: 1 });
+    expect(scene.errors).to.deep.equal([]);
+  });
+
+  it('goes there when it is due again, too', async () => {
+    const scene = await Scene.begin();
+    scene.names.set('sip:sbc.example.net;transport=udp', ['192.0.2.71']);
+    await refused(scene, 'sbc.example.net');
+    expect(places(answers(await scene.passes(600)))).to.deep.equal(['UDP 192.0.2.71:5060']);
+  });
+
+  it('goes where it went once more where its sent-by leads nowhere', async () => {
+    const scene = await Scene.begin();
+    const again = await refused(scene, 'nobody.example.net');
+    expect(places(again)).to.deep.equal([`UDP ${AT.sbc}:5060`]);
+    expect(await undelivered(scene, again)).to.deep.equal([]);
+  });
+
+  it('is not looked for on behalf of a phone, whatever its Via says', async () => {
+    const scene = await Scene.begin();
+    expect(await refused(scene, '192.0.2.99', AT.alice)).to.deep.equal([]);
+    expect(scene.core.counts.responsesAnew).to.equal(0);
+  });
+
+  it('is looked for a few times a second, whatever is claimed', async () => {
+    const scene = await Scene.begin();
+    scene.names.set('sip:sbc.example.net;transport=udp', ['192.0.2.71']);
+    const hop = scene.hop('UDP', AT.sbc, 5060);
+    if (hop === undefined) throw new Error('no UDP listener');
+    for (let i = 0; i < 4; i++) scene.core.incoming.undelivered(hop, 'SIP/2.0 200 OK\r\n');
+    expect(await refused(scene, 'sbc.example.net')).to.deep.equal([]);
+    scene.time += 1000;
+    expect(await refused(scene, 'sbc.example.net')).to.have.lengthOf(1);
+  });
+});
+
 describe('a response whose connection is closed (RFC 3261 18.2.2, RFC 3263 5)', () => {
   it('goes to the address that the request came from, at the port of its Via', async () => {
     const scene = await Scene.begin({ listeners: LISTENERS });

@@ -73,6 +73,18 @@ describe('towards a phone', () => {
     expect(scene.replica.bindings('bob@example.com', scene.time)[0]?.owner).to.equal('p1');
   });
 
+  it('over UDP is told to be out of reach at once where ICMP says so, but not once it rings', async () => {
+    for (const rings of [false, true]) {
+      const text = register({ from: 'bob', sentBy: '192.168.1.5:5060' });
+      const asked = requestIn(await scene.receives(text, NAT, 31_000));
+      await scene.receives(respond(asked.message, 200), asked.hop.address);
+      const copy = requestIn(copies(await calls()));
+      if (rings) await scene.receives(respond(copy.message, 180), NAT, 31_000);
+      scene.core.incoming.undelivered(copy.hop, copy.text.slice(0, 520));
+      expect(scene.takes().map(({ message }) => message.status)).to.deep.equal(rings ? [] : [480]);
+    }
+  });
+
   describe('with two flows of one device (RFC 5626)', () => {
     it('takes the one that was registered last, never both at once', async () => {
       await flow(1, 1);

@@ -22,6 +22,7 @@ export class Scene {
   readonly messages: { text: string; from: Hop }[] = [];
   readonly malformed: { error: SipError; from: Hop }[] = [];
   readonly failures: { hop: Hop; error: Error }[] = [];
+  readonly undelivered: { hop: Hop; sent: string; reason: string }[] = [];
   readonly closed: Connection[] = [];
   /** What the user does with a framing error, before the connection is closed. */
   onMalformed: (error: SipError, from: Hop) => void = () => undefined;
@@ -39,6 +40,7 @@ export class Scene {
           this.onMalformed(error, from);
         },
         failed: (hop, error) => this.failures.push({ hop, error }),
+        undelivered: (hop, sent, reason) => this.undelivered.push({ hop, sent, reason }),
         closed: (connection) => this.closed.push(connection),
       },
       log: pino({ level: 'silent' }),

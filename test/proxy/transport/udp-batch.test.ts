@@ -14,6 +14,12 @@ const listener = {
   advertisedPort: 5060,
 } as const;
 const to: Hop = { transport: 'UDP', address: '127.0.0.1', port: 5070, listener };
+const user = {
+  hop: () => to,
+  received: () => undefined,
+  failed: () => undefined,
+  undelivered: () => undefined,
+};
 
 describe('A UDP socket that takes many datagrams a call', () => {
   before(function () {
@@ -51,7 +57,7 @@ describe('A UDP socket that takes many datagrams a call', () => {
     const module = new URL('../../../proxy/transport/udp-batch.ts', import.meta.url).href;
     const script = `
       const { BatchSocket, native } = await import(${JSON.stringify(module)});
-      const user = { hop: () => undefined, received() {}, failed() {} };
+      const user = { hop: () => undefined, received() {}, failed() {}, undelivered() {} };
       new BatchSocket(native, '127.0.0.1', 0, 65536, 10, user);
       process.exit(7);`;
     const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
@@ -60,14 +66,12 @@ describe('A UDP socket that takes many datagrams a call', () => {
   });
 
   it('says what the system says of an address that is not its own', () => {
-    const user = { hop: () => to, received: () => undefined, failed: () => undefined };
     expect(() => native && new BatchSocket(native, '203.0.113.1', 0, 65_536, 10, user)).to.throw('EADDRNOTAVAIL');
   });
 });
 
 describe('A UDP socket whose datagrams the kernel does not take', () => {
-  const stuck = { open: () => ({ flush: () => undefined, close: () => undefined }) };
-  const user = { hop: () => to, received: () => undefined, failed: () => undefined };
+  const stuck = { version: 2, open: () => ({ flush: () => undefined, close: () => undefined }) };
 
   it('lets no more of them wait than it was told', () => {
     const socket = new BatchSocket(stuck, '127.0.0.1', 5060, 0, 100, user);
