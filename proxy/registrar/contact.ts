@@ -2,6 +2,7 @@ import { Header } from '../sip/header.ts';
 import { valueEnd } from '../sip/list.ts';
 import type { Message } from '../sip/message.ts';
 import { param, parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
+import { isAnyTwice } from '../sip/param.ts';
 import { SipError } from '../sip/sip-error.ts';
 import { parseUri, type SipUri } from '../sip/uri.ts';
 
@@ -50,6 +51,9 @@ export function contactsOf(message: Message): Contacts {
   return { contacts, wildcard, fault };
 }
 
+/** The parameters of a contact that decide what is bound. */
+const TELLING: readonly string[] = ['expires', 'q', '+sip.instance', 'reg-id'];
+
 /** Undefined for one that is no SIP address: RFC 3261 10.2.1 allows it, and a server may keep it, but nobody is reached there. */
 function readContact(
   value: string,
@@ -63,6 +67,8 @@ function readContact(
     const uri = parseUri(address.uri);
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return undefined;
     const { params } = address;
+    // a server that reads the other one would grant, or take away, something else than we store
+    if (isAnyTwice(params, TELLING)) return 'Bad Contact';
     return {
       address,
       uri,

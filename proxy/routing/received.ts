@@ -2,7 +2,7 @@ import { defect } from '../sip/defects.ts';
 import { decimal } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
-import { param, parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
+import { parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
 import { hasMaddr, parseUri, readUri, uriParam, withoutMaddr, type SipUri } from '../sip/uri.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member } from '../upstream/pair.ts';
@@ -130,7 +130,7 @@ export function readMaxBreadth(message: Message, most: number): number {
 
 /** Whether a Route value names a loose router (RFC 3261 16.6 step 6). */
 export function isLoose(route: string): boolean {
-  return param(routeUri(parseRoute(route).uri).params, 'lr') !== undefined;
+  return uriParam(routeUri(parseRoute(route).uri), 'lr') !== undefined;
 }
 
 /** How often other proxies have handed this request over. */

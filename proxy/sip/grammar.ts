@@ -1,6 +1,6 @@
 /** The lexical rules of RFC 3261 section 25.1 that every header field shares. Positions are offsets; `end` is exclusive. */
 
-import { ipv6Text } from './ipv6.ts';
+import { ipv6Text, isReference } from './ipv6.ts';
 
 export const TAB = 9;
 export const LF = 10;
@@ -104,7 +104,8 @@ export function skipHost(text: string, pos: number, end: number): number {
   if (pos < end && text.charCodeAt(pos) === BRACKET_OPEN) {
     pos++;
     while (pos < end && IPV6[text.charCodeAt(pos)] === 1) pos++;
-    return pos < end && pos > start + 2 && text.charCodeAt(pos) === BRACKET_CLOSE ? pos + 1 : -1;
+    if (pos >= end || text.charCodeAt(pos) !== BRACKET_CLOSE) return -1;
+    return isReference(text.slice(start + 1, pos)) ? pos + 1 : -1;
   }
   while (pos < end && HOST[text.charCodeAt(pos)] === 1) pos++;
   return pos > start ? pos : -1;

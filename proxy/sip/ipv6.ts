@@ -24,6 +24,15 @@ export function ipv6Text(address: string): string {
   return `${texts.slice(0, from).join(':')}::${texts.slice(from + length).join(':')}`;
 }
 
+/**
+ * Whether `address`, in any case, may stand in an IPv6reference: it is an IPv6 address (RFC 5954 4.1), or one with the
+ * third colon before its IPv4 address that the grammar of RFC 3261 makes (RFC 5118 4.10).
+ */
+export function isReference(address: string): boolean {
+  const lower = address.toLowerCase();
+  return USUAL.test(lower) || groupsOf(lower.replace(/:::(?=[\d.]+\.)/, '::')) !== undefined;
+}
+
 /** The eight groups of an address; undefined if it is none. */
 function groupsOf(address: string): number[] | undefined {
   const [head = '', tail, more] = address.split('::');

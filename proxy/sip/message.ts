@@ -66,15 +66,19 @@ export class Message {
 
   /** Reads as much as can be read, notes the first fault and never throws. */
   constructor(received: string, limits: ParseLimits) {
-    let text = received;
-    // RFC 3261 7.5: CRLFs before the start line are no part of the message.
-    let pos = 0;
-    while (text.charCodeAt(pos) === CR && text.charCodeAt(pos + 1) === LF) pos += 2;
-    if (pos > 0) text = text.slice(pos);
+    let text = withoutLineEnds(received);
+    let fault: Defect | '' = '';
+    const lineFeed = text.indexOf('\n');
+    if (lineFeed >= 0 && text.charCodeAt(lineFeed - 1) !== CR) {
+      // It is read only to be answered, by lines that end as they must.
+      text = withoutLineEnds(text.replace(/\r?\n/g, '\r\n'));
+      fault = 'Bad Line End';
+    }
 
     const lineEnd = text.indexOf('\r\n');
     const line = readStartLine(text, lineEnd < 0 ? text.length : lineEnd, limits.maxUri);
-    let fault = text.length > limits.maxBytes ? 'Message Too Large' : line.fault;
+    if (text.length > limits.maxBytes) fault = 'Message Too Large';
+    fault ||= line.fault;
 
     const head = readHead(text, lineEnd < 0 ? text.length : lineEnd + 2, limits.maxFields, scratch);
     const fields = scratch.slice(0, head.size);
@@ -184,6 +188,13 @@ export class Message {
   private colon(i: number): number {
     return this.fields[i * STRIDE + 2] ?? 0;
   }
+}
+
+/** RFC 3261 7.5: CRLFs before the start line are no part of the message. */
+function withoutLineEnds(text: string): string {
+  let pos = 0;
+  while (text.charCodeAt(pos) === CR && text.charCodeAt(pos + 1) === LF) pos += 2;
+  return pos === 0 ? text : text.slice(pos);
 }
 
 /**

@@ -76,7 +76,8 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
   switch (id) {
     case Header.Via: {
       const via = viaAt(text, start, end);
-      if (via === undefined) return false;
+      // RFC 3261 16.3 step 1: how to answer is known of this protocol alone; those below are for who wrote them
+      if (via === undefined || !isOurs(via.protocol)) return false;
       nouns.via = via;
       return true;
     }
@@ -116,6 +117,10 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
     default:
       return true;
   }
+}
+
+function isOurs(protocol: string): boolean {
+  return protocol === 'SIP/2.0' || protocol.toUpperCase() === 'SIP/2.0';
 }
 
 function named(what: 'Repeated' | 'Bad' | 'Missing', id: HeaderId): Defect {

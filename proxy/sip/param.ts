@@ -54,9 +54,30 @@ export function paramAt(text: string, start: number, end: number, name: string):
   return undefined;
 }
 
+/** Whether one of `names` (lower case) stands twice in the list `;a=b;c`, which no parameter may (RFC 3261 7.3.1). */
+export function isAnyTwice(params: string, names: readonly string[]): boolean {
+  const { length } = params;
+  let seen = 0;
+  for (let pos = skipLws(params, 0, length); pos >= 0 && pos < length; pos = skipLws(params, pos, length)) {
+    const nameStart = skipLws(params, pos + 1, length);
+    const nameEnd = skipParamName(params, nameStart, length);
+    for (let i = 0; i < names.length; i++) {
+      if (!equalsIgnoreCase(params, nameStart, nameEnd, names[i] ?? '')) continue;
+      if ((seen & (1 << i)) !== 0) return true;
+      seen |= 1 << i;
+    }
+    pos = skipLws(params, nameEnd, length);
+    // an open quote takes all the rest
+    if (params.charCodeAt(pos) === EQUAL) pos = skipParamValue(params, skipLws(params, pos + 1, length), length);
+    if (pos < 0) return false;
+  }
+  return false;
+}
+
 /**
  * The tag among the header parameters of a From or To at text[start, end); '' if there is none. Undefined where another
- * reader may find another one: a quote is left open, a second tag or a second address follows, or what is no parameter.
+ * reader may find another one: a quote is left open, a second tag or a second address follows, the tag is empty, or what
+ * is no parameter.
  */
 export function tagAt(text: string, start: number, end: number): string | undefined {
   let tag: string | undefined;
@@ -78,6 +99,8 @@ export function tagAt(text: string, start: number, end: number): string | undefi
     // RFC 3261 7.3.1: no parameter may stand twice
     if (tag !== undefined) return undefined;
     tag = unquote(text.slice(valueStart, valueEnd));
+    // 25.1: a token; to whoever answers, one without it is no tag, and gets a second
+    if (tag === '') return undefined;
   }
   return tag ?? '';
 }

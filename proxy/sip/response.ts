@@ -99,6 +99,11 @@ export function response(
         if (status > 100 && request.toTag === '') {
           const start = request.fieldStart(i);
           const to = text.slice(start, trimEnd(text, start, request.fieldEnd(i)));
+          // what is wrong with a To may be its tag: a second one would be another fault
+          if (request.fault !== '' && /;\s*tag\s*(?:[=;]|$)/i.test(to)) {
+            answer += `${to}\r\n`;
+            break;
+          }
           answer += `${to};tag=${toTag ?? statelessTag(request)}\r\n`;
           break;
         }

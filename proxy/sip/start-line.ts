@@ -1,6 +1,6 @@
 import type { Defect } from './defects.ts';
-import { CR, LF, SPACE, decimal, isDigit, skipToken } from './grammar.ts';
-import { readUri, type SipUri } from './uri.ts';
+import { CR, LF, SPACE, TAB, decimal, isDigit, skipToken } from './grammar.ts';
+import { readUri, uriParam, type SipUri } from './uri.ts';
 
 /** Request-Line or Status-Line (RFC 3261 7.1, 7.2), as far as it could be read. */
 export interface StartLine {
@@ -23,8 +23,10 @@ const VERSION = 'SIP/2.0';
 /** The start line text[0, end), whose Request-URI may have `maxUri` characters. Never throws. */
 export function readStartLine(text: string, end: number, maxUri: number): StartLine {
   const methodEnd = skipToken(text, 0, end);
-  if (methodEnd > 0 && methodEnd < end && text.charCodeAt(methodEnd) === SPACE)
-    return requestLine(text, methodEnd, end, maxUri);
+  if (methodEnd > 0 && methodEnd < end) {
+    const after = text.charCodeAt(methodEnd);
+    if (after === SPACE || after === TAB) return requestLine(text, methodEnd, end, maxUri);
+  }
   return statusLine(text, end);
 }
 
@@ -36,12 +38,17 @@ function requestLine(text: string, methodEnd: number, end: number, maxUri: numbe
   const uri = uriEnd > methodEnd ? text.slice(methodEnd + 1, uriEnd) : '';
   const target = uri.length > maxUri ? undefined : readUri(uri);
   let fault: Defect | '' = '';
-  if (uriEnd <= methodEnd || !isVersion(text, uriEnd + 1, end)) fault = 'Bad Request-Line';
+  if (uriEnd <= methodEnd || text.charCodeAt(methodEnd) !== SPACE || !isVersion(text, uriEnd + 1, end))
+    fault = 'Bad Request-Line';
   else if (!isOurVersion(text, uriEnd + 1, end)) fault = 'Version Not Supported';
   else if (uri.length > maxUri) fault = 'Request-URI Too Long';
-  // RFC 3261 19.1.1: header fields have no place here; who forwarded them would let a link write a request
-  else if (target === undefined || target.headers !== '') fault = 'Bad Request-URI';
+  else if (target === undefined || !isRequestUri(target)) fault = 'Bad Request-URI';
   return { isRequest: true, method, uri, target, status: 0, reason: '', fault };
+}
+
+/** RFC 3261 19.1.1: neither header fields nor a method have a place there: with them a link would write a request. */
+function isRequestUri(target: SipUri): boolean {
+  return target.headers === '' && (target.params === '' || uriParam(target, 'method') === undefined);
 }
 
 function statusLine(text: string, end: number): StartLine {

@@ -1,5 +1,5 @@
 import { defect, type Defect } from './defects.ts';
-import { COLON, SPACE, TAB, decimal, skipLws, skipToken, trimEnd } from './grammar.ts';
+import { COLON, CR, SPACE, TAB, decimal, skipLws, skipToken, trimEnd } from './grammar.ts';
 import { Header, headerIdAt } from './header.ts';
 import { DEFAULT_LIMITS, Message } from './message.ts';
 import type { ParseLimits } from './message.ts';
@@ -16,7 +16,7 @@ const EMPTY_LINE = '\r\n\r\n';
  * one message of `limits.maxBytes` is held, besides the last chunk.
  *
  * next() throws a SipError where the rest of the stream can't be cut: 513 for a message above the limit, 400 for one
- * without a good Content-Length. Answer it if it is answerable, and close the connection: every further call throws it.
+ * without a good Content-Length, with too many header fields, or whose lines end with LF alone. Answer it if it is answerable, and close the connection: every further call throws it.
  *
  * A single CRLF between messages (the answer to a ping, or a habit) is skipped: that bytes came is sign enough of life.
  */
@@ -29,6 +29,8 @@ export class StreamFramer {
   private searchedLength = 0;
   /** The last characters searched, at most three: the empty line may lie across chunks. */
   private tail = '';
+  /** Header fields that were begun in what was searched. */
+  private fields = 0;
   private state: 'Between' | 'Head' | 'Body' = 'Between';
   /** In state Body: length of the whole message. */
   private needed = 0;
@@ -90,16 +92,23 @@ export class StreamFramer {
         this.readHead(this.searchedLength - this.tail.length + found + EMPTY_LINE.length);
         return;
       }
+      this.fields += fieldsBegun(window, this.tail.length - 1);
+      // As a head that ends with LF alone does: it would be waited for in vain.
+      if (window.includes('\n\n') && endsWithLf(this.joined())) throw this.fail('Bad Line End', this.joined());
       this.searchedLength += piece.length;
       this.tail = window.slice(-3);
     }
+    if (this.fields > this.limits.maxFields) throw this.fail('Too Many Header Fields', this.joined());
     if (this.length > this.limits.maxBytes) throw this.fail('Message Too Large', this.joined());
   }
 
   private readHead(headEnd: number): void {
     const text = this.joined();
+    if (endsWithLf(text)) throw this.fail('Bad Line End', text.slice(0, headEnd));
     const bodyLength = contentLength(text, headEnd);
     if (headEnd + bodyLength > this.limits.maxBytes) throw this.fail('Message Too Large', text);
+    if (fieldsBegun(text.slice(0, headEnd), 0) > this.limits.maxFields)
+      throw this.fail('Too Many Header Fields', text.slice(0, headEnd));
     if (bodyLength === ABSENT) throw this.fail('Missing Content-Length', text.slice(0, headEnd));
     if (bodyLength < 0) throw this.fail('Bad Content-Length', text.slice(0, headEnd));
     this.needed = headEnd + bodyLength;
@@ -125,8 +134,25 @@ export class StreamFramer {
     this.searched = 0;
     this.searchedLength = 0;
     this.tail = '';
+    this.fields = 0;
     this.state = 'Between';
   }
+}
+
+/** How many lines begin in `text` after a line feed at or after `from`, other than folds and the empty line. */
+function fieldsBegun(text: string, from: number): number {
+  let count = 0;
+  for (let at = text.indexOf('\n', from); at >= 0 && at + 1 < text.length; at = text.indexOf('\n', at + 1)) {
+    const next = text.charCodeAt(at + 1);
+    if (next !== SPACE && next !== TAB && next !== CR) count++;
+  }
+  return count;
+}
+
+/** Whether the first line ends with LF alone. */
+function endsWithLf(text: string): boolean {
+  const lineFeed = text.indexOf('\n');
+  return lineFeed >= 0 && text.charCodeAt(lineFeed - 1) !== CR;
 }
 
 const ABSENT = -2;

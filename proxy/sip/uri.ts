@@ -1,5 +1,16 @@
 import { defect } from './defects.ts';
-import { COLON, PERCENT, QUESTION, SEMICOLON, decimal, hostText, skipHost, skipToken } from './grammar.ts';
+import {
+  COLON,
+  PERCENT,
+  QUESTION,
+  SEMICOLON,
+  decimal,
+  equalsIgnoreCase,
+  hostText,
+  isDigit,
+  skipHost,
+  skipToken,
+} from './grammar.ts';
 import { paramAt } from './param.ts';
 
 /** A SIP or SIPS URI (RFC 3261 19.1), or any other URI with host '' and all that follows the scheme in `user`. */
@@ -65,7 +76,29 @@ export function readUri(text: string): SipUri | undefined {
   if (pos < end && text.charCodeAt(pos) !== SEMICOLON && text.charCodeAt(pos) !== QUESTION) return undefined;
   const question = pos < end ? text.indexOf('?', pos) : -1;
   const paramsEnd = question < 0 ? end : question;
-  return { scheme, user, password, host, port, params: text.slice(pos, paramsEnd), headers: text.slice(paramsEnd) };
+  const params = text.slice(pos, paramsEnd);
+  if (params.indexOf(';', 1) > 0 && isTorn(params)) return undefined;
+  return { scheme, user, password, host, port, params, headers: text.slice(paramsEnd) };
+}
+
+/**
+ * Whether a parameter that says where the URI leads stands twice (RFC 3261 19.1.1 forbids it of any): the next element may
+ * take the other one.
+ */
+function isTorn(params: string): boolean {
+  const plain = comparable(params);
+  let seen = 0;
+  for (let pos = 0; pos >= 0;) {
+    const start = pos + 1;
+    pos = plain.indexOf(';', start);
+    const end = skipToken(plain, start, pos < 0 ? plain.length : pos);
+    for (let i = 0; i < SIGNIFICANT.length; i++) {
+      if (!equalsIgnoreCase(plain, start, end, SIGNIFICANT[i] ?? '')) continue;
+      if ((seen & (1 << i)) !== 0) return true;
+      seen |= 1 << i;
+    }
+  }
+  return false;
 }
 
 function schemeText(text: string, end: number): string {
@@ -74,19 +107,30 @@ function schemeText(text: string, end: number): string {
   return text.slice(0, end).toLowerCase();
 }
 
-/** No white space, control characters, quotes or angle brackets: whoever reads the message after us splits at these. */
+/**
+ * No white space, control characters, quotes or angle brackets: whoever reads the message after us splits at these. And
+ * no % but of an escape (RFC 3261 25.1, RFC 3966 3), which others may read in ways of their own.
+ */
 function isPlain(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
     if (c <= 34 ? c !== 33 : c === 60 || c === 62 || c === 127) return false;
+    if (c === PERCENT && !(isHexDigit(text.charCodeAt(i + 1)) && isHexDigit(text.charCodeAt(i + 2)))) return false;
   }
   return true;
 }
 
+function isHexDigit(c: number): boolean {
+  return isDigit(c) || ((c | 32) >= 97 && (c | 32) <= 102);
+}
+
 /** A URI parameter, unescaped, by its name in any case; '' for a flag, undefined if there is none. */
 export function uriParam(uri: SipUri, name: string): string | undefined {
-  if (uri.params === '') return undefined;
-  const value = paramAt(uri.params, 0, uri.params.length, name.toLowerCase());
+  const { params } = uri;
+  if (params === '') return undefined;
+  // RFC 4475 3.1.1.3: %6C%72 is lr
+  const plain = comparable(params);
+  const value = paramAt(plain, 0, plain.length, name.toLowerCase());
   return value === undefined ? undefined : unescapeUser(value);
 }
 
@@ -102,21 +146,24 @@ export function formatUri(u: SipUri): string {
 
 /** A URI as it may stand in a Request-URI: without header fields and method (RFC 3261 19.1.1, table 1). */
 export function asRequestUri(text: string): string {
-  if (!text.includes('?') && !/;method[=;]/i.test(text)) return text;
+  if (!text.includes('?') && !/;(?:method|[^;=]*%)/i.test(text)) return text;
   const uri = readUri(text);
   if (uri === undefined || uri.host === '') return text;
-  const params = uri.params.replace(/;method(=[^;]*)?(?=;|$)/gi, '');
-  return formatUri({ ...uri, params, headers: '' });
+  return formatUri({ ...uri, params: withoutParams(uri.params, ['method']), headers: '' });
 }
 
-export function hasMaddr({ params }: SipUri): boolean {
-  return params !== '' && paramAt(params, 0, params.length, 'maddr') !== undefined;
+export function hasMaddr(uri: SipUri): boolean {
+  return uri.params !== '' && uriParam(uri, 'maddr') !== undefined;
 }
 
 /** A SIP URI without maddr, and with the port and the transport that are so by default (RFC 3261 16.4). */
 export function withoutMaddr(uri: SipUri): SipUri {
-  const params = uri.params.replace(/;(?:maddr|transport)(=[^;]*)?(?=;|$)/gi, '');
-  return { ...uri, port: 0, params };
+  return { ...uri, port: 0, params: withoutParams(uri.params, ['maddr', 'transport']) };
+}
+
+function withoutParams(params: string, names: readonly string[]): string {
+  const kept = params.split(';').filter((part) => !names.includes(pair(part)[0]));
+  return kept.join(';');
 }
 
 /** `user` without its %-escapes, each a byte (a latin1 character); what is no escape stays. */

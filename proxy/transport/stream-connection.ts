@@ -56,6 +56,8 @@ export class StreamConnection implements Connection, WireUser {
   #unstarted = false;
   /** Its address is blocked: nothing is read, nothing is written, nothing is lost. */
   #held = false;
+  /** Its framing is lost: nothing more is heard, and it ends when what is under way has had its time. */
+  #deaf = false;
   /** Something was sent, so somebody may wait for an answer to it. */
   #used = false;
   readonly #deadlines: Deadlines;
@@ -209,7 +211,7 @@ export class StreamConnection implements Connection, WireUser {
 
   received(text: string): void {
     const framer = this.#wire?.framer;
-    if (!this.#open || framer === undefined) return;
+    if (!this.#open || this.#deaf || framer === undefined) return;
     const { counters, user } = this.#context;
     const now = this.#context.now();
     this.#deadlines.heard(now);
@@ -271,7 +273,13 @@ export class StreamConnection implements Connection, WireUser {
     if (!(error instanceof SipError)) throw error;
     this.#context.counters.closedMalformed++;
     this.#context.user.malformed(error, this.hop);
-    this.close(error);
+    if (this.holds === 0) {
+      this.close(error);
+      return;
+    }
+    // what came whole before is answered where it came from (RFC 3261 18.2.2)
+    this.#deaf = true;
+    setTimeout(() => this.close(error), this.#context.limits.closeTimeout).unref();
   }
 
   #write(text: string): void {

@@ -32,6 +32,11 @@ export const VERDICTS: readonly Verdict[] = [
   },
   { file: 'comments', verdict: 'forwarded', why: 'comments nest, and hold commas and brackets' },
   { file: 'compact-forms', verdict: 'forwarded', why: 'every compact form at once (RFC 3261 7.3.3)' },
+  {
+    file: 'contact-expires-twice',
+    verdict: '400 Bad Contact',
+    why: 'a server that read the other one would take away what we store',
+  },
   { file: 'content-length-negative', verdict: '400 Bad Content-Length', why: 'RFC 4475 3.1.2.3' },
   {
     file: 'content-length-too-large',
@@ -46,6 +51,11 @@ export const VERDICTS: readonly Verdict[] = [
     stream: '400 Bad Content-Length',
   },
   { file: 'content-length-words', verdict: '400 Bad Content-Length', why: 'no number' },
+  {
+    file: 'cseq-of-32-bits',
+    verdict: '400 Bad CSeq',
+    why: '2**31 and above is forbidden (RFC 3261 8.1.1.5)',
+  },
   { file: 'cseq-of-known-method', verdict: '400 CSeq Method Mismatch', why: 'RFC 4475 3.1.2.17' },
   { file: 'cseq-of-unknown-method', verdict: '400 CSeq Method Mismatch', why: 'RFC 4475 3.1.2.18' },
   { file: 'cseq-too-large', verdict: '400 Bad CSeq', why: 'above 32 bits (RFC 4475 3.1.2.4)' },
@@ -66,7 +76,27 @@ export const VERDICTS: readonly Verdict[] = [
     why: 'nothing has to stand between a display name and its bracket',
   },
   { file: 'empty-call-id', verdict: '400 Bad Call-ID', why: '' },
+  {
+    file: 'empty-from-tag',
+    verdict: '400 Bad From',
+    why: 'a tag is a token, and no token is empty',
+  },
   { file: 'empty-header-values', verdict: 'forwarded', why: 'a header field may be empty' },
+  {
+    file: 'empty-to-tag',
+    verdict: '400 Bad To',
+    why: 'a tag is a token: whoever answers would add a second one',
+  },
+  {
+    file: 'escape-cut-short',
+    verdict: '400 Bad Request-URI',
+    why: '% begins an escape of two digits, or nothing',
+  },
+  {
+    file: 'escape-in-tel-uri',
+    verdict: '400 Bad Request-URI',
+    why: 'escapes are the same in every scheme (RFC 3966 3)',
+  },
   { file: 'escaped-nulls', verdict: 'forwarded', why: '%00 ends no string' },
   { file: 'escapes-in-uris', verdict: 'forwarded', why: '%-escapes in every URI, the reserved ones among them' },
   {
@@ -83,6 +113,11 @@ export const VERDICTS: readonly Verdict[] = [
   { file: 'headers-in-uri', verdict: '400 Bad Request-URI', why: 'RFC 4475 3.1.2.11' },
   { file: 'http', verdict: 'dropped', why: 'a browser that took the wrong port' },
   { file: 'ipv4-mapped', verdict: 'forwarded', why: 'IPv4-mapped addresses are addresses (RFC 5118 4.9)' },
+  {
+    file: 'ipv6-group-too-long',
+    verdict: '400 Bad Request-URI',
+    why: 'a group of five digits makes no IPv6 address',
+  },
   {
     file: 'ipv6-port-inside',
     verdict: 'forwarded',
@@ -116,6 +151,11 @@ export const VERDICTS: readonly Verdict[] = [
     why: "a scheme that is no telephone's (RFC 4475 3.3.3)",
   },
   { file: 'leading-crlfs', verdict: 'forwarded', why: 'CRLFs before a start line are skipped (RFC 3261 7.5)' },
+  {
+    file: 'line-feeds-alone',
+    verdict: '400 Bad Line End',
+    why: 'lines end with CRLF (RFC 3261 7): it is answered, and goes no further',
+  },
   { file: 'lone-carriage-return', verdict: '400 Bad Line End', why: 'as a lone line feed' },
   { file: 'lone-line-feed', verdict: '400 Bad Line End', why: 'what we read as one field the next could read as two' },
   { file: 'long-values', verdict: 'forwarded', why: 'long values everywhere, and Via in every spelling' },
@@ -126,6 +166,11 @@ export const VERDICTS: readonly Verdict[] = [
     file: 'max-forwards-above-255',
     verdict: 'forwarded',
     why: 'a Max-Forwards that is too high stops nothing (RFC 4475 3.1.2.4)',
+  },
+  {
+    file: 'method-in-uri',
+    verdict: '400 Bad Request-URI',
+    why: 'a method has no place in a Request-URI (RFC 3261 19.1.1)',
   },
   { file: 'missing-fields', verdict: '400 Missing From', why: 'no From, To and Call-ID (RFC 4475 3.3.1)' },
   {
@@ -195,7 +240,17 @@ export const VERDICTS: readonly Verdict[] = [
     verdict: 'forwarded',
     why: 'To and From may have any scheme (RFC 4475 3.3.6)',
   },
+  {
+    file: 'tabs-in-request-line',
+    verdict: '400 Bad Request-Line',
+    why: 'single spaces, and no tab (RFC 3261 7.1)',
+  },
   { file: 'tel-uri', verdict: 'forwarded', why: 'a telephone number is for a SIP Server to route (RFC 3966)' },
+  {
+    file: 'transport-twice',
+    verdict: '400 Bad Request-URI',
+    why: 'no parameter may stand twice (RFC 3261 19.1.1), and these two say different things',
+  },
   {
     file: 'unknown-authorization',
     verdict: 'forwarded',
@@ -215,5 +270,20 @@ export const VERDICTS: readonly Verdict[] = [
   { file: 'uri-in-brackets', verdict: '400 Bad Request-URI', why: 'RFC 4475 3.1.2.7' },
   { file: 'version-seven', verdict: '505 Version Not Supported', why: 'RFC 4475 3.1.2.16' },
   { file: 'via-last', verdict: 'forwarded', why: 'Via may stand last: order means something among equal fields only' },
+  {
+    file: 'via-of-another-protocol',
+    verdict: '400 Bad Via',
+    why: 'how to answer is known of SIP/2.0 alone',
+  },
+  {
+    file: 'via-of-another-version',
+    verdict: '400 Bad Via',
+    why: 'as of another protocol',
+  },
+  {
+    file: 'vias-below-of-any-kind',
+    verdict: 'forwarded',
+    why: 'what is below the topmost Via is for who wrote it (RFC 3261 16.3 step 1)',
+  },
   { file: 'vias-on-one-line', verdict: 'forwarded', why: 'two Vias may share a line' },
 ];

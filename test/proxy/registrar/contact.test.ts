@@ -32,6 +32,12 @@ describe('Contact of a REGISTER', () => {
     ['*;expires=0', 'Bad Contact'],
     ['<sip:a@10.0.0.1', 'Bad Contact'],
     ['', 'Bad Contact'],
+    ['<sip:a@10.0.0.1>;expires=60;expires=0', 'Bad Contact'],
+    ['<sip:a@10.0.0.1>;q=1;x="q=1";Q=0.5', 'Bad Contact'],
+    ['<sip:a@10.0.0.1>;+sip.instance="<urn:a>";+sip.instance="<urn:b>"', 'Bad Contact'],
+    ['<sip:a@10.0.0.1>;reg-id=1;reg-id=2', 'Bad Contact'],
+    ['<sip:a@10.0.0.1;transport=udp;transport=tcp>', 'Bad Contact'],
+    ['<sip:a@10.0.0.1>;x=1;x=2;x="expires=1;expires=2";expires=60', undefined],
   ] as const) {
     it(`says what is wrong with "${value}"`, () => {
       expect(read(value).fault).to.equal(fault);

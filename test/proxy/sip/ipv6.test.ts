@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ipv6Text } from '../../../proxy/sip/ipv6.ts';
+import { ipv6Text, isReference } from '../../../proxy/sip/ipv6.ts';
 
 describe('the text of an IPv6 address (RFC 5952)', () => {
   for (const [written, text] of [
@@ -35,6 +35,23 @@ describe('the text of an IPv6 address (RFC 5952)', () => {
   ])
     it(`stays where ${none} is none`, () => {
       expect(ipv6Text(none)).to.equal(none);
+    });
+
+  for (const [text, allowed] of [
+    ['::', true],
+    ['2001:DB8::10:5070', true],
+    ['::FFFF:192.0.2.1', true],
+    // RFC 5118 4.10: who follows the grammar of RFC 3261 writes a colon too many
+    ['2001:db8:::192.0.2.1', true],
+    ['2001:db8:::1', false],
+    ['1::::192.0.2.1', false],
+    ['192.0.2.1', false],
+    ['12345::', false],
+    ['1:2:3', false],
+    ['', false],
+  ] as const)
+    it(`${allowed ? 'may' : 'must not'} be ${text} in a reference`, () => {
+      expect(isReference(text)).to.equal(allowed);
     });
 
   it('is one for all that the address can be written as, and what the platform writes', () => {

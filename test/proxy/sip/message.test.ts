@@ -153,9 +153,15 @@ describe('a faulty message', () => {
     ['400 Missing Call-ID', { Call: '' }],
     ['400 Missing CSeq', { CSeq: '' }],
     ['400 Bad Via', { Via: 'Via: SIP/2.0/UDP' }],
+    ['400 Bad Via', { Via: 'Via: SIP/3.0/UDP 127.0.0.1;branch=z9hG4bK1' }],
+    ['400 Bad Via', { Via: 'Via: XMPP/2.0/UDP 127.0.0.1;branch=z9hG4bK1' }],
     ['400 Bad From', { From: 'From: "open <sip:a@b>' }],
     ['400 Bad To', { To: 'To: <sip:a@b' }],
     ['400 Bad From', { From: 'From: <sip:a@b>;tag=1;tag=2' }],
+    ['400 Bad From', { From: 'From: <sip:a@b>;tag=' }],
+    ['400 Bad From', { From: 'From: <sip:a@b>;tag' }],
+    ['400 Bad To', { To: 'To: <sip:a@b>; TAG = ;x=y' }],
+    ['400 Bad To', { To: 'To: <sip:a@b>;tag=""' }],
     ['400 Bad From', { From: 'From: <sip:a@b>;tag=1, <sip:c@d>;tag=2' }],
     ['400 Bad From', { From: 'From: <sip:a\x01@b>;tag=1' }],
     ['400 Bad To', { To: 'To: <sip:a<b@c>' }],
@@ -167,6 +173,7 @@ describe('a faulty message', () => {
     ['400 Bad CSeq', { CSeq: 'CSeq: 1' }],
     ['400 Bad CSeq', { CSeq: 'CSeq: x OPTIONS' }],
     ['400 Bad CSeq', { CSeq: 'CSeq: 4294967296 OPTIONS' }],
+    ['400 Bad CSeq', { CSeq: 'CSeq: 2147483648 OPTIONS' }],
     ['400 Bad CSeq', { CSeq: 'CSeq: 1 OPTIONS more' }],
     ['400 CSeq Method Mismatch', { CSeq: 'CSeq: 1 INVITE' }],
     ['400 Bad Max-Forwards', { Max: 'Max-Forwards: many' }],
@@ -182,6 +189,9 @@ describe('a faulty message', () => {
     ['400 Bad Header Field', { Via: ' folded: start line\r\nVia: SIP/2.0/UDP 127.0.0.1' }],
     ['400 Bad Line End', { Max: 'Subject: a\nP-Asserted-Identity: <sip:boss@example.com>' }],
     ['400 Bad Line End', { Max: 'Subject: a\rP-Asserted-Identity: <sip:boss@example.com>' }],
+    ['400 Bad Request-Line', { OPTIONS: 'OPTIONS\tsip:a@b\tSIP/2.0' }],
+    ['400 Bad Request-Line', { OPTIONS: 'OPTIONS\tsip:a@b SIP/2.0' }],
+    ['400 Bad Request-Line', { OPTIONS: 'OPTIONS sip:a@b\tSIP/2.0' }],
     ['400 Bad Request-Line', { OPTIONS: 'OPTIONS sip:a@b' }],
     ['400 Bad Request-Line', { OPTIONS: 'OPTIONS sip:a@b SIP/2.0 ' }],
     ['400 Bad Request-Line', { OPTIONS: 'OPTIONS sip:a@b HTTP/1.1' }],
@@ -189,6 +199,12 @@ describe('a faulty message', () => {
     ['400 Bad Request-URI', { OPTIONS: 'OPTIONS sip:a@b; lr SIP/2.0' }],
     ['400 Bad Request-URI', { OPTIONS: 'OPTIONS <sip:a@b> SIP/2.0' }],
     ['400 Bad Request-URI', { OPTIONS: 'OPTIONS bob SIP/2.0' }],
+    ['400 Bad Request-URI', { OPTIONS: 'OPTIONS sip:a%4@b SIP/2.0' }],
+    ['400 Bad Request-URI', { OPTIONS: 'OPTIONS tel:+1%zz SIP/2.0' }],
+    ['400 Bad Request-URI', { OPTIONS: 'OPTIONS sip:a@[2001:db8::12345] SIP/2.0' }],
+    ['400 Bad Request-URI', { OPTIONS: 'OPTIONS sip:a@b;method=INVITE SIP/2.0' }],
+    ['400 Bad Request-URI', { OPTIONS: 'OPTIONS sip:a@b;m%65thod SIP/2.0' }],
+    ['400 Bad Request-URI', { OPTIONS: 'OPTIONS sip:a@b;transport=udp;transport=tcp SIP/2.0' }],
     ['505 Version Not Supported', { OPTIONS: 'OPTIONS sip:a@b SIP/7.0' }],
   ];
   for (const [expected, replaced] of faults) {
@@ -211,10 +227,34 @@ describe('a faulty message', () => {
     expect(errorOf(text.slice(0, text.indexOf('branch'))).answerable).to.equal(undefined);
   });
 
-  it('whose lines end with LF alone is dropped: it has no field that we would agree on with others', () => {
-    const error = errorOf(but({}).replaceAll('\r\n', '\n'));
-    expect(error.status).to.equal(400);
-    expect(error.answerable).to.equal(undefined);
+  it('whose lines end with LF alone is answered in lines that end as they must', () => {
+    for (const text of [but({}), `\r\n${but({})}`, `\r\n\r\n${but({})}`]) {
+      const error = errorOf(text.replaceAll('\r\n', '\n'));
+      expect(error.message).to.equal('400 Bad Line End');
+      if (error.answerable === undefined) throw new Error('it can be answered');
+      const answer = response(error.answerable, error.status, error.reason);
+      expect(answer.replaceAll('\r\n', '')).to.not.match(/[\r\n]/);
+      expect(parseMessage(answer)).to.include({ status: 400, callId: '1', cseq: 1 });
+    }
+    const foreign = but({ OPTIONS: 'SIP/2.0 200 OK' }).replaceAll('\r\n', '\n');
+    expect(errorOf(foreign).answerable).to.equal(undefined);
+  });
+
+  it('with a wrong tag in To is answered with what it has, and no tag more', () => {
+    for (const To of ['To: <sip:a@b>;tag=', 'To: <sip:a@b>;tag', 'To: <sip:a@b>;tag=1;tag=2']) {
+      for (const more of [{}, { Via: 'Via: x' }]) {
+        const error = errorOf(but({ To, ...more }));
+        if (error.answerable === undefined) throw new Error('it can be answered');
+        expect(response(error.answerable, 400, 'Bad To', [], 'ours')).to.include(`\r\n${To}\r\n`);
+      }
+    }
+  });
+
+  it('below the topmost Via is nobody\u2019s business on the way (RFC 3261 16.3 step 1)', () => {
+    for (const below of ['SIP/2.0/UDP [::::]', 'SIP/3.0/UDP h;branch=1;branch=2', '?', '']) {
+      const text = but({ Via: `Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nVia: ${below}` });
+      expect(parseMessage(text).via.branch).to.equal('z9hG4bK1');
+    }
   });
 
   it('that is a response or an ACK is never answerable', () => {

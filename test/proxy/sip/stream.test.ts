@@ -128,6 +128,22 @@ describe('a stream', () => {
     expect(frame(['x'.repeat(2001)])).to.deep.equal(['513 Message Too Large']);
   });
 
+  it('with more header fields than the limit is refused before its head ends', () => {
+    const limits = { ...LIMITS, maxFields: 20 };
+    const fields = Array.from({ length: 20 }, (_, i) => `X-${i}: y\r\n folded\r\n`).join('');
+    const text = options({ callId: 'c9' }).replace('\r\n\r\n', `\r\n${fields}`);
+    for (const chunks of [[text], [...text], [`${text}\r\n`], [...text, '\r\n']])
+      expect(frame(chunks, limits)).to.deep.equal(['400 Too Many Header Fields to c9']);
+    expect(frame([...text, '\r\n'], { ...LIMITS, maxFields: 27 })).to.deep.equal([`${text}\r\n`]);
+  });
+
+  it('whose lines end with LF alone is refused where its head ends', () => {
+    const text = options({ callId: 'c9' }).replaceAll('\r\n', '\n');
+    for (const chunks of [[text], [...text], [text + options()]])
+      expect(frame(chunks)).to.deep.equal(['400 Bad Line End to c9']);
+    expect(frame([text.slice(0, -1)])).to.deep.equal([]);
+  });
+
   it('stays refused', () => {
     const framer = new StreamFramer(LIMITS);
     framer.push('GET / HTTP/1.1\r\n\r\n');

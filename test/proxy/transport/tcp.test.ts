@@ -167,6 +167,26 @@ describe('TCP', () => {
       expect(scene.transports.counters).to.include({ connectionsAccepted: 1, connectionsRefused: 1 });
     });
 
+    it('whose framing is lost still brings the answers that are awaited there, for as long as a closing one may take', async () => {
+      const scene = await open({
+        limits: { closeTimeout: 50 },
+        onMessage: (_text, from) => {
+          if (from.connection !== undefined) from.connection.holds++;
+        },
+      });
+      const client = await dial(scene);
+      client.write(`${options({})}what is this?\r\n\r\n`);
+      await until(() => scene.malformed.length === 1);
+      client.write(options({}));
+      const from = scene.messages[0]?.from;
+      if (from === undefined) throw new Error('no message');
+      expect(client.closed).to.equal(false);
+      scene.transports.send('the answer', from);
+      await until(() => client.closed);
+      expect(client.received).to.equal('the answer');
+      expect([scene.messages.length, scene.malformed.length]).to.deep.equal([1, 1]);
+    });
+
     it('is closed when a message takes too long, even while it is held', async () => {
       const scene = await open();
       const client = await dial(scene);
