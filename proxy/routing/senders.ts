@@ -99,11 +99,12 @@ export class Senders {
 
   /**
    * The connection that a request came over is closed, or the address that a datagram came from is not to be reached. A
-   * phone's response is lost: any port may be anybody's there.
+   * phone that has only ended its own side still gets its response there, else it is lost: any port may be anybody's.
    */
   answerAnew(from: Hop, answer: string): void {
     const reachable = from.transport !== 'WS' && from.transport !== 'WSS';
     if (reachable && this.isTrusted(from)) this.#late.send(answer, from);
+    else if (from.connection?.lingers === true) this.#core.outside.send(answer, from);
     else this.#core.counts.responsesLost++;
   }
 

@@ -3,7 +3,7 @@ import { formatAddress } from './listen-error.ts';
 import { StreamConnection, type StreamConnectionOptions } from './stream-connection.ts';
 import type { TransportContext } from './user.ts';
 
-type NewConnection = Omit<StreamConnectionOptions, 'number' | 'context'>;
+type NewConnection = Omit<StreamConnectionOptions, 'number' | 'context' | 'lingers' | 'lingered'>;
 
 /** A connection that nobody holds may still be about to be used: a phone that has just been challenged. ms */
 const USELESS_AFTER = 10_000;
@@ -17,6 +17,8 @@ export class Connections {
   readonly #byNumber = new Map<number, StreamConnection>();
   /** Inbound ones that have sent no whole message yet, oldest first. */
   readonly #unproven = new Set<StreamConnection>();
+  /** Those whose peers send no more and wait for answers. */
+  readonly #lingering = new Set<StreamConnection>();
   /** Ours, and those that are closed for us but whose socket still drains. */
   readonly #sockets = new Set<Socket>();
   #last = 0;
@@ -83,6 +85,8 @@ export class Connections {
         this.#unproven.delete(one);
         options.ended(one);
       },
+      lingers: (one) => this.#lingering.add(one),
+      lingered: (one) => this.#lingering.delete(one),
     });
     this.#byNumber.set(connection.number, connection);
     if (connection.inbound) {
@@ -109,12 +113,15 @@ export class Connections {
 
   expire(now: number): void {
     for (const connection of this.#byNumber.values()) connection.expire(now);
+    for (const connection of this.#lingering) connection.expire(now);
   }
 
   block(addresses: ReadonlySet<string>): void {
-    for (const connection of this.#byNumber.values()) {
-      if (addresses.has(connection.remoteAddress)) connection.hold();
-      else connection.release();
+    for (const connections of [this.#byNumber.values(), this.#lingering]) {
+      for (const connection of connections) {
+        if (addresses.has(connection.remoteAddress)) connection.hold();
+        else connection.release();
+      }
     }
   }
 
@@ -127,6 +134,7 @@ export class Connections {
       gone.push(promise);
     }
     for (const connection of this.#byNumber.values()) connection.close(new Error('the proxy is closing'));
+    for (const connection of this.#lingering) connection.close(new Error('the proxy is closing'));
     await Promise.all(gone);
   }
 }

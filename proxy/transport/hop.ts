@@ -22,6 +22,8 @@ export interface Connection {
   readonly remotePort: number;
   readonly inbound: boolean;
   readonly open: boolean;
+  /** Its peer sends no more, and so it is not open, but the answers to what that asked are still sent over it. */
+  readonly lingers?: boolean;
   /** Live bindings and open transactions that need it; a held one is never closed as idle. */
   holds: number;
   /**

@@ -27,6 +27,8 @@ export interface TransportLimits {
   readonly messageTimeout: number;
   /** A connection that nothing holds and that carried nothing for so long is closed. */
   readonly idleTimeout: number;
+  /** For so long a peer that sends no more gets the answers to what it asked: as long as a transaction takes that is no INVITE. */
+  readonly lingerTimeout: number;
   /** Between two pings of a WebSocket (RFC 6455 5.5.2); one that was not answered by the next ends it. */
   readonly pingInterval: number;
   /** What a connection may take to send what is queued when it is being closed. */
@@ -47,6 +49,7 @@ export const defaultLimits: TransportLimits = {
   connectTimeout: 4_000,
   messageTimeout: 30_000,
   idleTimeout: 300_000,
+  lingerTimeout: 32_000,
   pingInterval: 25_000,
   closeTimeout: 2_000,
 };

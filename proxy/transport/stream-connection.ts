@@ -26,6 +26,9 @@ export interface StreamConnectionOptions {
   /** The first whole message came. */
   readonly proven: (connection: StreamConnection, message: string) => void;
   readonly ended: (connection: StreamConnection) => void;
+  /** It has ended, but is still sent over; and then no more. */
+  readonly lingers: (connection: StreamConnection) => void;
+  readonly lingered: (connection: StreamConnection) => void;
 }
 
 /** A connection that carries SIP (RFC 3261 18.3, RFC 7118): framing, keep-alives, deadlines, a bounded queue of writes. */
@@ -47,6 +50,8 @@ export class StreamConnection implements Connection, WireUser {
   readonly #received: keyof TransportCounters;
   readonly #sent: keyof TransportCounters;
   #open = true;
+  /** Since when it lingers, ms; 0: it does not. */
+  #lingersSince = 0;
   /** Undefined until it is connected and hands are shaken. */
   #wire: Wire | undefined;
   /** To be sent once it is. */
@@ -100,6 +105,10 @@ export class StreamConnection implements Connection, WireUser {
     return this.#open;
   }
 
+  get lingers(): boolean {
+    return this.#lingersSince !== 0;
+  }
+
   get ready(): boolean {
     return this.#wire !== undefined;
   }
@@ -119,13 +128,13 @@ export class StreamConnection implements Connection, WireUser {
 
   send(text: string, hop: Hop): void {
     const { counters, limits } = this.#context;
-    if (!this.#open) {
+    if (!this.#open && !this.lingers) {
       this.#context.fail(hop, new Error(`${this.#name()} is closed`));
       return;
     }
     this.#used = true;
     this.#write(text);
-    if (this.#open) {
+    if (this.#open || this.lingers) {
       counters[this.#sent]++;
       this.#deadlines.used(this.#context.now());
     } else {
@@ -135,8 +144,7 @@ export class StreamConnection implements Connection, WireUser {
 
   /** Ends it: what is queued is still sent, the peer has `closeTimeout` to take it. */
   close(error: Error): void {
-    if (!this.#open) return;
-    this.#end(error);
+    if (!this.#leave(error)) return;
     const wire = this.#wire;
     if (wire === undefined || this.#held) {
       this.#destroy();
@@ -152,6 +160,10 @@ export class StreamConnection implements Connection, WireUser {
   /** Closes it when one of its deadlines has passed. */
   expire(now: number): void {
     const { limits } = this.#context;
+    if (this.lingers) {
+      if (this.holds <= 0 || now - this.#lingersSince >= limits.lingerTimeout) this.ended();
+      return;
+    }
     const overdue = this.#deadlines.overdue(now, limits, this);
     if (overdue !== undefined) {
       this.#giveUp(overdue.counter, overdue.why);
@@ -258,14 +270,22 @@ export class StreamConnection implements Connection, WireUser {
     if (!this.#held) this.#wire?.resume();
   }
 
+  /** What the peer asked before it ended its side is answered, if it can be (RFC 3261 18.2.2: the connection is there). */
   ended(): void {
-    this.close(new Error(`${this.#name()} was closed by the peer`));
+    const error = new Error(`${this.#name()} was closed by the peer`);
+    if (!this.#open || this.holds <= 0 || this.#held || this.#wire?.halfOpen !== true) {
+      this.close(error);
+      return;
+    }
+    this.#end(error);
+    this.#lingersSince = this.#context.now();
+    this.#options.lingers(this);
   }
 
   broken(error: Error): void {
-    if (!this.#open) return;
-    if (this.#wire === undefined && !this.inbound) this.#context.counters.connectFailed++;
-    this.#end(error);
+    const opening = this.#wire === undefined && !this.inbound;
+    if (!this.#leave(error)) return;
+    if (opening) this.#context.counters.connectFailed++;
     this.#destroy();
   }
 
@@ -288,7 +308,7 @@ export class StreamConnection implements Connection, WireUser {
     const queued = wire === undefined ? this.#earlyLength : wire.queued;
     if (queued + text.length > limits.writeQueue) {
       counters.closedUnread++;
-      this.#end(new Error(`${this.#name()} has ${limits.writeQueue} bytes that its peer does not read`));
+      this.#leave(new Error(`${this.#name()} has ${limits.writeQueue} bytes that its peer does not read`));
       this.#destroy();
     } else if (wire === undefined) {
       this.#early.push(text);
@@ -309,6 +329,18 @@ export class StreamConnection implements Connection, WireUser {
     const error = new Error(`${this.#name()}: ${why}`);
     this.#context.log.debug(error.message);
     this.close(error);
+  }
+
+  /** It is used no more. @returns whether it was until now */
+  #leave(error: Error): boolean {
+    if (this.lingers) {
+      this.#lingersSince = 0;
+      this.#options.lingered(this);
+      return true;
+    }
+    if (!this.#open) return false;
+    this.#end(error);
+    return true;
   }
 
   #end(error: Error): void {

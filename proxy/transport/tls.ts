@@ -51,7 +51,9 @@ export class Tls implements StreamProtocol {
   }
 
   accept(socket: Socket, user: WireUser): void {
-    this.handshake(socket, user, (secured, names) => user.opened(new SocketWire(secured, user, names)));
+    this.handshake(socket, user, (secured, names) => {
+      user.opened(new SocketWire(secured, user, names, mayBeHalfOpen(secured)));
+    });
   }
 
   /** What lies upon TLS may be more than SIP: `done` goes on with it. */
@@ -78,7 +80,8 @@ export class Tls implements StreamProtocol {
       return;
     }
     secured.on('secureConnect', () => {
-      user.opened(new SocketWire(secured, user, certificateNames(secured.getPeerCertificate())));
+      const names = certificateNames(secured.getPeerCertificate());
+      user.opened(new SocketWire(secured, user, names, mayBeHalfOpen(secured)));
     });
     secured.on('error', (error) => {
       const fault = certificateFault(error);
@@ -132,6 +135,11 @@ export class Tls implements StreamProtocol {
     this.#options.log.debug({ from: socket.remoteAddress, why: socket.authorizationError }, 'certificate not trusted');
     return NAMELESS;
   }
+}
+
+/** RFC 8446 6.1: who gets a close_notify may go on sending; before TLS 1.3 it had to end at once (RFC 5246 7.2.1). */
+function mayBeHalfOpen(socket: TLSSocket): boolean {
+  return socket.getProtocol() === 'TLSv1.3';
 }
 
 /** A client without a certificate is let in and has no name, so one port serves phones and those who show who they are. */

@@ -107,6 +107,8 @@ export class WebSockets implements StreamProtocol {
 class WebSocketWire implements Wire {
   readonly framer: Framer = new WholeMessages();
   readonly certificateNames: readonly string[];
+  /** RFC 6455 5.5.1: nothing is sent after a Close frame, and who has got one answers with one. */
+  readonly halfOpen = false;
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
   /** The bytes that came last ended a frame. */

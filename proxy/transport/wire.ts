@@ -14,6 +14,8 @@ export interface Wire {
   readonly framer: Framer;
   /** Identities in the verified certificate of the peer. */
   readonly certificateNames: readonly string[];
+  /** Whether a peer that has ended its side may still be sent to. */
+  readonly halfOpen: boolean;
   /** Bytes written that the kernel has not taken yet. */
   readonly queued: number;
   /** So many that drained() will tell when they are gone. */
@@ -59,10 +61,14 @@ export const NAMELESS: readonly string[] = [];
 export class SocketWire implements Wire {
   readonly framer: Framer;
   readonly certificateNames: readonly string[];
+  readonly halfOpen: boolean;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, user: WireUser, names: readonly string[] = NAMELESS) {
+  constructor(socket: Socket, user: WireUser, names: readonly string[] = NAMELESS, halfOpen = true) {
     this.#socket = socket;
+    this.halfOpen = halfOpen;
+    // else Node.js ends our side with the peer's
+    socket.allowHalfOpen = halfOpen;
     this.framer = new StreamFramer(user.messageLimits);
     this.certificateNames = names;
     socket.on('data', (chunk: Buffer) => user.received(chunk.toString('latin1')));

@@ -92,6 +92,25 @@ describe('a response that ICMP says did not arrive (RFC 3261 18.2.2, RFC 3263 5)
   });
 });
 
+describe('a response to who has ended its own side of the connection', () => {
+  it('is still sent over it to a phone, but over a new one to an Sbc', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    for (const [address, sentTo] of [
+      [AT.alice, `TCP ${AT.alice}:40000`],
+      [AT.sbc, `TCP ${AT.sbc}:5090`],
+    ] as const) {
+      const connection = scene.phoneStream(1, address, 40_000);
+      const text = invite({ transport: 'TCP', sentBy: `${address}:5090` });
+      const asked = requestIn(await scene.receives(text, address, 40_000, 'TCP', connection));
+      Object.assign(connection, { open: false, lingers: true });
+      const sent = answers(await scene.receives(respond(asked.message, 486), asked.hop.address));
+      expect(places(sent)).to.deep.equal([sentTo]);
+      expect(sent[0]?.hop.connection).to.equal(address === AT.alice ? connection : undefined);
+    }
+    expect(scene.core.counts.responsesLost).to.equal(0);
+  });
+});
+
 describe('a response whose connection is closed (RFC 3261 18.2.2, RFC 3263 5)', () => {
   it('goes to the address that the request came from, at the port of its Via', async () => {
     const scene = await Scene.begin({ listeners: LISTENERS });

@@ -76,6 +76,34 @@ describe('TLS', () => {
       });
     }
 
+    for (const [version, answered] of [
+      ['TLSv1.3', true],
+      ['TLSv1.2', false],
+    ] as const) {
+      it(`that sends no more by ${version} ${answered ? 'still gets its answers' : 'ends the connection'}`, async () => {
+        const scene = await open({
+          onMessage: (_text, { connection }) => {
+            if (connection !== undefined) connection.holds = 1;
+          },
+        });
+        const client = dial(scene, { minVersion: version, maxVersion: version });
+        client.write(options({}));
+        await until(() => scene.messages.length === 1);
+        client.socket.end();
+        await until(() => scene.closed.length === 1);
+        const from = scene.messages[0]?.from;
+        if (from?.connection === undefined) throw new Error('no connection');
+        expect(from.connection.lingers).to.equal(answered);
+        if (answered) {
+          scene.transports.send('the answer', from);
+          await until(() => client.received === 'the answer');
+          from.connection.holds = 0;
+          scene.pass(1000);
+        }
+        await until(() => client.closed);
+      });
+    }
+
     it('is refused by TLS 1.1', async () => {
       const scene = await open();
       const client = dial(scene, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
