@@ -4,7 +4,7 @@ import type { Hop } from './hop.ts';
 import { numberOf, textOf } from './ipv4.ts';
 import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 
-/** What native/udp.c exports. Addresses are IPv4's as numbers. */
+/** What native/udp.c exports. Addresses are IPv4's as numbers, and the lengths of IPv6's texts, which `names` has. */
 interface Native {
   readonly version: number;
   /** A negative number is the system's error. */
@@ -18,6 +18,7 @@ interface Native {
     sentNumbers: Buffer,
     quotes: Buffer,
     quoteNumbers: Buffer,
+    names: Buffer | undefined,
     onReceived: (count: number) => void,
     onFailed: (error: number, address: number, port: number) => void,
     onUndelivered: (count: number) => void,
@@ -31,7 +32,7 @@ interface NativeSocket {
 }
 
 // As native/udp.c has them.
-const VERSION = 2;
+const VERSION = 3;
 const BATCH = 64;
 const SLOT = 65_536;
 const QUEUE = 4096;
@@ -40,6 +41,12 @@ const SENT_HEAD = 2;
 const SENT_STRIDE = 4;
 const QUOTE = 576;
 const ERROR_STRIDE = 4;
+const NAME = 64;
+const IN_NAMES = 0;
+const OUT_NAMES = BATCH;
+const QUOTE_NAMES = OUT_NAMES + QUEUE;
+const FAILED_NAME = QUOTE_NAMES + BATCH;
+const NAMES = FAILED_NAME + 1;
 /** Bytes of the datagrams that wait to go out. */
 const SENT_BYTES = 2_097_152;
 
@@ -75,6 +82,8 @@ export class BatchSocket implements UdpSocket {
   /** How many wait, how many bytes they take; then for each offset, length, address and port. */
   readonly #numbers = new Uint32Array(SENT_HEAD + QUEUE * SENT_STRIDE);
   readonly #limit: number;
+  /** IPv6: the texts of addresses. */
+  readonly #names: Buffer | undefined;
   readonly #hops: (Hop | undefined)[] = Array.from<undefined>({ length: KNOWN });
   readonly #addresses = new Uint32Array(KNOWN);
   #closed = false;
@@ -83,8 +92,9 @@ export class BatchSocket implements UdpSocket {
   constructor(with_: Native, address: string, port: number, bufferSize: number, limit: number, user: UdpSocketUser) {
     this.#user = user;
     this.#limit = Math.min(limit, QUEUE);
+    this.#names = address.includes(':') ? Buffer.allocUnsafeSlow(NAMES * NAME) : undefined;
     const socket = with_.open(
-      numberOf(address),
+      this.#names === undefined ? numberOf(address) : this.#names.write(address, 0, NAME, 'latin1'),
       port,
       bufferSize,
       received,
@@ -93,8 +103,9 @@ export class BatchSocket implements UdpSocket {
       Buffer.from(this.#numbers.buffer),
       quotes,
       Buffer.from(quoteNumbers.buffer),
+      this.#names,
       (count) => this.#received(count),
-      (error, to, at) => user.failed(systemError(error), textOf(to), at),
+      (error, to, at) => user.failed(systemError(error), this.#text(to, FAILED_NAME), at),
       (count) => this.#undelivered(count),
     );
     if (typeof socket === 'number') throw systemError(-socket);
@@ -118,7 +129,10 @@ export class BatchSocket implements UdpSocket {
     const at = SENT_HEAD + count * SENT_STRIDE;
     numbers[at] = bytes;
     numbers[at + 1] = this.#bytes.write(text, bytes, 'latin1');
-    numbers[at + 2] = numberOf(address);
+    numbers[at + 2] =
+      this.#names === undefined
+        ? numberOf(address)
+        : this.#names.write(address, (OUT_NAMES + count) * NAME, NAME, 'latin1');
     numbers[at + 3] = port;
     numbers[0] = count + 1;
     numbers[1] = bytes + text.length;
@@ -140,7 +154,11 @@ export class BatchSocket implements UdpSocket {
       const length = receivedNumbers[i * RECEIVED_STRIDE] ?? 0;
       const address = receivedNumbers[i * RECEIVED_STRIDE + 1] ?? 0;
       const port = receivedNumbers[i * RECEIVED_STRIDE + 2] ?? 0;
-      this.#user.received(received, i * SLOT, i * SLOT + length, this.#hopOf(address, port));
+      const from =
+        this.#names === undefined
+          ? this.#hopOf(address, port)
+          : this.#user.hop(this.#text(address, IN_NAMES + i), port);
+      this.#user.received(received, i * SLOT, i * SLOT + length, from);
     }
   }
 
@@ -148,10 +166,15 @@ export class BatchSocket implements UdpSocket {
     for (let i = 0; i < count && !this.#closed; i++) {
       const at = i * ERROR_STRIDE;
       const length = quoteNumbers[at] ?? 0;
-      const address = textOf(quoteNumbers[at + 1] ?? 0);
+      const address = this.#text(quoteNumbers[at + 1] ?? 0, QUOTE_NAMES + i);
       const error = quoteNumbers[at + 3] ?? 0;
       this.#user.undelivered(quotes, i * QUOTE, i * QUOTE + length, error, address, quoteNumbers[at + 2] ?? 0);
     }
+  }
+
+  /** An address that native/udp.c tells. */
+  #text(address: number, slot: number): string {
+    return this.#names?.toString('latin1', slot * NAME, slot * NAME + address) ?? textOf(address);
   }
 
   #hopOf(address: number, port: number): Hop {

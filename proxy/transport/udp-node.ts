@@ -2,7 +2,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import type { Hop } from './hop.ts';
 import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 
-/** A UDP socket by node:dgram: for IPv6, and where native/udp.c is not there. */
+/** A UDP socket by node:dgram: where native/udp.c is not there. */
 export class NodeSocket implements UdpSocket {
   readonly tellsIcmp = false;
   readonly #socket: Socket;

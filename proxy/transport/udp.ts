@@ -228,11 +228,11 @@ async function binder(
   port: number,
   { limits, batched, log }: TransportContext,
 ): Promise<(user: UdpSocketUser) => UdpSocket> {
-  if (batched && native !== undefined && family === 4) {
+  if (batched && native !== undefined) {
     const from = native;
     return (user) => new BatchSocket(from, address, port, socketBuffer, limits.datagramsQueued, user);
   }
-  if (batched && family === 4)
+  if (batched)
     log.info('UDP by node:dgram, at more CPU a message: native/udp.c was not built here, or before it last changed');
   const socket = await bound(sockets(family, true), address, port);
   for (const raise of ['setRecvBufferSize', 'setSendBufferSize'] as const) {

@@ -1,5 +1,5 @@
 /*
- * UDP sockets that take and give many datagrams a system call (recvmmsg, sendmmsg; Linux, IPv4), for udp-batch.ts.
+ * UDP sockets that take and give many datagrams a system call (recvmmsg, sendmmsg; Linux), for udp-batch.ts.
  *
  * What Node.js does a datagram - a buffer, an object for its address, a call into JavaScript, an object for each send -
  * costs as much as the proxy's own work on a message. Here datagrams lie side by side in memory that both sides know,
@@ -13,6 +13,7 @@
 #define NAPI_VERSION 8
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <node_api.h>
 #include <stdbool.h>
@@ -42,12 +43,18 @@ enum {
   BATCH = 64,               /* datagrams a system call */
   SLOT = 65536,             /* bytes for each that comes in: none is larger */
   QUEUE = 4096,             /* datagrams that may wait to go out */
-  RECEIVED_STRIDE = 3,      /* length, address, port */
+  RECEIVED_STRIDE = 3,      /* length, address, port; of IPv6 the length of its text in place of the address */
   SENT_HEAD = 2,            /* how many datagrams wait, how many bytes they take */
   SENT_STRIDE = 4,          /* offset, length, address, port */
-  VERSION = 2,              /* of all that is said here and of open()'s arguments */
+  VERSION = 3,              /* of all that is said here and of open()'s arguments */
   QUOTE = 576,              /* bytes for what an ICMP error quotes: Linux sends no larger ones (RFC 1812 4.3.2.3) */
   ERROR_STRIDE = 4,         /* length, address, port, error */
+  NAME = 64,                /* bytes for the text of an IPv6 address: of those that come in, go out, are quoted, failed */
+  IN_NAMES = 0,
+  OUT_NAMES = BATCH,
+  QUOTE_NAMES = OUT_NAMES + QUEUE,
+  FAILED_NAME = QUOTE_NAMES + BATCH,
+  NAMES = FAILED_NAME + 1,
   TURNS = 4,                /* batches taken before others get their turn */
   TRIES = 8                 /* of a call that brings an error which may be about something else */
 };
@@ -59,23 +66,30 @@ typedef struct {
   uint32_t info, data;
 } Extended;
 enum { FROM_ICMP = 2, UNREACHABLE = 3, FRAGMENTATION_NEEDED = 4, PARAMETER_PROBLEM = 12 };
+enum { FROM_ICMP6 = 3, UNREACHABLE6 = 1, PARAMETER_PROBLEM6 = 4 };
+typedef union {
+  sa_family_t family;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+} Address;
 typedef union {
   struct cmsghdr head;
-  uint8_t bytes[CMSG_SPACE(sizeof(Extended) + sizeof(struct sockaddr_in))];
+  uint8_t bytes[CMSG_SPACE(sizeof(Extended) + sizeof(struct sockaddr_in6))];
 } Control;
 
 typedef struct {
   napi_env env;
   napi_async_context context;
-  napi_ref self, received, failed, undelivered, keep[6];
+  napi_ref self, received, failed, undelivered, keep[7];
   uint8_t *in, *out, *quotes;
+  char *names;
   uint32_t *in_numbers, *out_numbers, *quote_numbers;
   uv_handle_t *poll, *prepare;
-  int fd, events, open_handles;
+  int fd, family, events, open_handles;
   bool closed;
   struct mmsghdr messages[BATCH];
   struct iovec parts[BATCH];
-  struct sockaddr_in peers[BATCH];
+  Address peers[BATCH];
   Control controls[BATCH];
 } Socket;
 
@@ -104,6 +118,74 @@ static void call(Socket *s, napi_ref function, uint32_t a, uint32_t b, uint32_t 
   napi_close_handle_scope(s->env, scope);
 }
 
+/*
+ * What `name`, of so many bytes, says, with its zone as in fe80::1%eth0. What is no address becomes one that no socket of
+ * IPv6 alone reaches: the IPv4 address 0.0.0.0.
+ */
+static void read_name(const char *name, uint32_t length, struct sockaddr_in6 *to) {
+  char text[NAME + 1];
+  if (length > NAME) length = NAME;
+  memcpy(text, name, length);
+  text[length] = 0;
+  char *zone = strchr(text, '%');
+  if (zone != NULL) {
+    *zone++ = 0;
+    to->sin6_scope_id = if_nametoindex(zone);
+  }
+  to->sin6_family = AF_INET6;
+  if (inet_pton(AF_INET6, text, &to->sin6_addr) != 1) inet_pton(AF_INET6, "::ffff:0.0.0.0", &to->sin6_addr);
+}
+
+/* The same the other way, as Node.js writes it; its length. */
+static uint32_t write_name(char *name, const struct sockaddr_in6 *of) {
+  char text[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE] = "", zone[IF_NAMESIZE];
+  inet_ntop(AF_INET6, &of->sin6_addr, text, INET6_ADDRSTRLEN);
+  if (of->sin6_scope_id != 0 && IN6_IS_ADDR_LINKLOCAL(&of->sin6_addr) &&
+      if_indextoname(of->sin6_scope_id, zone) != NULL) {
+    strcat(text, "%");
+    strcat(text, zone);
+  }
+  size_t length = strlen(text);
+  memcpy(name, text, length);
+  return (uint32_t)length;
+}
+
+static char *name_of(Socket *s, uint32_t slot) { return s->names + (size_t)slot * NAME; }
+
+/* Where a datagram that waits is to go; how many bytes that takes. */
+static socklen_t destination(Socket *s, uint32_t index, Address *to) {
+  const uint32_t *one = s->out_numbers + SENT_HEAD + index * SENT_STRIDE;
+  if (s->family == AF_INET) {
+    to->v4 = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(one[2]), .sin_port = htons((uint16_t)one[3])};
+    return sizeof to->v4;
+  }
+  to->v6 = (struct sockaddr_in6){.sin6_port = htons((uint16_t)one[3])};
+  read_name(name_of(s, OUT_NAMES + index), one[2], &to->v6);
+  return sizeof to->v6;
+}
+
+/* Tells JavaScript of an address: two numbers, and for IPv6 its text in this slot of the names. */
+static void tell(Socket *s, const Address *from, uint32_t slot, uint32_t *numbers) {
+  if (s->family == AF_INET) {
+    numbers[0] = ntohl(from->v4.sin_addr.s_addr);
+    numbers[1] = ntohs(from->v4.sin_port);
+  } else {
+    numbers[0] = write_name(name_of(s, slot), &from->v6);
+    numbers[1] = ntohs(from->v6.sin6_port);
+  }
+}
+
+/* The first so many of those that wait are gone. */
+static void shift(Socket *s, uint32_t sent) {
+  uint32_t *numbers = s->out_numbers, left = numbers[0] - sent;
+  memmove(numbers + SENT_HEAD, numbers + SENT_HEAD + sent * SENT_STRIDE, left * SENT_STRIDE * sizeof *numbers);
+  if (s->family == AF_INET6)
+    memmove(name_of(s, OUT_NAMES), name_of(s, OUT_NAMES + sent), (size_t)left * NAME);
+  numbers[0] = left;
+  if (left == 0) numbers[1] = 0;
+}
+
 static void on_poll(uv_handle_t *handle, int status, int events);
 
 static void watch(Socket *s, int events) {
@@ -122,10 +204,8 @@ static void flush(Socket *s) {
     for (uint32_t i = 0; i < batch; i++) {
       const uint32_t *one = numbers + SENT_HEAD + (sent + i) * SENT_STRIDE;
       s->parts[i] = (struct iovec){.iov_base = s->out + one[0], .iov_len = one[1]};
-      s->peers[i] = (struct sockaddr_in){
-          .sin_family = AF_INET, .sin_addr.s_addr = htonl(one[2]), .sin_port = htons((uint16_t)one[3])};
       s->messages[i].msg_hdr = (struct msghdr){
-          .msg_name = &s->peers[i], .msg_namelen = sizeof s->peers[i], .msg_iov = &s->parts[i], .msg_iovlen = 1};
+          .msg_name = &s->peers[i], .msg_namelen = destination(s, sent + i, &s->peers[i]), .msg_iov = &s->parts[i], .msg_iovlen = 1};
     }
     int taken = sendmmsg(s->fd, s->messages, batch, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken >= 0) {
@@ -141,12 +221,9 @@ static void flush(Socket *s) {
       tries = 0;
       const uint32_t *one = numbers + SENT_HEAD + sent * SENT_STRIDE;
       uint32_t error = (uint32_t)errno, address = one[2], port = one[3];
-      sent++;
+      if (s->family == AF_INET6) memcpy(name_of(s, FAILED_NAME), name_of(s, OUT_NAMES + sent), NAME);
       /* Put in order first: the callback may send. */
-      memmove(numbers + SENT_HEAD, numbers + SENT_HEAD + sent * SENT_STRIDE,
-              (count - sent) * SENT_STRIDE * sizeof *numbers);
-      numbers[0] = count - sent;
-      if (numbers[0] == 0) numbers[1] = 0;
+      shift(s, sent + 1);
       call(s, s->failed, error, address, port);
       count = numbers[0];
       sent = 0;
@@ -156,9 +233,7 @@ static void flush(Socket *s) {
     numbers[0] = numbers[1] = 0;
     watch(s, UV_READABLE);
   } else {
-    memmove(numbers + SENT_HEAD, numbers + SENT_HEAD + sent * SENT_STRIDE,
-            (count - sent) * SENT_STRIDE * sizeof *numbers);
-    numbers[0] = count - sent;
+    shift(s, sent);
     watch(s, UV_READABLE | UV_WRITABLE);
   }
 }
@@ -181,8 +256,7 @@ static void receive(Socket *s) {
     for (int i = 0; i < count; i++) {
       uint32_t *one = s->in_numbers + i * RECEIVED_STRIDE;
       one[0] = s->messages[i].msg_len;
-      one[1] = ntohl(s->peers[i].sin_addr.s_addr);
-      one[2] = ntohs(s->peers[i].sin_port);
+      tell(s, &s->peers[i], IN_NAMES + (uint32_t)i, one + 1);
     }
     error = 0;
     call(s, s->received, (uint32_t)count, 0, 0);
@@ -195,10 +269,13 @@ static void receive(Socket *s) {
 /* RFC 3261 18.4: destinations that are unreachable, whatever of them is, and parameter problems. */
 static bool is_failure(const struct msghdr *message, uint32_t *error) {
   const struct cmsghdr *head = CMSG_FIRSTHDR(message);
-  if (head == NULL || head->cmsg_level != IPPROTO_IP || head->cmsg_type != IP_RECVERR) return false;
+  if (head == NULL) return false;
+  bool is_v4 = head->cmsg_level == IPPROTO_IP && head->cmsg_type == IP_RECVERR;
+  if (!is_v4 && (head->cmsg_level != IPPROTO_IPV6 || head->cmsg_type != IPV6_RECVERR)) return false;
   Extended extended;
   memcpy(&extended, CMSG_DATA(head), sizeof extended);
   *error = extended.error;
+  if (extended.origin == FROM_ICMP6) return extended.type == UNREACHABLE6 || extended.type == PARAMETER_PROBLEM6;
   if (extended.origin != FROM_ICMP) return false;
   return extended.type == PARAMETER_PROBLEM ||
          (extended.type == UNREACHABLE && extended.code != FRAGMENTATION_NEEDED);
@@ -217,8 +294,7 @@ static void read_errors(Socket *s) {
     uint32_t *one = s->quote_numbers + failures * ERROR_STRIDE;
     if (!is_failure(&s->messages[i].msg_hdr, &one[3])) continue;
     one[0] = s->messages[i].msg_len;
-    one[1] = ntohl(s->peers[i].sin_addr.s_addr);
-    one[2] = ntohs(s->peers[i].sin_port);
+    tell(s, &s->peers[i], QUOTE_NAMES + failures, one + 1);
     /* Side by side, whatever lies between. */
     if (failures != (uint32_t)i) memcpy(s->quotes + (size_t)failures * QUOTE, s->quotes + (size_t)i * QUOTE, one[0]);
     failures++;
@@ -248,7 +324,9 @@ static void on_prepare(uv_handle_t *handle) {
 }
 
 static void release(Socket *s) {
-  for (int i = 0; i < 6; i++) napi_delete_reference(s->env, s->keep[i]);
+  for (int i = 0; i < 7; i++) {
+    if (s->keep[i] != NULL) napi_delete_reference(s->env, s->keep[i]);
+  }
   napi_delete_reference(s->env, s->self);
   napi_delete_reference(s->env, s->received);
   napi_delete_reference(s->env, s->failed);
@@ -317,27 +395,46 @@ static void method(napi_env env, napi_value object, const char *name, napi_callb
 }
 
 /*
- * open(address, port, buffer, in, inNumbers, out, outNumbers, quotes, quoteNumbers,
+ * open(address, port, buffer, in, inNumbers, out, outNumbers, quotes, quoteNumbers, names,
  *   received(count), failed(errno, address, port), undelivered(count))
+ * For IPv6 `address` is the length of its text, which is the first of the names; for IPv4 `names` is undefined.
  */
 static napi_value js_open(napi_env env, napi_callback_info info) {
-  size_t count = 12;
-  napi_value arguments[12];
+  size_t count = 13;
+  napi_value arguments[13];
   uint32_t address = 0, port = 0, buffer = 0;
   napi_get_cb_info(env, info, &count, arguments, NULL, NULL);
-  if (count != 12 || napi_get_value_uint32(env, arguments[0], &address) != napi_ok ||
+  if (count != 13 || napi_get_value_uint32(env, arguments[0], &address) != napi_ok ||
       napi_get_value_uint32(env, arguments[1], &port) != napi_ok ||
       napi_get_value_uint32(env, arguments[2], &buffer) != napi_ok) {
-    napi_throw_type_error(env, NULL, "open takes address, port, buffer, six Buffers and three functions");
+    napi_throw_type_error(env, NULL, "open takes address, port, buffer, seven Buffers and three functions");
     return NULL;
   }
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  void *names = NULL;
+  size_t names_length = 0;
+  bool is_v6 = false;
+  napi_is_buffer(env, arguments[9], &is_v6);
+  if (is_v6) napi_get_buffer_info(env, arguments[9], &names, &names_length);
+  if (is_v6 && names_length < (size_t)NAMES * NAME) {
+    napi_throw_range_error(env, NULL, "open takes Buffers that are large enough");
+    return NULL;
+  }
+  int family = is_v6 ? AF_INET6 : AF_INET;
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return refused(env, errno);
   int on = 1, size = (int)buffer;
-  struct sockaddr_in at = {
-      .sin_family = AF_INET, .sin_addr.s_addr = htonl(address), .sin_port = htons((uint16_t)port)};
+  Address at;
+  if (is_v6) {
+    at.v6 = (struct sockaddr_in6){.sin6_port = htons((uint16_t)port)};
+    read_name(names, address, &at.v6);
+  } else {
+    at.v4 = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(address), .sin_port = htons((uint16_t)port)};
+  }
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-      setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) != 0 || bind(fd, (void *)&at, sizeof at) != 0) {
+      (is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
+      setsockopt(fd, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP, is_v6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on) != 0 ||
+      bind(fd, (void *)&at, is_v6 ? sizeof at.v6 : sizeof at.v4) != 0) {
     int error = errno;
     close(fd);
     return refused(env, error);
@@ -351,12 +448,14 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   napi_get_uv_event_loop(env, (struct uv_loop_s **)&loop);
   s->env = env;
   s->fd = fd;
+  s->family = family;
   s->in = memory(env, arguments[3], &s->keep[0], (size_t)BATCH * SLOT);
   s->in_numbers = memory(env, arguments[4], &s->keep[1], BATCH * RECEIVED_STRIDE * sizeof(uint32_t));
   s->out = memory(env, arguments[5], &s->keep[2], SLOT);
   s->out_numbers = memory(env, arguments[6], &s->keep[3], (SENT_HEAD + QUEUE * SENT_STRIDE) * sizeof(uint32_t));
   s->quotes = memory(env, arguments[7], &s->keep[4], (size_t)BATCH * QUOTE);
   s->quote_numbers = memory(env, arguments[8], &s->keep[5], BATCH * ERROR_STRIDE * sizeof(uint32_t));
+  if (is_v6) s->names = memory(env, arguments[9], &s->keep[6], (size_t)NAMES * NAME);
   s->poll = calloc(1, uv_handle_size(UV_POLL));
   s->prepare = calloc(1, uv_handle_size(UV_PREPARE));
   if (s->in == NULL || s->in_numbers == NULL || s->out == NULL || s->out_numbers == NULL ||
@@ -375,9 +474,9 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   napi_create_string_utf8(env, "UDP", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, self, name, &s->context);
   napi_create_reference(env, self, 1, &s->self);
-  napi_create_reference(env, arguments[9], 1, &s->received);
-  napi_create_reference(env, arguments[10], 1, &s->failed);
-  napi_create_reference(env, arguments[11], 1, &s->undelivered);
+  napi_create_reference(env, arguments[10], 1, &s->received);
+  napi_create_reference(env, arguments[11], 1, &s->failed);
+  napi_create_reference(env, arguments[12], 1, &s->undelivered);
   method(env, self, "flush", js_flush, s);
   method(env, self, "close", js_close, s);
   napi_add_env_cleanup_hook(env, at_exit, s);

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Hop } from '../../../proxy/transport/hop.ts';
 import { BatchSocket, native } from '../../../proxy/transport/udp-batch.ts';
+import { options } from '../../builders.ts';
 import { Scene, until } from './scene.ts';
 
 const listener = {
@@ -70,8 +74,91 @@ describe('A UDP socket that takes many datagrams a call', () => {
   });
 });
 
+describe('A UDP socket of IPv6 that takes many datagrams a call', () => {
+  let scene: Scene;
+  let phone: Socket;
+  let heard: string[];
+
+  before(function () {
+    const has = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+    if (native === undefined || !has) this.skip();
+  });
+
+  beforeEach(async () => {
+    scene = await Scene.open({ listeners: [{ transport: 'UDP', address: '::1' }] });
+    phone = createSocket('udp6');
+    heard = [];
+    phone.on('message', (datagram) => heard.push(datagram.toString('latin1')));
+    phone.bind(0, '::1');
+    await once(phone, 'listening');
+  });
+
+  afterEach(async () => {
+    phone.close();
+    await scene.transports.close();
+  });
+
+  const port = (): number => scene.transports.listener('UDP', 6)?.port ?? 0;
+
+  it('sends and receives what one turn brought, all of it and in order', async () => {
+    const sent = Array.from({ length: 100 }, (_, i) => `MESSAGE ${i} ${'x'.repeat(i * 7)}`);
+    const hop = scene.transports.hop('UDP', '::1', phone.address().port);
+    for (const text of sent) scene.transports.send(text, hop);
+    await until(() => heard.length === sent.length);
+    expect(heard).to.deep.equal(sent);
+    for (let i = 0; i < 100; i++) phone.send(`MESSAGE ${i}`, port(), '::1');
+    await until(() => scene.messages.length === 100);
+    expect(new Set(scene.messages.map(({ from }) => from))).to.deep.equal(new Set([hop]));
+  });
+
+  it('learns of the first datagram at once what became of it (ICMP), and loses nothing beside it', async () => {
+    const nobody = createSocket('udp6');
+    nobody.bind(0, '::1');
+    await once(nobody, 'listening');
+    const gone = scene.transports.hop('UDP', '::1', nobody.address().port);
+    nobody.close();
+    const hop = scene.transports.hop('UDP', '::1', phone.address().port);
+    for (let i = 0; i < 20; i++) {
+      scene.transports.send(`MESSAGE ${i} to nobody`, gone);
+      scene.transports.send(`MESSAGE ${i}`, hop);
+    }
+    await until(() => heard.length === 20 && scene.undelivered.length === 20);
+    expect(scene.undelivered[0]).to.deep.equal({ hop: gone, sent: 'MESSAGE 0 to nobody', reason: 'ECONNREFUSED' });
+    expect(scene.failures).to.deep.equal([]);
+  });
+
+  it('finds the hop of a send that the system refuses', async () => {
+    const [good, bad] = [
+      scene.transports.hop('UDP', '::1', phone.address().port),
+      scene.transports.hop('UDP', '::ffff:10.0.0.1', 5060),
+    ];
+    for (const hop of [good, bad, good]) scene.transports.send(options({}), hop);
+    await until(() => scene.failures.length === 1 && heard.length === 2);
+    expect(scene.failures[0]?.hop).to.equal(bad);
+  });
+
+  it('sends nothing to what is no address', async () => {
+    scene.transports.send(options({}), scene.transports.hop('UDP', `${'1:'.repeat(60)}:x%lo`, phone.address().port));
+    scene.transports.send('MESSAGE', scene.transports.hop('UDP', '::1', phone.address().port));
+    await until(() => heard.length === 1 && scene.failures.length === 1);
+    expect(heard).to.deep.equal(['MESSAGE']);
+  });
+
+  it('names an address as node:dgram does', async () => {
+    const other = await Scene.open({ batched: false, listeners: [{ transport: 'UDP', address: '::1' }] });
+    for (const one of [scene, other]) phone.send(options({}), one.transports.listener('UDP', 6)?.port ?? 0, '::1');
+    await until(() => scene.messages.length === 1 && other.messages.length === 1);
+    expect(scene.messages[0]?.from.address).to.equal(other.messages[0]?.from.address);
+    await other.transports.close();
+  });
+
+  it('says what the system says of an address that is not its own', () => {
+    expect(() => native && new BatchSocket(native, '2001:db8::1', 0, 65_536, 10, user)).to.throw('EADDRNOTAVAIL');
+  });
+});
+
 describe('A UDP socket whose datagrams the kernel does not take', () => {
-  const stuck = { version: 2, open: () => ({ flush: () => undefined, close: () => undefined }) };
+  const stuck = { version: 3, open: () => ({ flush: () => undefined, close: () => undefined }) };
 
   it('lets no more of them wait than it was told', () => {
     const socket = new BatchSocket(stuck, '127.0.0.1', 5060, 0, 100, user);
