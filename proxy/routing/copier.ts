@@ -6,7 +6,7 @@ import { LARGE } from '../transport/resolve.ts';
 import type { Member } from '../upstream/pair.ts';
 import { Branches } from './branch.ts';
 import type { Core } from './core.ts';
-import type { Copying } from './copying.ts';
+import type { AlongWays } from './along-ways.ts';
 import { forwardRequest, type Names } from './forward.ts';
 import type { Received } from './received.ts';
 import { OPEN, tagHash, type End } from './token.ts';
@@ -34,7 +34,7 @@ export class Copier {
 
   /** `startedAt`: since when Timer B or F counts, if not from now. */
   send(
-    copy: Copying,
+    copy: AlongWays,
     hop: Hop,
     way: Way | undefined,
     attempt: number,
@@ -72,7 +72,7 @@ export class Copier {
   }
 
   /** Looks up the names of a way and tells the copy. */
-  resolve(way: Way, copy: Copying): void {
+  resolve(way: Way, copy: AlongWays): void {
     this.#hops(way, copy.context.received, (hops) => copy.resolved(hops.map((hop) => ({ ...way, hop }))));
   }
 

@@ -13,7 +13,7 @@ import type { Upstreams } from '../upstream/upstreams.ts';
 import { Calls } from './calls.ts';
 import type { Trust } from './classify.ts';
 import { Copier } from './copier.ts';
-import type { Target } from './copying.ts';
+import type { Target } from './target.ts';
 import { newCounts, newDefectCounts, type Counts } from './counts.ts';
 import { FlowHolds } from './flow-holds.ts';
 import type { Identity } from './identity.ts';

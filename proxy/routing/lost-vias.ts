@@ -2,7 +2,8 @@ import { Edit } from '../sip/edit.ts';
 import { Header } from '../sip/header.ts';
 import { Message, RELAXED_LIMITS } from '../sip/message.ts';
 import type { ClientOwner } from '../transaction/layer.ts';
-import { Copying, FurtherSuccess } from './copying.ts';
+import { Copying } from './copying.ts';
+import { FurtherSuccess } from './further-success.ts';
 
 /**
  * A response whose only Via is ours, with those of its request given back: some servers answer with the topmost one of

@@ -1,13 +1,13 @@
 import type { Member, Pair } from '../upstream/pair.ts';
-import type { Copying } from './copying.ts';
+import type { AlongWays } from './along-ways.ts';
 
 /** Copies that wait on one pair or proxy, oldest first: a list through the copies themselves. */
 export class Waiting {
-  #first: Copying | undefined;
-  #last: Copying | undefined;
+  #first: AlongWays | undefined;
+  #last: AlongWays | undefined;
   size = 0;
 
-  push(copy: Copying): void {
+  push(copy: AlongWays): void {
     copy.pendingIn = this;
     copy.pendingBefore = this.#last;
     if (this.#last === undefined) this.#first = copy;
@@ -16,7 +16,7 @@ export class Waiting {
     this.size++;
   }
 
-  delete(copy: Copying): void {
+  delete(copy: AlongWays): void {
     const { pendingBefore: before, pendingAfter: after } = copy;
     if (before === undefined) this.#first = after;
     else before.pendingAfter = after;
@@ -28,8 +28,8 @@ export class Waiting {
     this.size--;
   }
 
-  all(): Copying[] {
-    const copies: Copying[] = [];
+  all(): AlongWays[] {
+    const copies: AlongWays[] = [];
     for (let copy = this.#first; copy !== undefined; copy = copy.pendingAfter) copies.push(copy);
     return copies;
   }
@@ -42,7 +42,7 @@ export class Waiting {
 export class Pending {
   readonly #on = new Map<Pair | string, Waiting>();
 
-  add(on: Pair | string, copy: Copying): void {
+  add(on: Pair | string, copy: AlongWays): void {
     let waiting = this.#on.get(on);
     if (waiting === undefined) {
       waiting = new Waiting();
@@ -52,7 +52,7 @@ export class Pending {
     waiting.push(copy);
   }
 
-  release(copy: Copying): void {
+  release(copy: AlongWays): void {
     copy.pendingIn?.delete(copy);
   }
 

@@ -5,7 +5,7 @@ import { Timer } from '../transaction/timers.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
 import { proxyOf } from './branch.ts';
 import type { Core } from './core.ts';
-import type { Target } from './copying.ts';
+import type { Target } from './target.ts';
 import { forwardResponse, sentByOf } from './forward.ts';
 import { handOvers, type Received } from './received.ts';
 import { decide, type View } from './route.ts';

@@ -1,7 +1,7 @@
 import type { Binding } from '../store/records.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
-import type { Target } from './copying.ts';
+import type { Target } from './target.ts';
 import { handOvers, type Received } from './received.ts';
 import type { Decision } from './route.ts';
 import { OPEN, pairEnd } from './token.ts';
