@@ -125,6 +125,10 @@ partition: $(INSTALLED) etcd ## Three data centres, one of them cut off while ph
 restart: $(INSTALLED) etcd ## A proxy killed and started with a million bindings in its etcd, and 10,000 of them tried: COUNT=1000000 SAMPLE=10000
 	@node test/scale/restart.ts '$(or $(COUNT),1000000)' '$(or $(SAMPLE),10000)'
 
+.PHONY: sizing
+sizing: $(INSTALLED) etcd ## What REGISTERs and calls cost with 1 to 8 proxies and 1 to 3 data centres, 6 minutes: SECONDS=10 DOCS=1
+	@node test/scale/sizing.ts '$(or $(SECONDS),10)' $(if $(DOCS),--docs)
+
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
 	rm -rf node_modules coverage dist .sipcluster proxy/transport/native/build
 

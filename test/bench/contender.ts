@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cpuTime } from '../peers/cpu-time.ts';
 import type { Side } from './message.ts';
 
 /** Where a proxy listens: over UDP and, where a step has phones on streams, over these at the same port. */
@@ -140,8 +141,7 @@ export class Running {
     let cpu = 0;
     let rss = 0;
     for (const pid of descendants(this.#child.pid ?? 0)) {
-      for (const thread of list(`/proc/${pid}/task`))
-        cpu += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1000;
+      cpu += cpuTime(pid);
       rss += Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
     }
     return { cpu, rss };

@@ -75,6 +75,17 @@ export class Etcd {
     this.#child?.kill('SIGCONT');
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Sum of all series of a metric that it has counted. */
+  async counted(metric: string): Promise<number> {
+    const text = await (await fetch(`${this.#health}/metrics`)).text();
+    const series = text.matchAll(new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
+    return [...series].reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
   /** Ends the process and removes its data. */
   async stop(): Promise<void> {
     await this.kill();

@@ -17,8 +17,9 @@ interface RealProxyOptions {
   readonly geoLocation: string;
   /** The data centres' stores by name, as this proxy reaches them, its own first. */
   readonly stores: readonly { readonly geoLocation: string; readonly endpoint: string }[];
-  /** Address of its data centre's one SIP Server, UDP port 5060. */
+  /** Address of its data centre's one SIP Server, over UDP, and its port where that is not 5060. */
   readonly server: string;
+  readonly serverPort?: number;
   /** For its configuration and log. */
   readonly folder: string;
 }
@@ -60,6 +61,10 @@ export class RealProxy {
     await gone;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Memory that its process has now. */
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.#child?.pid}/status`, 'utf8');
@@ -80,7 +85,7 @@ export class RealProxy {
   }
 }
 
-function configOf({ name, address, geoLocation, stores, server }: RealProxyOptions): object {
+function configOf({ name, address, geoLocation, stores, server, serverPort = 5060 }: RealProxyOptions): object {
   return {
     namespace: 'voice',
     cluster: 'contact-center',
@@ -88,11 +93,13 @@ function configOf({ name, address, geoLocation, stores, server }: RealProxyOptio
     dn: 'SIP_Cluster_DN',
     geoLocation,
     place: { name, address },
-    domains: ['sip.example.com'],
+    domains: ['sip.example.com', 'example.com'],
     listeners: [{ transport: 'UDP', port: 5060 }],
     admin: { port: ADMIN },
     registration: { natPing: '0s' },
-    servers: [{ name: `ss-${geoLocation}`, geoLocation, members: [{ role: 'primary', host: server, port: 5060 }] }],
+    servers: [
+      { name: `ss-${geoLocation}`, geoLocation, members: [{ role: 'primary', host: server, port: serverPort }] },
+    ],
     proxiesIn: stores.map((store) => store.geoLocation),
     stores: stores.map((store) => ({ geoLocation: store.geoLocation, endpoints: [store.endpoint] })),
     log: { level: 'warn' },

@@ -12,9 +12,9 @@ const SBC = '198.51.100.5';
 
 /** Builds the data centres, servers and phones that the seed asks for. */
 export function populate(world: World): SbcModel {
-  const { random, network } = world;
+  const { random, network, options } = world;
   // small clusters: what goes wrong in ten proxies goes wrong in three, and more of these are tried
-  const centres = random.pick([1, 1, 2, 2, 2, 3]);
+  const centres = options.size?.dataCentres ?? random.pick([1, 1, 2, 2, 2, 3]);
   for (let dc = 1; dc <= centres; dc++) world.sites.push(`dc${dc}`);
   const servers: ServerConfig[] = [];
   world.sites.forEach((site, i) => {
@@ -40,7 +40,7 @@ export function populate(world: World): SbcModel {
     }
   });
   world.sites.forEach((site, i) => {
-    const replicas = random.chance(0.2) ? 3 : 2;
+    const replicas = options.size?.proxies ?? (random.chance(0.2) ? 3 : 2);
     const advertise = random.chance(0.25) ? `198.51.100.${100 + i}` : undefined;
     const hosts: Host[] = [];
     for (let n = 1; n <= replicas; n++) {
@@ -53,7 +53,7 @@ export function populate(world: World): SbcModel {
     }
     if (advertise !== undefined) network.share(advertise, hosts);
   });
-  const phones = random.int(3, 6);
+  const phones = options.size?.phones ?? random.int(3, 6);
   for (let n = 1; n <= phones; n++) {
     const name = `u${n}`;
     // some users have two devices

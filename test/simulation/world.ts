@@ -31,6 +31,15 @@ export interface WorldOptions {
   readonly only: readonly string[] | undefined;
   /** How far a proxy's clock is set wrong at most, ms. */
   readonly clockStep: number;
+  /** How much of each there is; undefined: as the seed says. */
+  readonly size?: Size;
+}
+
+export interface Size {
+  readonly dataCentres: number;
+  /** In each of these. */
+  readonly proxies: number;
+  readonly phones: number;
 }
 
 export interface Violation {
@@ -116,19 +125,36 @@ export class World {
 
   /** From the beginning to the end, or to the first violation. */
   async run(): Promise<void> {
+    await this.#virtually(() => this.#story());
+  }
+
+  /** Nothing happens but that all phones register and stay registered, to so many ms since the beginning. */
+  async rest(ms: number): Promise<void> {
+    await this.#virtually(async () => {
+      await this.#start();
+      for (const phone of this.phones) this.clock.after(this.random.between(0, 3000), () => phone.register());
+      await this.#until(ms);
+    });
+  }
+
+  async #virtually(story: () => Promise<void>): Promise<void> {
     const restoreBytes = withSeededBytes(new Random(this.options.seed, 4));
     const restoreTimers = withVirtualTimers(this.clock);
     try {
-      await this.#story();
+      await story();
     } finally {
       restoreTimers();
       restoreBytes();
     }
   }
 
-  async #story(): Promise<void> {
+  async #start(): Promise<void> {
     for (const proxy of this.proxies) this.clock.after(this.random.between(0, 300), () => proxy.start());
     await this.#until(2000);
+  }
+
+  async #story(): Promise<void> {
+    await this.#start();
     this.#live();
     await this.#until(CALM);
     if (this.options.seed % 8 !== 0) injectFaults(this, EPOCH + FAULTS);

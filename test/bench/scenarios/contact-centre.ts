@@ -1,7 +1,7 @@
 import type { Dialog } from '../dialog.ts';
 import { branch, contact, request, type Phone } from '../message.ts';
 import { calls } from './call.ts';
-import { register } from './register.ts';
+import { refreshes } from './register.ts';
 import type { Opening, Scenario } from './scenario.ts';
 
 /** Of twenty exchanges: twelve refresh a registration, four are OPTIONS, two calls, and two refresh a subscription. */
@@ -12,21 +12,10 @@ const MIX = 'rorrcrorrsrorrcrorrs';
  * second or two of it make the registrations and subscriptions, which later ones refresh.
  */
 export function contactCentre(phones = 1000, subscribers = 200): Scenario {
-  const own = Math.floor(Math.random() * 0x1_0000_0000).toString(36);
+  const registrations = refreshes(phones);
   const subscriptions: (Dialog | undefined)[] = Array.from({ length: subscribers });
   const subscribing = new Map<number, number>();
-  let registered = 0;
   let subscribed = 0;
-
-  function registration(number: number, run: string, phone: Phone): Opening {
-    const user = `m${registered % phones}`;
-    const cseq = 1 + Math.floor(registered / phones);
-    registered++;
-    return {
-      text: register(user, `${user}@${own}`, cseq, phone, branch(run, number, 'r')),
-      completedBy: '2xx',
-    };
-  }
 
   function subscription(number: number, run: string, phone: Phone): Opening {
     const index = subscribed++ % subscribers;
@@ -50,7 +39,7 @@ export function contactCentre(phones = 1000, subscribers = 200): Scenario {
         case 's':
           return subscription(number, run, phone);
         default:
-          return registration(number, run, phone);
+          return registrations.open(number, run, phone);
       }
     },
     established(number, dialog) {

@@ -9,6 +9,23 @@ export const registrations: Scenario = {
   }),
 };
 
+/** REGISTERs of so many users in turn: after the first round each refreshes what is there. */
+export function refreshes(users: number): Scenario {
+  const own = Math.floor(Math.random() * 0x1_0000_0000).toString(36);
+  let sent = 0;
+  return {
+    open(number, run, phone) {
+      const user = `m${sent % users}`;
+      const cseq = 1 + Math.floor(sent / users);
+      sent++;
+      return {
+        text: register(user, `${user}@${own}`, cseq, phone, branch(run, number, 'r')),
+        completedBy: '2xx',
+      };
+    },
+  };
+}
+
 export function register(user: string, callId: string, cseq: number, phone: Phone, ownBranch: string): string {
   const fields = [
     `From: <sip:${user}@example.com>;tag=f`,
