@@ -31,6 +31,8 @@ export class StreamFramer {
   private tail = '';
   /** Header fields that were begun in what was searched. */
   private fields = 0;
+  /** Whether the start line ends with LF alone, once it has ended. */
+  private lfAlone: boolean | undefined;
   private state: 'Between' | 'Head' | 'Body' = 'Between';
   /** In state Body: length of the whole message. */
   private needed = 0;
@@ -93,8 +95,9 @@ export class StreamFramer {
         return;
       }
       this.fields += fieldsBegun(window, this.tail.length - 1);
-      // As a head that ends with LF alone does: it would be waited for in vain.
-      if (window.includes('\n\n') && endsWithLf(this.joined())) throw this.fail('Bad Line End', this.joined());
+      if (this.lfAlone === undefined) this.lfAlone = endsWithLf(window);
+      // The end of a head whose lines end so: CRLFs would be waited for in vain.
+      if (this.lfAlone === true && window.includes('\n\n')) throw this.fail('Bad Line End', this.joined());
       this.searchedLength += piece.length;
       this.tail = window.slice(-3);
     }
@@ -104,11 +107,11 @@ export class StreamFramer {
 
   private readHead(headEnd: number): void {
     const text = this.joined();
-    if (endsWithLf(text)) throw this.fail('Bad Line End', text.slice(0, headEnd));
-    const bodyLength = contentLength(text, headEnd);
-    if (headEnd + bodyLength > this.limits.maxBytes) throw this.fail('Message Too Large', text);
+    if (endsWithLf(text) === true) throw this.fail('Bad Line End', text.slice(0, headEnd));
     if (fieldsBegun(text.slice(0, headEnd), 0) > this.limits.maxFields)
       throw this.fail('Too Many Header Fields', text.slice(0, headEnd));
+    const bodyLength = contentLength(text, headEnd);
+    if (headEnd + bodyLength > this.limits.maxBytes) throw this.fail('Message Too Large', text);
     if (bodyLength === ABSENT) throw this.fail('Missing Content-Length', text.slice(0, headEnd));
     if (bodyLength < 0) throw this.fail('Bad Content-Length', text.slice(0, headEnd));
     this.needed = headEnd + bodyLength;
@@ -135,6 +138,7 @@ export class StreamFramer {
     this.searchedLength = 0;
     this.tail = '';
     this.fields = 0;
+    this.lfAlone = undefined;
     this.state = 'Between';
   }
 }
@@ -149,10 +153,10 @@ function fieldsBegun(text: string, from: number): number {
   return count;
 }
 
-/** Whether the first line ends with LF alone. */
-function endsWithLf(text: string): boolean {
+/** Whether the first line ends with LF alone; undefined: it does not end here. */
+function endsWithLf(text: string): boolean | undefined {
   const lineFeed = text.indexOf('\n');
-  return lineFeed >= 0 && text.charCodeAt(lineFeed - 1) !== CR;
+  return lineFeed < 0 ? undefined : text.charCodeAt(lineFeed - 1) !== CR;
 }
 
 const ABSENT = -2;

@@ -144,6 +144,12 @@ describe('a stream', () => {
     expect(frame([text.slice(0, -1)])).to.deep.equal([]);
   });
 
+  it('is cut the same where line feeds alone stand in the middle of a head', () => {
+    const one = options({ headers: ['Subject: a\n\nb'] });
+    for (const chunks of [[one + one], [...(one + one)], cut(one + one, [200, 30, 30, 30, 30, 30, 100])])
+      expect(frame(chunks)).to.deep.equal([one, one]);
+  });
+
   it('stays refused', () => {
     const framer = new StreamFramer(LIMITS);
     framer.push('GET / HTTP/1.1\r\n\r\n');
