@@ -101,7 +101,8 @@ export class StreamFramer {
       this.searchedLength += piece.length;
       this.tail = window.slice(-3);
     }
-    if (this.fields > this.limits.maxFields) throw this.fail('Too Many Header Fields', this.joined());
+    if (this.fields > this.limits.maxFields)
+      throw this.fail(this.lfAlone === true ? 'Bad Line End' : 'Too Many Header Fields', this.joined());
     if (this.length > this.limits.maxBytes) throw this.fail('Message Too Large', this.joined());
   }
 

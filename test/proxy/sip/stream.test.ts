@@ -142,6 +142,8 @@ describe('a stream', () => {
     for (const chunks of [[text], [...text], [text + options()]])
       expect(frame(chunks)).to.deep.equal(['400 Bad Line End to c9']);
     expect(frame([text.slice(0, -1)])).to.deep.equal([]);
+    const many = text.replace('\n\n', '\nX: y'.repeat(300)).concat('\r\n\r\n');
+    for (const chunks of [[many], [...many]]) expect(frame(chunks)).to.deep.equal(['400 Bad Line End to c9']);
   });
 
   it('is cut the same where line feeds alone stand in the middle of a head', () => {
