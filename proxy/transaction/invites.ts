@@ -10,7 +10,7 @@ import { textHash } from './text-map.ts';
 export class Invites {
   /** Of those with one hash, the first: that a branch is not unique is nothing to help with. */
   readonly #byHash = new Map<number, ServerTransaction>();
-  /** Those answered 300 to 699, by the hash of Call-ID and CSeq number, and which hash that is. */
+  /** Those outside dialogs answered 300 to 699, by the hash of Call-ID and CSeq number, and which hash that is. */
   readonly #refused = new Map<number, ServerTransaction>();
   readonly #refusedHash = new Map<ServerTransaction, number>();
 
@@ -30,6 +30,8 @@ export class Invites {
 
   /** It has its final response, of 300 to 699. */
   refused(invite: ServerTransaction): void {
+    // inside one the 2xx to another copy has the same To tag, and its ACK comes this way, too
+    if (invite.request.toTag !== '') return;
     const hash = callHash(invite.request);
     if (this.#refused.has(hash)) return;
     this.#refused.set(hash, invite);

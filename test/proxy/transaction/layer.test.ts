@@ -258,6 +258,15 @@ describe('the transaction layer', () => {
       expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
     });
 
+    it('leaves it to the user inside a dialog, where the 2xx of another copy has the same To tag', () => {
+      const scene = new Scene();
+      const inside = { ...SAME, toTag: 'to-1' };
+      scene.receive(invite(inside));
+      scene.server.respond(respond(invite(inside), 482), 482);
+      scene.receive(ack({ ...another, toTag: 'to-1' }));
+      expect(scene.told).to.deep.equal(['request INVITE', 'ack']);
+    });
+
     it('forgets the INVITE when it is over', () => {
       const scene = refused();
       scene.advance(64_000);
