@@ -183,7 +183,7 @@ spec:
       expect(code).to.equal(2);
       expect(err).to.include('listeners[0].port').and.include('listeners[0].transport').and.include('place');
       expect((await run(['proxy', '--config', '/nonexistent'])).err).to.equal('/nonexistent: there is no such file\n');
-    });
+    }).timeout(20_000);
 
     const config = (domain = 'a.example.com'): string => `
 namespace: v

@@ -1,3 +1,5 @@
+import { spread } from '../bench/report.ts';
+
 /** One thing that is done through a proxy, and what it costs: µs of CPU, bytes. */
 export interface Cost {
   /** The proxy that it goes through. */
@@ -35,8 +37,8 @@ export function costOf(seen: readonly Seen[]): Cost {
   const etcd = line(seen.map(({ proxies, etcd: y }) => [proxies, y]));
   const bytes = line(seen.map(({ proxies, bytes: y }) => [proxies, y]));
   return {
-    own: median(seen.map(({ own }) => own)),
-    other: median(seen.map(({ other }) => other).filter((other) => !Number.isNaN(other))),
+    own: spread(seen.map(({ own }) => own)).median,
+    other: spread(seen.map(({ other }) => other).filter((other) => !Number.isNaN(other))).median,
     etcd: etcd.at0,
     etcdEach: etcd.slope,
     bytesEach: bytes.slope,
@@ -109,9 +111,4 @@ function line(points: readonly (readonly [number, number])[]): { at0: number; sl
     points.reduce((total, point) => total + of(point), 0);
   const slope = Math.max(0, sum(([px, py]) => (px - x) * (py - y)) / sum(([px]) => (px - x) ** 2));
   return { at0: y - slope * x, slope };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return ((sorted[(sorted.length - 1) >> 1] ?? Number.NaN) + (sorted[sorted.length >> 1] ?? Number.NaN)) / 2;
 }
