@@ -200,7 +200,8 @@ const NO_PATH: readonly string[] = [];
 /** The answer to a REGISTER, which waits until all that it changed is committed. */
 class Answer extends Timer implements Waiting {
   readonly #core: Core;
-  readonly #context: ResponseContext;
+  /** Undefined once it is answered: a write that waits for the store must not keep it. */
+  #context: ResponseContext | undefined;
   #text = '';
   #status = 0;
   /** Changes that are not committed yet. */
@@ -214,13 +215,14 @@ class Answer extends Timer implements Waiting {
 
   /** Sends it, now or when nothing more is awaited. */
   send(text: string, status: number): void {
-    if (this.awaited === 0) {
-      this.#context.respond(text, status);
-      return;
-    }
     this.#text = text;
     this.#status = status;
-    this.#core.timers.schedule(this, this.#core.now() + COMMIT_WAIT);
+    if (this.awaited === 0) this.#now();
+    else this.#core.timers.schedule(this, this.#core.now() + COMMIT_WAIT);
+  }
+
+  get gaveUp(): boolean {
+    return this.#context === undefined;
   }
 
   committed(): void {
@@ -237,8 +239,10 @@ class Answer extends Timer implements Waiting {
   }
 
   #now(): void {
-    const status = this.#status;
+    const [context, text, status] = [this.#context, this.#text, this.#status];
+    this.#context = undefined;
+    this.#text = '';
     this.#status = 0;
-    this.#context.respond(this.#text, status);
+    context?.respond(text, status);
   }
 }

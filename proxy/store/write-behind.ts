@@ -5,6 +5,8 @@ import { StoreError, type Life, type Store } from './store.ts';
 export interface Waiting {
   /** It is committed, or refused for good. */
   committed(): void;
+  /** It waits no longer: the store may be away for hours. */
+  readonly gaveUp?: boolean;
 }
 
 interface Write {
@@ -13,7 +15,7 @@ interface Write {
   life: Life | undefined;
   /** For a removal: only what the store holds so. */
   held: string | undefined;
-  readonly waiting: Waiting[];
+  waiting: Waiting[];
   flying: boolean;
   /** It is on its way, but a newer version is known. */
   stale: boolean;
@@ -146,7 +148,10 @@ export class WriteBehind {
       write.stale = false;
       write.change++;
     }
-    if (waiting !== undefined) write.waiting.push(waiting);
+    if (waiting !== undefined) {
+      if (write.waiting.length > 0) write.waiting = write.waiting.filter(({ gaveUp }) => gaveUp !== true);
+      write.waiting.push(waiting);
+    }
     if (value !== undefined || this.#queue.size >= COMPANY) this.#due = true;
     this.#send();
     return waiting !== undefined;

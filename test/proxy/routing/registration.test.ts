@@ -1,8 +1,10 @@
+import { queryObjects } from 'node:v8';
 import { expect } from 'chai';
+import { ResponseContext } from '../../../proxy/routing/response-context.ts';
 import { Header } from '../../../proxy/sip/header.ts';
 import type { Connection } from '../../../proxy/transport/hop.ts';
 import { register } from '../../builders.ts';
-import { AT, requestIn, respond, Scene, type Sent } from './scene.ts';
+import { AT, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const OVER_TCP = {
   listeners: [
@@ -49,6 +51,27 @@ describe('a registration with a flow (RFC 5626)', () => {
     const { message } = await registersFlow(scene, phone, ['Require: outbound', 'Flow-Timer: 60']);
     expect(message.values(Header.FlowTimer)).to.deep.equal(['60']);
     expect(phone.keepAlive).to.equal(60_000);
+  });
+});
+
+describe('registrations while the store is away', () => {
+  it('leave nothing behind but the binding, however often phones refresh', async () => {
+    const scene = await Scene.begin();
+    scene.cluster.setAvailable('dc1', false);
+    const refresh = async (cseq: number): Promise<void> => {
+      const contact = `<sip:bob@${AT.bob}>`;
+      const asked = requestIn(
+        await scene.receives(register({ from: 'bob', contact, callId: 'bob-1', cseq, expires: 600 }), AT.bob),
+      );
+      await scene.receives(respond(asked.message, 200, { headers: ['Expires: 600'] }), asked.hop.address);
+      expect(statuses(await scene.passes(300))).to.include(200);
+    };
+    const contexts = (): number => queryObjects(ResponseContext, { format: 'count' });
+    await scene.passes(60_000);
+    const before = contexts();
+    for (let cseq = 1; cseq <= 20; cseq++) await refresh(cseq);
+    await scene.passes(60_000);
+    expect(contexts() - before).to.be.at.most(0);
   });
 });
 

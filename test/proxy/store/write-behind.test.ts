@@ -93,6 +93,19 @@ describe('write-behind', () => {
     expect(writes.counters.writesRefused).to.equal(1);
   });
 
+  it('forgets who waited for a store that is away and gave up', async () => {
+    const told: number[] = [];
+    const waiters = Array.from({ length: 4 }, (_, i) => ({ gaveUp: false, committed: (): unknown => told.push(i) }));
+    for (const [i, waiter] of waiters.entries()) {
+      writes.put('a', `${i}`, undefined, waiter);
+      if (i === 0) await store.answer('Unreachable');
+      waiter.gaveUp = i < 2;
+    }
+    writes.retry();
+    await store.answer();
+    expect(told).to.deep.equal([2, 3]);
+  });
+
   it('is bounded, and says that it overflowed', async () => {
     for (const key of ['a', 'b', 'c', 'd']) put(key, '1');
     expect(store.asked).to.have.length(3);
