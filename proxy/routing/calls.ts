@@ -13,6 +13,8 @@ const LIMIT = 4 * 3600_000;
 const GATHER = 100;
 /** How long past the end of its session a BYE may come, ms: a BYE is sent before that (RFC 4028 10). */
 const SESSION_GRACE = 32_000;
+/** How long a challenged INVITE is waited for with credentials, ms: a scanner never sends any. */
+const CHALLENGED = 60_000;
 
 /** Call data: which pair holds a Call-ID, from its INVITE to its BYE, and at debug a line in the log for either. */
 export class Calls {
@@ -49,7 +51,7 @@ export class Calls {
 
   /** A request has had its final answer. */
   ended(context: ResponseContext, status: number, pair: Pair | undefined, answer: Message | undefined): void {
-    const { counts, log } = this.#core;
+    const { counts, log, replica } = this.#core;
     const { message, sender } = context.received;
     if (answer !== undefined) this.#keep(message, answer);
     if (message.method === 'BYE') {
@@ -63,7 +65,8 @@ export class Calls {
     if (answered) counts.callsAnswered++;
     else counts.callsFailed++;
     // a challenged INVITE comes back under the same Call-ID
-    if (!answered && status !== 401 && status !== 407) this.#end(message.callId);
+    if (status === 401 || status === 407) replica.keepCall(message.callId, this.#core.wall() + CHALLENGED);
+    else if (!answered) this.#end(message.callId);
     if (!log.isLevelEnabled('debug')) return;
     const ms = this.#core.now() - context.startedAt;
     log.debug(

@@ -132,7 +132,7 @@ export function decide(received: Received, view: View): Decision {
     const pinned = message.toTag !== '';
     // what is in no dialog, as an INVITE dialled again, need not wait for its pair
     if (pair !== undefined && (pinned || pair.active !== undefined))
-      return { do: 'pair', row: 10, pair, pinned, remember: false };
+      return { do: 'pair', row: 10, pair, pinned, remember: method === 'INVITE' };
   }
 
   const named = newInvite ? pairOfReplaced(message, view) : undefined;

@@ -9,8 +9,10 @@ import type { WriteBehind } from './write-behind.ts';
 
 /** Index of our own data centre's store, the only one that is written to. */
 const OWN = 0;
-/** Calls a segment: some 10 KiB. */
+/** Calls a segment: some 10 KiB, */
 const SEGMENT = 128;
+/** and 64 KiB at the most, far below what etcd takes for one request (1.5 MiB): longer Call-IDs are none that a phone makes. */
+const LONGEST_CALL_ID = 512;
 /** How long a segment is left alone, ms: most calls are not over sooner, and other proxies have seen it by then. */
 const SETTLE = 60_000;
 /** When news of a segment that was written is overdue: it is written again, ms. */
@@ -69,8 +71,11 @@ export class CallLog {
     return this.#pending.size;
   }
 
+  /** A call began, or goes on after it was refused: without a session that could end, so far. Not if its Call-ID has over 512 bytes. */
   save(call: CallRecord): void {
+    if (call.callId.length > LONGEST_CALL_ID) return;
     const known = this.#table.get(call.callId);
+    this.#table.keep(call.callId, 0);
     if (known !== undefined && known.pair === call.pair && known.proxy === call.proxy) return;
     const since = Math.round(call.since);
     const record = { ...call, callId: ownText(call.callId), since, expires: Math.round(call.expires) };
@@ -96,12 +101,13 @@ export class CallLog {
     const call = this.#table.get(callId);
     if (call === undefined) return;
     const home = this.#table.homeOf(callId);
-    this.#table.keep(callId, until);
     const isOurs = home === this.#table.unwritten || (home !== undefined && this.#tends(home));
     // whoever tends it does not hear of this refresh: from now on it is ours
-    if (isOurs || home === undefined || home.single) return;
-    this.#table.begin({ ...call, expires: Math.max(call.expires + 1, this.#now() + call.expires - call.since) });
-    this.#pending.add(call.callId);
+    if (!isOurs && home !== undefined && !home.single) {
+      this.#table.begin({ ...call, expires: Math.max(call.expires + 1, this.#now() + call.expires - call.since) });
+      this.#pending.add(call.callId);
+    }
+    this.#table.keep(callId, until);
   }
 
   /** Writes what waits. */

@@ -157,7 +157,7 @@ export class CallTable {
     return true;
   }
 
-  /** Its session goes on until then unless it is refreshed, ms since the epoch. */
+  /** Its session goes on until then unless it is refreshed, ms since the epoch; 0: without end. */
   keep(callId: string, session: number): void {
     const call = this.#calls.get(callId);
     if (call !== undefined) call.session = session;
@@ -278,6 +278,8 @@ export class CallTable {
     call.proxy = proxy;
     call.since = since;
     call.lasts = lasts;
+    // whoever wrote this knows of its session
+    call.session = 0;
     call.home = segment;
     return true;
   }

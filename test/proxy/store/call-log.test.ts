@@ -195,6 +195,30 @@ describe('call log', () => {
     expect([a, b, c].map(known)).to.deep.equal([[], [], []]);
   });
 
+  it('has no end set for a call that began again, at the same proxy or another', async () => {
+    const [a, b] = [await open('p1@dc1'), await open('p2@dc1')];
+    for (const id of ['same', 'other', 'never']) {
+      begin(a, id);
+      a.keepCall(id, now + MINUTE);
+    }
+    await pass(0);
+    now += 1000;
+    begin(a, 'same');
+    begin(b, 'other', 'p2@dc1');
+    await pass(1);
+    await close('p2@dc1');
+    await pass(5);
+    expect(known(a)).to.deep.equal(['other', 'same']);
+  });
+
+  it('knows no call by a Call-ID so long that a segment of such would not fit into etcd', async () => {
+    const [a, b] = [await open('p1@dc1'), await open('p2@dc2')];
+    begin(a, 'x'.repeat(513));
+    begin(a, 'x'.repeat(512));
+    await pass(1);
+    expect(known(b)).to.deep.equal(['x'.repeat(512)]);
+  });
+
   describe('beside a release that knows one call a key only', () => {
     const { layout: _none, ...old } = { ...proxyRecord('old@dc1'), layout: 1 };
     const oldStore = async (): Promise<ReturnType<MemoryCluster['store']>> => {
