@@ -1,4 +1,5 @@
 import type { Message } from '../sip/message.ts';
+import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member } from '../upstream/pair.ts';
 import { Silence } from './copy-timers.ts';
@@ -144,6 +145,11 @@ export abstract class AlongWays extends Tries {
   protected send(hop: Hop, way: Way | undefined): void {
     this.attempt++;
     this.current = this.context.core.copier.send(this, hop, way, this.attempt, this.earlier?.startedAt);
+  }
+
+  /** The same over a new connection. By its branch it is a retransmission to whom has it already. */
+  protected sendAgain({ request, branch, method, hop, startedAt }: ClientTransaction): void {
+    this.current = this.context.core.layer.send(request, branch, method, hop, this, startedAt);
   }
 
   protected listenNoMore(): void {

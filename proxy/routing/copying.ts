@@ -1,7 +1,6 @@
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
-import type { Hop } from '../transport/hop.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import { BranchTimer } from './branch-timer.ts';
 import { AlongWays } from './along-ways.ts';
@@ -19,6 +18,7 @@ const WAIT_FOR_MEMBER = 16_000;
  */
 export class Copying extends AlongWays {
   #triedOther = false;
+  #sentAgain = false;
   #waiting: WaitForMember | undefined;
   #timer: BranchTimer | undefined;
   #givenUp = false;
@@ -177,7 +177,7 @@ export class Copying extends AlongWays {
     else if (this.earlier !== undefined) this.backToEarlier();
     else {
       this.current = undefined;
-      this.#notReached(pair, transaction.hop);
+      this.#notReached(pair, transaction);
     }
   }
 
@@ -203,8 +203,10 @@ export class Copying extends AlongWays {
   }
 
   /** The request did not get to the member. */
-  #notReached(pair: Pair, hop: Hop): void {
-    this.context.core.memberUnreachable(pair, hop);
+  #notReached(pair: Pair, transaction: ClientTransaction): void {
+    const { hop } = transaction;
+    const { core } = this.context;
+    core.memberUnreachable(pair, hop);
     if (this.current !== undefined || !this.pending) return;
     if (this.cancelled) {
       this.fail(487, undefined);
@@ -212,9 +214,15 @@ export class Copying extends AlongWays {
     }
     const member = pair.active;
     const other = member !== undefined && (member.address !== hop.address || member.port !== hop.port);
+    const mayMove = !this.target.pinned && !this.#triedOther;
     if (other && this.attempt < 3) this.#toMember(member);
-    else if (this.target.pinned) this.#wait();
-    else if (!this.#triedOther) this.#toOtherPairOrWait();
+    else if (mayMove && core.pairBeside(this.context, pair) !== undefined) this.#toOtherPair(undefined);
+    else if (member !== undefined && !other && hop.transport !== 'UDP' && !this.#sentAgain) {
+      // its connection may have ended for a reason of its own: no switch has to follow
+      this.#sentAgain = true;
+      core.counts.resentAfterClose++;
+      this.sendAgain(transaction);
+    } else if (mayMove || this.target.pinned) this.#wait();
     else this.fail(503, undefined);
   }
 

@@ -34,6 +34,8 @@ export function newCounts() {
     responsesLost: 0,
     strayAcks: 0,
     resentAtSwitch: 0,
+    /** Over a new connection, since the one to a member in service had ended. */
+    resentAfterClose: 0,
     mergedAtSwitch: 0,
     /** A 503 of the member that lost its place to what was sent to the other one, too. */
     overruledAtSwitch: 0,

@@ -129,6 +129,70 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
   });
 }
 
+for (const transport of ['TCP', 'TLS'] as const) {
+  describe(`what is under way when the ${transport} connection to a member ends that is in service`, () => {
+    let scene: Scene;
+    beforeEach(async () => {
+      scene = await onePair(transport);
+    });
+    /** The connection ends; the member answers the ping that follows. */
+    async function ends({ hop }: Sent): Promise<Sent[]> {
+      scene.layer.transportError(hop);
+      scene.pinged('ss1', 'primary', 200);
+      await scene.settled();
+      return scene.takes();
+    }
+
+    for (const [what, text] of [
+      ['a BYE', bye({ ...CALL, toTag: 'b' })],
+      ['a re-INVITE', invite({ ...CALL, toTag: 'b' })],
+      ['a new INVITE', invite(CALL)],
+      ['a REGISTER', register({ sentBy: `${AT.alice}:5060` })],
+    ] as const) {
+      it(`is ${what} without an answer: sent again over a new one, with its branch, since the member may have it`, async () => {
+        const asked = requestIn(await scene.receives(text, AT.alice));
+        await scene.passes(10_000);
+        const again = requestIn(await ends(asked));
+        expect([again.hop, again.text]).to.deep.equal([asked.hop, asked.text]);
+        expect(scene.core.counts.resentAfterClose).to.equal(1);
+        expect(statuses(await scene.receives(respond(again.message, 200), AT.ss1.primary))).to.include(200);
+        expect(scene.core.pendingCopies).to.equal(0);
+      });
+    }
+
+    it('is sent again once only: then it waits for a switch', async () => {
+      const again = requestIn(await ends(requestIn(await scene.receives(bye({ ...CALL, toTag: 'b' }), AT.alice))));
+      expect(await ends(again)).to.deep.equal([]);
+      scene.pinged('ss1', 'primary', 'ConnectionRefused');
+      scene.pinged('ss1', 'backup', 200);
+      const promoted = requestIn(scene.takes());
+      expect(promoted.hop.address).to.equal(AT.ss1.backup);
+      expect(statuses(await scene.receives(respond(promoted.message, 200), AT.ss1.backup))).to.deep.equal([200]);
+    });
+
+    it('has only what the first time left of Timer F', async () => {
+      const asked = requestIn(await scene.receives(bye({ ...CALL, toTag: 'b' }), AT.alice));
+      await scene.passes(10_000);
+      await ends(asked);
+      await scene.passes(22_500);
+      expect(scene.core.pendingCopies).to.equal(0);
+    });
+  });
+}
+
+it('a new INVITE whose connection ends goes to another pair where there is one', async () => {
+  const servers = config().servers.map((server) => ({
+    ...server,
+    members: server.members.map((member) => ({ ...member, transport: 'TCP' as const })),
+  }));
+  const listeners = (['UDP', 'TCP'] as const).map((transport) => ({ transport, port: 5060, side: 'Both' as const }));
+  const scene = await Scene.begin({ servers, listeners });
+  const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+  scene.layer.transportError(asked.hop);
+  const other = asked.hop.address === AT.ss1.primary ? AT.ss2.primary : AT.ss1.primary;
+  expect(requests(scene.takes())).to.deep.equal([`INVITE ${other}`]);
+});
+
 describe('what is under way when a pair loses its last member', () => {
   let scene: Scene;
   const lost = async (asked: Sent): Promise<string[]> => {
