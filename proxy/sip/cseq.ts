@@ -16,7 +16,7 @@ export function cseqAt(text: string, start: number, end: number): CSeq | undefin
   const methodStart = skipLws(text, numberEnd, end);
   const methodEnd = skipToken(text, methodStart, end);
   // RFC 3261 8.1.1.5
-  if (number < 0 || number > 0x7fffffff || methodStart === numberEnd || methodEnd === methodStart) return undefined;
+  if (number < 0 || number > 0x7fffffff || methodEnd === methodStart) return undefined;
   if (skipLws(text, methodEnd, end) < end) return undefined;
   return { number, method: methodText(text, methodStart, methodEnd) };
 }

@@ -100,7 +100,7 @@ export class Edit {
       rendered += text.slice(kept, message.fieldStart(step.key >> 1)) + step.text;
       kept = step.from;
     }
-    if (this.appended === '') return rendered === '' && kept === 0 ? text : rendered + text.slice(kept);
+    if (this.appended === '') return rendered + text.slice(kept);
     const headEnd = message.bodyStart - 2;
     return rendered + text.slice(kept, headEnd) + this.appended + text.slice(headEnd);
   }

@@ -126,14 +126,11 @@ const SLOTS = 256;
 const slots = new Uint8Array(SLOTS);
 const chain = new Uint8Array(NAMES.length + 1);
 
-function lower(c: number): number {
-  return c >= 65 && c <= 90 ? c | 32 : c;
-}
-
 function slotOf(text: string, start: number, length: number): number {
-  const first = lower(text.charCodeAt(start));
-  const middle = lower(text.charCodeAt(start + (length >> 1)));
-  const last = lower(text.charCodeAt(start + length - 1));
+  // either case of a letter gives the same; what else does is told apart by comparing
+  const first = text.charCodeAt(start) | 32;
+  const middle = text.charCodeAt(start + (length >> 1)) | 32;
+  const last = text.charCodeAt(start + length - 1) | 32;
   return (length * 7 + first * 31 + middle * 5 + last) & (SLOTS - 1);
 }
 

@@ -90,7 +90,7 @@ function isOurVersion(text: string, start: number, end: number): boolean {
 }
 
 function isVersion(text: string, start: number, end: number): boolean {
-  return end - start > 4 && text.slice(start, start + 4).toUpperCase() === 'SIP/' && isDigit(text.charCodeAt(end - 1));
+  return text.slice(start, start + 4).toUpperCase() === 'SIP/' && isDigit(text.charCodeAt(end - 1));
 }
 
 /** The method text[start, end): the usual ones as one and the same string, so that comparing them compares addresses. */

@@ -32,7 +32,7 @@ module.exports = {
   incremental: true,
   incrementalFile: `.sipcluster/mutation-${folder}.json`,
   reporters: ['clear-text', 'progress-append-only'],
-  clearTextReporter: { allowColor: false, logTests: false, allowEmojis: false },
+  clearTextReporter: { allowColor: false, reportTests: false, allowEmojis: false },
   allowConsoleColors: false,
   thresholds: { high: 90, low: 80, break: 80 },
   timeoutMS: 15_000,

@@ -1,5 +1,10 @@
 import fc from 'fast-check';
 
+/** For a property of much variety: so many times as many runs as others have. */
+export function runs(factor: number): { readonly numRuns: number } {
+  return { numRuns: factor * (fc.readConfigureGlobal().numRuns ?? 100) };
+}
+
 /** Header lines that any parser must keep: folds, odd spacing, odd cases, compact forms, lists, escapes, nothing at all. */
 const line = fc.oneof(
   fc.constantFrom(

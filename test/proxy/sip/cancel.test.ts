@@ -1,19 +1,21 @@
 import { expect } from 'chai';
 import { cancelFor } from '../../../proxy/sip/cancel.ts';
 import { Header } from '../../../proxy/sip/header.ts';
-import { parseMessage } from '../../../proxy/sip/message.ts';
+import { type Message, parseMessage } from '../../../proxy/sip/message.ts';
 import { invite } from '../../builders.ts';
 
 describe('the CANCEL for an INVITE (RFC 3261 9.1)', () => {
-  const sent = parseMessage(
-    invite({
-      via: ['SIP/2.0/UDP us;branch=z9hG4bKours', 'SIP/2.0/UDP them;branch=z9hG4bKtheirs'],
-      route: ['<sip:r;lr>'],
-      cseq: 3,
-    }),
-  );
+  const invited = (): Message =>
+    parseMessage(
+      invite({
+        via: ['SIP/2.0/UDP us;branch=z9hG4bKours', 'SIP/2.0/UDP them;branch=z9hG4bKtheirs'],
+        route: ['<sip:r;lr>'],
+        cseq: 3,
+      }),
+    );
 
   it('matches the INVITE: Request-URI, branch, Route, From, To, Call-ID and CSeq number', () => {
+    const sent = invited();
     const cancel = parseMessage(cancelFor(sent));
     expect(cancel).to.include({
       method: 'CANCEL',
@@ -30,6 +32,6 @@ describe('the CANCEL for an INVITE (RFC 3261 9.1)', () => {
 
   it('carries the Reason it is given (RFC 3326)', () => {
     const reason = 'Reason: SIP;cause=200;text="Call completed elsewhere"';
-    expect(parseMessage(cancelFor(sent, [reason])).value(Header.Reason)).to.equal(reason.slice(8));
+    expect(parseMessage(cancelFor(invited(), [reason])).value(Header.Reason)).to.equal(reason.slice(8));
   });
 });

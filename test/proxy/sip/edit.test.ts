@@ -75,6 +75,14 @@ describe('an edit', () => {
     expect(message.maxForwards).to.equal(69);
   });
 
+  it('replaces the first value of a line, and keeps those that follow', () => {
+    const message = edit(options({ route: ['<sip:a;lr> , <sip:b;lr>', '<sip:c;lr>'] }), (it, was) => {
+      const index = was.find(Header.Route);
+      return it.replaceFirst(index, '<sip:x;lr>', was.text.indexOf(' ,', was.fieldStart(index)));
+    });
+    expect(message.text).to.include('\r\nRoute: <sip:x;lr> , <sip:b;lr>\r\nRoute: <sip:c;lr>\r\n');
+  });
+
   it('drops the topmost value, whether it has its line for itself or not', () => {
     const lines = ['<sip:a,1;lr> , <sip:b;lr>', '<sip:c;lr>', '"x,y" <sip:d;lr>,<sip:e;lr>'];
     const left = (times: number): readonly string[] =>

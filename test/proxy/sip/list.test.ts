@@ -50,6 +50,8 @@ describe('a list', () => {
   it('knows where it goes on after its first value', () => {
     expect(afterFirstValue('a, b, c', 0, 7)).to.equal(3);
     expect(afterFirstValue(', a ,, b', 0, 8)).to.equal(7);
-    expect(afterFirstValue('a ,', 0, 3)).to.equal(-1);
+    expect(afterFirstValue('a,\r\n b', 0, 6)).to.equal(5);
+    expect(afterFirstValue('"a, b" , b', 0, 10)).to.equal(9);
+    for (const one of ['a ,', 'a', ' , ,a, ,', '', ',']) expect(afterFirstValue(one, 0, one.length), one).to.equal(-1);
   });
 });

@@ -5,7 +5,7 @@ import { type Message, parseMessage } from '../../../proxy/sip/message.ts';
 import { response } from '../../../proxy/sip/response.ts';
 import { SipError } from '../../../proxy/sip/sip-error.ts';
 import { ack, invite, options, respond } from '../../builders.ts';
-import { hostile, wellFormed } from './arbitrary.ts';
+import { hostile, runs, wellFormed } from './arbitrary.ts';
 
 function head(...lines: string[]): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
@@ -138,6 +138,20 @@ describe('a message', () => {
     expect(parseMessage(but({ Max: 'Max-Forwards: 0' })).maxForwards).to.equal(0);
     expect(parseMessage(but({ Max: 'Max-Forwards: 0300' })).maxForwards).to.equal(255);
     expect(parseMessage(but({ Max: '' })).maxForwards).to.equal(-1);
+  });
+
+  it('that is a response may say what it likes in Max-Forwards, which means nothing there', () => {
+    for (const [value, hops] of [
+      ['many', -1],
+      ['7', 7],
+    ] as const)
+      expect(parseMessage(but({ OPTIONS: 'SIP/2.0 200 OK', Max: `Max-Forwards: ${value}` })).maxForwards).to.equal(
+        hops,
+      );
+  });
+
+  it('may have its Via of SIP/2.0 in any case', () => {
+    expect(parseMessage(but({ Via: 'Via: sip/2.0/UDP 127.0.0.1;branch=z9hG4bK1' })).via.branch).to.equal('z9hG4bK1');
   });
 
   it('may have no From tag, as RFC 2543 allowed', () => {
@@ -290,6 +304,30 @@ describe('a faulty message', () => {
     expect(parseMessage(text, { maxBytes: 65536, maxFields: 400, maxUri: 4096 }).fieldCount).to.be.greaterThan(300);
   });
 
+  it('is one above the limits, none at them', () => {
+    const text = but({ OPTIONS: 'OPTIONS sip:bob@h SIP/2.0' });
+    const exact = { maxBytes: text.length, maxFields: 7, maxUri: 'sip:bob@h'.length };
+    expect(parseMessage(text, exact).fieldCount).to.equal(7);
+    expect(errorOf(text, { ...exact, maxBytes: text.length - 1 }).message).to.equal('513 Message Too Large');
+    expect(errorOf(text, { ...exact, maxFields: 6 }).message).to.equal('400 Too Many Header Fields');
+    expect(errorOf(text, { ...exact, maxUri: exact.maxUri - 1 }).message).to.equal('414 Request-URI Too Long');
+  });
+
+  it('is one above the limits, whatever else is wrong', () => {
+    const text = but({ OPTIONS: 'OPTIONS bob SIP/2.0', Call: '' });
+    expect(errorOf(text).message).to.equal('400 Bad Request-URI');
+    expect(errorOf(text, { maxBytes: 100, maxFields: 2, maxUri: 100 }).message).to.equal('513 Message Too Large');
+    expect(errorOf(text, { maxBytes: 1000, maxFields: 2, maxUri: 100 }).message).to.equal('400 Bad Request-URI');
+    expect(errorOf(but({ Call: '', To: 'To: <' })).message).to.equal('400 Bad To');
+  });
+
+  it('that is a start line alone has no head', () => {
+    for (const end of ['', '\r\n']) {
+      const error = errorOf(`OPTIONS sip:a@b SIP/2.0${end}`);
+      expect(error).to.include({ message: '400 Missing Empty Line', answerable: undefined });
+    }
+  });
+
   it('that is too large gets 513', () => {
     const error = errorOf(invite({ body: 'x'.repeat(70_000) }));
     expect(error.message).to.equal('513 Message Too Large');
@@ -323,7 +361,7 @@ describe('parseMessage', () => {
           expect(answer.indexOf('\r\n\r\n')).to.equal(answer.length - 4);
         }
       }),
-      { numRuns: 3000 },
+      runs(30),
     );
   });
 });

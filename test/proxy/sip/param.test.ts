@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { param } from '../../../proxy/sip/name-addr.ts';
-import { tagAt } from '../../../proxy/sip/param.ts';
+import { isAnyTwice, tagAt } from '../../../proxy/sip/param.ts';
+import { runs } from './arbitrary.ts';
 
 describe('param', () => {
   it('finds a value by its name in any case', () => {
@@ -97,7 +98,30 @@ describe('the tag of a From or To', () => {
         const tag = tagAt(params, 0, params.length);
         if (tag !== undefined) expect(tag).to.equal(param(params, 'tag') ?? '');
       }),
-      { numRuns: 2000 },
+      runs(20),
     );
   });
+});
+
+describe('a parameter that stands twice (RFC 3261 7.3.1)', () => {
+  for (const [params, twice] of [
+    ['', false],
+    [';', false],
+    [';q=1;expires=2', false],
+    [';q=1;q=2', true],
+    [';Q=1;x;q', true],
+    [' ; q\t= 1\r\n ; Q ', true],
+    [';expires=1;q=1;expires=2', true],
+    [';q;q', true],
+    [';;q=1;;q', true],
+    [';qq=1;q=1', false],
+    [';q=1;x=q', false],
+    [';q=1;x=";q=2"', false],
+    [';q=1;x=";q=2";q', true],
+    [';q=1;x="open;q=2', false],
+    [';x=1;x=2;q=1', false],
+  ] as const)
+    it(`${twice ? 'is found' : 'is none'} in ${JSON.stringify(params)}`, () => {
+      expect(isAnyTwice(params, ['expires', 'q'])).to.equal(twice);
+    });
 });
