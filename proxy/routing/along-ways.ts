@@ -144,7 +144,13 @@ export abstract class AlongWays extends Tries {
 
   protected send(hop: Hop, way: Way | undefined): void {
     this.attempt++;
-    this.current = this.context.core.copier.send(this, hop, way, this.attempt, this.earlier?.startedAt);
+    this.current = this.context.core.copier.send(this, hop, way, this.attempt, this.#timedSince);
+  }
+
+  /** Another try has only what the one before left of Timer B or F. A 100 stops Timer B (RFC 3261 17.1.1.2), not F. */
+  get #timedSince(): number | undefined {
+    const { earlier } = this;
+    return earlier?.method === 'INVITE' && earlier.lastStatus >= 100 ? undefined : earlier?.startedAt;
   }
 
   /** The same over a new connection. By its branch it is a retransmission to whom has it already. */

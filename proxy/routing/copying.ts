@@ -243,7 +243,9 @@ export class Copying extends AlongWays {
   #wait(): void {
     const { core } = this.context;
     this.#waiting = new WaitForMember(this);
-    core.timers.schedule(this.#waiting, this.context.startedAt + WAIT_FOR_MEMBER);
+    // what was answered 100 may be minutes old
+    const since = this.earlier === undefined ? this.context.startedAt : core.now();
+    core.timers.schedule(this.#waiting, since + WAIT_FOR_MEMBER);
   }
 
   #toMember(member: Member): void {
@@ -254,7 +256,6 @@ export class Copying extends AlongWays {
       return;
     }
     const { pair } = this.target;
-    // another try has only what the first left of Timer B or F
     this.send(hop, pair === undefined ? undefined : { hop, end: pairEnd(pair.name, pair.geoLocation) });
   }
 

@@ -39,9 +39,12 @@ export abstract class Tries implements ClientOwner {
     if (transaction.method === 'INVITE') transaction.owner = this;
   }
 
+  /** An INVITE that was answered 100 would go on at its member: it is cancelled. */
   protected abandonAll(): void {
-    this.abandon(this.current);
-    this.abandon(this.earlier);
+    for (const tried of [this.current, this.earlier]) {
+      if (tried !== undefined && tried.lastStatus >= 100) tried.cancel();
+      this.abandon(tried);
+    }
     this.current = undefined;
     this.earlier = undefined;
   }

@@ -79,6 +79,15 @@ for (const transport of ['UDP', 'TCP', 'TLS'] as const) {
       });
     }
 
+    it('is an INVITE whose 100 is older than Timer B: that had stopped, and begins anew', async () => {
+      await scene.receives(respond(asked.message, 100), AT.ss1.primary);
+      await scene.passes(40_000);
+      const again = requestIn(await switches(scene, asked, transport));
+      const sent = (await scene.passes(20_000)).filter(({ hop }) => hop.address !== AT.ss1.backup);
+      expect([requests(sent), statuses(sent)]).to.deep.equal([[], []]);
+      expect(statuses(await scene.receives(respond(again.message, 200), AT.ss1.backup))).to.deep.equal([200]);
+    });
+
     it('is an INVITE with 100 that the backup has already: its 482 is no answer, the first try’s is', async () => {
       await scene.receives(respond(asked.message, 100), AT.ss1.primary);
       const again = requestIn(await switches(scene, asked, transport));
@@ -160,6 +169,17 @@ for (const transport of ['TCP', 'TLS'] as const) {
       });
     }
 
+    it('waits 16 s from then for a member, however old it is, if it was answered 100 and there is none', async () => {
+      const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+      await scene.receives(respond(asked.message, 100), AT.ss1.primary);
+      await scene.passes(40_000);
+      scene.pinged('ss1', 'primary', 'Timeout');
+      scene.layer.transportError(asked.hop);
+      expect(await scene.passes(15_000)).to.deep.equal([]);
+      scene.pinged('ss1', 'backup', 200);
+      expect(requests(scene.takes())).to.deep.equal([`INVITE ${AT.ss1.backup}`]);
+    });
+
     it('is sent again once only: then it waits for a switch', async () => {
       const again = requestIn(await ends(requestIn(await scene.receives(bye({ ...CALL, toTag: 'b' }), AT.alice))));
       expect(await ends(again)).to.deep.equal([]);
@@ -223,6 +243,22 @@ describe('what is under way when a pair loses its last member', () => {
     const sent = await scene.receives(respond(asked.message, 200), asked.hop.address);
     expect([statuses(sent), requests(sent)]).to.deep.equal([[200], [`CANCEL ${again.hop.address}`]]);
     expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.deep.equal([200]);
+  });
+
+  it('no longer rings at its own once another pair is asked, if that has said 100', async () => {
+    const asked = requestIn(await scene.receives(invite(CALL), AT.alice));
+    const { hop } = asked;
+    await scene.receives(respond(asked.message, 100), hop.address);
+    const pair = hop.address === AT.ss1.primary ? 'ss1' : 'ss2';
+    scene.pinged(pair, 'primary', 'Timeout');
+    scene.pinged(pair, 'backup', 200);
+    const again = requestIn(scene.takes());
+    const sent = await scene.receives(respond(again.message, 503), again.hop.address);
+    const other = pair === 'ss1' ? AT.ss2.primary : AT.ss1.primary;
+    expect(requests(sent).filter((one) => !one.startsWith('ACK'))).to.have.members([
+      `CANCEL ${hop.address}`,
+      `INVITE ${other}`,
+    ]);
   });
 
   it('goes to a pair that takes no new calls, too, if it is a REGISTER', async () => {
