@@ -60,6 +60,8 @@ interface Call {
   session: number;
   /** The segment that stands for it; undefined: not looked for yet. */
   home: Segment | undefined;
+  /** The same of those that say that it ended. */
+  mark: Segment | undefined;
   /** How many segments say that it began, and that it ended. */
   mentions: number;
   marks: number;
@@ -196,6 +198,7 @@ export class CallTable {
       if (i < segment.begun) call.mentions = Math.max(0, call.mentions - 1);
       else call.marks = Math.max(0, call.marks - 1);
       if (call.home === segment) call.home = undefined;
+      if (call.mark === segment) call.mark = undefined;
       if (call.mentions === 0 && call.marks === 0 && call.home === undefined) this.#delete(callId, call);
     });
   }
@@ -204,8 +207,12 @@ export class CallTable {
   needs(segment: Segment, i: number): boolean {
     const call = this.#calls.get(segment.ids[i] ?? '');
     if (call === undefined) return false;
-    // that it ended must be known as long as anything says that it began
-    if (i >= segment.begun) return call.mentions > 0;
+    if (i >= segment.begun) {
+      // that it ended must be known as long as anything says that it began
+      if (call.mentions === 0 || (segment.sinces[i] ?? 0) < call.since) return false;
+      call.mark ??= segment;
+      return call.mark === segment || !call.mark.held;
+    }
     if (call.ended || call.since !== segment.sinces[i]) return false;
     call.home ??= segment;
     return call.home === segment || !call.home.held;
@@ -258,7 +265,19 @@ export class CallTable {
       if (this.#calls.size >= this.#limit) this.#evict();
       const [ended, here] = [false, segment.origin === 0];
       this.#calls.set(callId, {
-        ...{ pair, proxy, since, lasts, ended, here, session: 0, home: segment, mentions: 0, marks: 0 },
+        ...{
+          pair,
+          proxy,
+          since,
+          lasts,
+          ended,
+          here,
+          session: 0,
+          home: segment,
+          mark: undefined,
+          mentions: 0,
+          marks: 0,
+        },
       });
       this.size++;
       if (here) this.here++;
@@ -267,9 +286,7 @@ export class CallTable {
     const order = since - call.since || compareTexts(record, recordOf(callId, call));
     if (order < 0) return false;
     if (order === 0) {
-      // one version in two segments: whoever sees both takes the same one for its home
-      const { home } = call;
-      const isBetter = home === undefined || home.leaving || (!segment.leaving && segment.key > home.key);
+      const isBetter = isBetterThan(segment, call.home);
       if (isBetter) call.home = segment;
       return isBetter;
     }
@@ -281,6 +298,7 @@ export class CallTable {
     // whoever wrote this knows of its session
     call.session = 0;
     call.home = segment;
+    if (!call.ended) call.mark = undefined;
     return true;
   }
 
@@ -292,7 +310,9 @@ export class CallTable {
     }
     if (call === undefined) return;
     call.marks++;
-    if (record.since >= call.since) this.#end(call);
+    if (record.since < call.since) return;
+    this.#end(call);
+    if (isBetterThan(segment, call.mark)) call.mark = segment;
   }
 
   #end(call: Call): void {
@@ -323,6 +343,11 @@ export class CallTable {
   #of(origin: number): Map<string, Segment> {
     return (this.#segments[origin] ??= new Map());
   }
+}
+
+/** One thing in two segments: whoever sees both takes the same one. */
+function isBetterThan(segment: Segment, known: Segment | undefined): boolean {
+  return known === undefined || known.leaving || (!segment.leaving && segment.key > known.key);
 }
 
 function recordOf(callId: string, { pair, proxy, since, lasts, ended }: Call): CallRecord {

@@ -20,7 +20,8 @@ function readingLayout1(follower: StoreFollower): StoreFollower {
     available: (available, reason) => follower.available(available, reason),
     listing: (restored) => follower.listing(restored),
     loaded: () => follower.loaded(),
-    put: (key, value) => isKnown(key) && follower.put(key, value),
+    // its colleagues read no more than it does, as far as it knows: it writes calls as it can read them
+    put: (key, value) => isKnown(key) && follower.put(key, key.startsWith('proxy/') ? withoutLayout(value) : value),
     remove: (key) => isKnown(key) && follower.remove(key),
   };
 }

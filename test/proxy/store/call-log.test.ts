@@ -119,6 +119,28 @@ describe('call log', () => {
     expect(known(await open('p2@dc1'))).to.deep.equal(known(a));
   });
 
+  it('holds one mark a call that ended in another data centre than it began, though its segment there stays', async () => {
+    const [a, b] = [await open('p1@dc1'), await open('p2@dc2')];
+    for (const id of ids(60)) begin(a, id);
+    await settle();
+    for (const id of ids(8)) {
+      b.endCall(id);
+      await settle();
+    }
+    expect(keys('dc2')).to.have.length(8);
+    await pass(5);
+    expect(keys('dc2')).to.have.length(1);
+    const written = b.counters['callSegmentsWritten'];
+    await pass(20);
+    expect(b.counters['callSegmentsWritten']).to.equal(written);
+    const c = await open('p3@dc1');
+    expect([a, b, c].map((replica) => known(replica).length)).to.deep.equal([52, 52, 52]);
+    for (const id of ids(60)) a.endCall(id);
+    await settle();
+    await pass(3);
+    expect([...keys('dc1'), ...keys('dc2')]).to.deep.equal([]);
+  });
+
   it('has a dead proxy’s calls tended by another of its data centre', async () => {
     const [a, b] = [await open('p1@dc1'), await open('p2@dc1')];
     for (let i = 0; i < 6; i++) {
