@@ -84,6 +84,10 @@ export abstract class AlongWays extends Tries {
       this.fail(487, undefined);
       return;
     }
+    if (way === undefined && this.earlier?.lastStatus === 100) {
+      this.backToEarlier();
+      return;
+    }
     if (way === undefined) {
       const refusal = this.refusal;
       this.fail(refusal === undefined ? this.#noWay : refusal.status, refusal);
@@ -109,6 +113,10 @@ export abstract class AlongWays extends Tries {
   protected get hasNextTarget(): boolean {
     const next = this.target.ways[this.#way];
     return this.#isResolved && !this.ringing && next !== undefined && next.uri === this.target.ways[this.#way - 1]?.uri;
+  }
+
+  protected wasHandedOver({ hop }: ClientTransaction): boolean {
+    return this.target.ways.some((way) => way.handover !== undefined && way.hop === hop);
   }
 
   get #noWay(): number {

@@ -166,18 +166,29 @@ export class Copying extends AlongWays {
   override unreachable(transaction: ClientTransaction): void {
     if (!this.pending || !this.isTry(transaction)) return;
     const { pair, ways } = this.target;
-    if (pair === undefined || ways.length > 0) {
+    const hasIt = transaction.lastStatus >= 100 && transaction.method === 'INVITE';
+    if (hasIt && this.wasHandedOver(transaction)) this.#linkClosed(transaction);
+    else if (pair === undefined || ways.length > 0) {
       this.abandon(transaction);
       // of two tries the other one is under way
       if (transaction === this.earlier) this.earlier = undefined;
       else if (rings(this.earlier)) this.backToEarlier();
       else this.nextWay();
-    } else if (transaction.lastStatus >= 100 && transaction.method === 'INVITE') this.#cutOff(pair, transaction);
+    } else if (hasIt) this.#cutOff(pair, transaction);
     else if (transaction === this.earlier) this.earlier = undefined;
     else if (this.earlier !== undefined) this.backToEarlier();
     else {
       this.current = undefined;
       this.#notReached(pair, transaction);
+    }
+  }
+
+  /** The proxy that has this INVITE answers over another connection, or is dead. */
+  #linkClosed(transaction: ClientTransaction): void {
+    if (this.cancelled) this.fail(487, undefined);
+    else if (!this.ringing && this.earlier === undefined && this.hasNextWay) {
+      this.earlier = transaction;
+      this.nextWay();
     }
   }
 

@@ -103,7 +103,9 @@ export class Senders {
    */
   answerAnew(from: Hop, answer: string): void {
     const reachable = from.transport !== 'WS' && from.transport !== 'WSS';
-    if (reachable && this.isTrusted(from)) this.#late.send(answer, from);
+    // another data centre's proxies may come from a NAT's address
+    const known = this.isTrusted(from) || this.#core.identity.showsProxyName(from);
+    if (reachable && known) this.#late.send(answer, from);
     else if (from.connection?.lingers === true) this.#core.outside.send(answer, from);
     else this.#core.counts.responsesLost++;
   }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { OPEN, pairEnd, tagHash } from '../../../proxy/routing/token.ts';
-import { register } from '../../builders.ts';
-import { AT, bye, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
+import { cancel, register } from '../../builders.ts';
+import { AT, bye, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const CALL = { callId: 'call-1', fromTag: 'a', toTag: 'b', branch: 'z9hG4bKbye', sentBy: `${AT.alice}:5060` };
 
@@ -102,6 +102,67 @@ describe('a call of a pair in another data centre', () => {
     await refused.hasProxy('q1', 'dc2', '10.2.0.1');
     const handed = requestIn(await ended(refused));
     expect(statuses(await refused.receives(respond(handed.message, 430), handed.hop.address))).to.deep.equal([503]);
+  });
+});
+
+describe('an INVITE whose link to the proxy that it was handed to closes', () => {
+  const [q1, q2] = ['10.2.0.1', '10.2.0.2'];
+  let scene: Scene;
+  let asked: Sent;
+  beforeEach(async () => {
+    scene = await Scene.begin();
+    await scene.hasProxy('q1', 'dc2', q1);
+    await scene.hasProxy('q2', 'dc2', q2);
+    await heard(scene, 'q1');
+    const token = scene.core.signer.sign(
+      { use: 'dialog', caller: OPEN, callee: pairEnd('far', 'dc2'), callerTag: tagHash('a') },
+      CALL.callId,
+      scene.time,
+    );
+    const route = [`<sip:${token ?? ''}@proxies.example.com;lr>`];
+    asked = requestIn(await scene.receives(invite({ ...CALL, route }), AT.alice));
+  });
+  async function closes({ hop }: Sent): Promise<Sent[]> {
+    scene.layer.transportError(hop);
+    await scene.settled();
+    return scene.takes();
+  }
+  const other = (): string => (asked.hop.address === q1 ? q2 : q1);
+
+  it('rings on there: its answer comes over another one, and so does the caller’s CANCEL', async () => {
+    await scene.receives(respond(asked.message, 180), asked.hop.address);
+    expect(await closes(asked)).to.deep.equal([]);
+    const sent = await scene.receives(cancel({ ...CALL, branch: 'z9hG4bKbye' }), AT.alice);
+    expect(requestIn(sent).message.method).to.equal('CANCEL');
+    expect(requestIn(sent).hop).to.equal(asked.hop);
+    expect(statuses(await scene.receives(respond(asked.message, 487), asked.hop.address))).to.deep.equal([487]);
+  });
+
+  it('ends with 487 when the CANCEL does not get there either', async () => {
+    await scene.receives(respond(asked.message, 180), asked.hop.address);
+    await scene.receives(cancel({ ...CALL, branch: 'z9hG4bKbye' }), AT.alice);
+    expect(statuses(await closes(asked))).to.deep.equal([487]);
+  });
+
+  it('goes another way, too, if that had only said 100: it may be dead, or have the call all the same', async () => {
+    await scene.receives(respond(asked.message, 100), asked.hop.address);
+    const again = requestIn(await closes(asked));
+    expect(again.hop.address).to.equal(other());
+    expect(await scene.receives(respond(again.message, 482), other())).to.have.lengthOf(1);
+    expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.deep.equal([200]);
+  });
+
+  it('stays if it had said 100 and no other way leads there', async () => {
+    await scene.receives(respond(asked.message, 100), asked.hop.address);
+    const again = requestIn(await closes(asked));
+    const last = requestIn(await closes(again));
+    expect(last.hop.address).to.equal(AT.far.primary);
+    expect(await closes(last)).to.deep.equal([]);
+    expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.deep.equal([200]);
+  });
+
+  it('goes another way if that had said nothing', async () => {
+    expect(requestIn(await closes(asked)).hop.address).to.equal(other());
   });
 });
 

@@ -118,6 +118,20 @@ describe('a response whose connection is closed (RFC 3261 18.2.2, RFC 3263 5)', 
     expect(scene.core.counts.responsesAnew).to.equal(1);
   });
 
+  it('goes anew to a proxy, too, that is known by its certificate alone, as behind a NAT', async () => {
+    const scene = await Scene.begin({ listeners: [...LISTENERS, { transport: 'TLS', port: 5061, side: 'Both' }] });
+    const connection = {
+      ...scene.phoneStream(1, '203.0.113.77', 40_000),
+      transport: 'TLS' as const,
+      certificateNames: ['proxies.example.com'],
+    };
+    const text = invite({ transport: 'TLS', sentBy: '10.2.0.1:5061' });
+    const asked = requestIn(await scene.receives(text, '203.0.113.77', 40_000, 'TLS', connection));
+    connection.open = false;
+    const sent = answers(await scene.receives(respond(asked.message, 486), asked.hop.address));
+    expect(places(sent)).to.deep.equal(['TLS 203.0.113.77:5061']);
+  });
+
   it('goes to each of the targets of its sent-by where that can not be reached', async () => {
     const scene = await Scene.begin({ listeners: LISTENERS });
     scene.names.set('sip:sbc.example.net;transport=tcp', ['192.0.2.71', AT.sbc, '192.0.2.72']);
