@@ -13,7 +13,7 @@ import { Identity } from './routing/identity.ts';
 import type { Reach } from './routing/way.ts';
 import { parseUri } from './sip/uri.ts';
 import { openStore } from './store/open.ts';
-import { HEARTBEAT, type ProxyAddress, type ProxyRecord } from './store/records.ts';
+import { HEARTBEAT, type ProxyAddress } from './store/records.ts';
 import { Replica } from './store/replica.ts';
 import type { Store } from './store/store.ts';
 import { TransactionLayer } from './transaction/layer.ts';
@@ -220,11 +220,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   const layer = new TransactionLayer({ send, resend, now: turn.now, timers, user: core.incoming, log });
   core.attach(layer);
 
-  let known = new Map<string, ProxyRecord>();
   replica.onProxies(() => {
     core.identity = identify();
-    for (const [name, record] of known) if (!replica.proxies.has(name)) core.proxyGone(record);
-    known = new Map(replica.proxies);
+    core.proxiesChanged();
   });
   replica.onHealth((record) => {
     if (record.proxy === config.place.name) return;

@@ -90,6 +90,8 @@ export class Core {
   readonly #calls: Calls;
   #layer: TransactionLayer | undefined;
   #unanswered = 0;
+  /** As they were when they last changed. */
+  #proxies: ReadonlyMap<string, ProxyRecord> = new Map();
 
   constructor(options: CoreOptions) {
     this.config = options.config;
@@ -210,7 +212,19 @@ export class Core {
     this.log.warn({ pair: pair.name, seconds: duration / 1000 }, 'the SIP Server asks for no new calls (503)');
   }
 
-  proxyGone(record: ProxyRecord): void {
+  /** A proxy has published its record, or that was withdrawn or its lease ran out. */
+  proxiesChanged(): void {
+    const { proxies } = this.replica;
+    for (const [name, record] of this.#proxies) {
+      const now = proxies.get(name);
+      // a process that was started anew under the same name has nothing of what the earlier one had
+      if (now?.boot !== record.boot) this.#proxyGone(record);
+      if (now === undefined) this.upstreams.proxyGone(name);
+    }
+    this.#proxies = new Map(proxies);
+  }
+
+  #proxyGone(record: ProxyRecord): void {
     this.incoming.strays.proxyGone(record);
     this.suspects.clear(record.name);
     this.pending.gone(record.name);
@@ -230,9 +244,9 @@ export class Core {
   /** A request that was forwarded has had its final answer, which is `answer` if that is a 2xx. */
   ended(context: ResponseContext, status: number, pair: Pair | undefined, answer: Message | undefined): void {
     this.#unanswered--;
-    if (context.registration !== undefined) {
+    if (context.registersAt !== undefined) {
       const now = this.now();
-      context.registration.pair.registers.leave(now - context.startedAt, now);
+      context.registersAt.registers.leave(now - context.startedAt, now);
       this.incoming.registerAnswered(context.received.from, status);
     }
     this.#calls.ended(context, status, pair, answer);

@@ -309,14 +309,16 @@ export class Incoming implements TransactionUser {
     const context = new ResponseContext(this.#core, server, received, decision.row, callerEnd, targets);
     server.context = context;
     if (decision.do === 'register') {
-      const registration = Registration.begin(this.#core, context, decision.aor, decision.pair);
+      const { aor, pair } = decision;
+      const registration = aor === undefined ? undefined : Registration.begin(this.#core, context, aor);
       if (registration instanceof SipError) {
         this.#core.counts.registerRefused++;
         this.#refuse(server, message, from, registration);
         return;
       }
       context.registration = registration;
-      decision.pair.registers.enter();
+      context.registersAt = pair;
+      pair.registers.enter();
     }
     this.#core.began(received, decision);
     context.start(sequential);

@@ -4,7 +4,6 @@ import type { Message } from '../sip/message.ts';
 import { SipError } from '../sip/sip-error.ts';
 import { deltaSeconds } from '../registrar/contact.ts';
 import { checkRegister, evictions, grant, type Asked, type Change } from '../registrar/register.ts';
-import type { Pair } from '../upstream/pair.ts';
 import type { Binding, Stamp } from '../store/records.ts';
 import type { Waiting } from '../store/write-behind.ts';
 import { Timer } from '../transaction/timers.ts';
@@ -26,13 +25,10 @@ export class Registration {
   readonly #context: ResponseContext;
   readonly aor: string;
   readonly #asked: Asked;
-  /** Where it was sent first: it has a place there while it is under way. */
-  readonly pair: Pair;
   /** Clocks are read when the REGISTER arrives: of two that cross, the later one sent wins. */
   readonly #arrived: number;
 
-  private constructor(core: Core, context: ResponseContext, aor: string, pair: Pair, asked: Asked) {
-    this.pair = pair;
+  private constructor(core: Core, context: ResponseContext, aor: string, asked: Asked) {
     this.#core = core;
     this.#context = context;
     this.aor = aor;
@@ -41,10 +37,10 @@ export class Registration {
   }
 
   /** Refuses what must not reach a server: too brief, a Path from a phone, a contact that is no URI. */
-  static begin(core: Core, context: ResponseContext, aor: string, pair: Pair): Registration | SipError {
+  static begin(core: Core, context: ResponseContext, aor: string): Registration | SipError {
     const { message, sender } = context.received;
     const asked = checkRegister(message, core.config.registration, sender);
-    return asked instanceof SipError ? asked : new Registration(core, context, aor, pair, asked);
+    return asked instanceof SipError ? asked : new Registration(core, context, aor, asked);
   }
 
   granted(message: Message): void {

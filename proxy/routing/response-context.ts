@@ -2,6 +2,7 @@ import { Header, type HeaderId } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { response, reasonPhrase } from '../sip/response.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
+import type { Pair } from '../upstream/pair.ts';
 import { Copying } from './copying.ts';
 import { passSuccess } from './further-success.ts';
 import type { Target } from './target.ts';
@@ -27,8 +28,10 @@ export class ResponseContext {
   readonly startedAt: number;
   /** The other side of the token's ends; undefined: this request is not record-routed by us. */
   readonly callerEnd: End | undefined;
-  /** A REGISTER's: it makes the answer of a 2xx. */
+  /** That of a REGISTER for one of our domains: it makes the answer of a 2xx. */
   registration: Registration | undefined;
+  /** The pair that admitted a REGISTER. */
+  registersAt: Pair | undefined;
   /** The status sent last; 0 before any. */
   status = 0;
   #cancelled = false;

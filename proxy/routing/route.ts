@@ -59,7 +59,8 @@ export type Decision =
       readonly pinned: boolean;
       readonly remember: boolean;
     }
-  | { readonly do: 'register'; readonly row: number; readonly pair: Pair; readonly aor: string }
+  /** `aor`: undefined where it is of no domain of ours, so that nothing is kept of it. */
+  | { readonly do: 'register'; readonly row: number; readonly pair: Pair; readonly aor: string | undefined }
   | {
       readonly do: 'bindings';
       readonly row: number;
@@ -111,14 +112,14 @@ export function decide(received: Received, view: View): Decision {
 
   if (method === 'REGISTER') {
     const to = toUri(message);
-    if (to !== undefined && view.identity.servesAor(to)) {
-      const aor = aorOf(to);
-      const pair = view.upstreams.chooseForAor(aor) ?? remotePair(view, aor);
-      const wait = view.admitRegister(pair);
-      if (pair === undefined) return answer(9, 503, 'No SIP Server In Service', [`Retry-After: ${wait}`]);
-      if (wait > 0) return answer(9, 503, 'Too Many Registrations', [`Retry-After: ${wait}`]);
-      return { do: 'register', row: 9, pair, aor };
-    }
+    const aor = to !== undefined && view.identity.servesAor(to) ? aorOf(to) : undefined;
+    const key = aor ?? message.callId;
+    const pair = view.upstreams.chooseForAor(key) ?? remotePair(view, key);
+    // also of a domain that is not ours: phones that are all set up wrong would storm the servers no less
+    const wait = view.admitRegister(pair);
+    if (pair === undefined) return answer(9, 503, 'No SIP Server In Service', [`Retry-After: ${wait}`]);
+    if (wait > 0) return answer(9, 503, 'Too Many Registrations', [`Retry-After: ${wait}`]);
+    return { do: 'register', row: 9, pair, aor };
   }
 
   const known = view.replica.call(message.callId);

@@ -48,6 +48,11 @@ export class Observers {
     return votes.backup > votes.primary ? 'backup' : 'primary';
   }
 
+  /** Its record is gone, which only its own data centre's store could tell: what it saw is for those that came after it. */
+  gone(proxy: string): void {
+    this.#byProxy.delete(proxy);
+  }
+
   /** Forgets proxies of which nothing was heard for long: their leases are gone. */
   forgetBefore(time: number): void {
     for (const [proxy, observer] of this.#byProxy) if (observer.heard < time) this.#byProxy.delete(proxy);

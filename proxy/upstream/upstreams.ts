@@ -141,6 +141,11 @@ export class Upstreams {
     }
   }
 
+  /** Another proxy's record is gone: it has no vote any more. Of a data centre without any, what was known stays known. */
+  proxyGone(proxy: string): void {
+    this.#observers.gone(proxy);
+  }
+
   /** Unknown of members that are not pinged from here. */
   stateOf(member: Member): MemberState {
     return this.#checked.get(member.pair)?.stateOf(member.role) ?? 'Unknown';

@@ -44,7 +44,6 @@ export class ProxyProcess {
   readonly #streams: StreamSide;
   readonly #listeners: Record<'UDP' | 'TCP', Listener>;
   readonly #hops = new Map<string, Hop>();
-  #known = new Map<string, ProxyRecord>();
   #wake: Appointment | undefined;
 
   constructor(place: ProxyModel, boot: string) {
@@ -126,8 +125,7 @@ export class ProxyProcess {
     this.core.attach(this.layer);
     this.replica.onProxies(() => {
       this.core.identity = this.#identity();
-      for (const [name, record] of this.#known) if (!this.replica.proxies.has(name)) this.core.proxyGone(record);
-      this.#known = new Map(this.replica.proxies);
+      this.core.proxiesChanged();
     });
     this.replica.onHealth((record) => {
       if (record.proxy !== place.name) this.upstreams.hint(record);

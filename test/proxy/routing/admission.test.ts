@@ -110,29 +110,43 @@ describe('what a SIP Server is spared', () => {
     expect(asked).to.have.length(8 + 12);
   });
 
-  it('gets no more REGISTERs at once than it can hold; the rest are told when to come again', async () => {
-    const scene = await Scene.begin();
-    scene.pinged('ss2', 'primary', 'ConnectionRefused');
-    const asked: Sent[] = [];
-    const refused: Sent[] = [];
-    for (let i = 0; i < REGISTERS_AT_FIRST + 50; i++) {
-      const text = register({ from: `u${i}`, callId: `r${i}`, branch: `z9hG4bKr${i}`, sentBy: `${AT.alice}:5060` });
-      for (const sent of await scene.receives(text, AT.alice)) (sent.message.isRequest ? asked : refused).push(sent);
-    }
-    expect(asked.length).to.equal(REGISTERS_AT_FIRST);
-    expect(statuses(refused)).to.deep.equal(Array.from({ length: 50 }, () => 503));
-    for (const { message } of refused) expect(Number(message.value(Header.RetryAfter))).to.be.at.least(5);
-    const { servers, clients } = scene.layer.counts;
-    expect([servers, clients], 'a refused one leaves no state').to.deep.equal([REGISTERS_AT_FIRST, REGISTERS_AT_FIRST]);
-    // a call is never behind them
-    expect((await places(scene, 1)).length).to.equal(1);
+  for (const domain of ['example.com', 'of-another.example'])
+    it(`gets no more REGISTERs for ${domain} at once than it can hold; the rest are told when to come again`, async () => {
+      const scene = await Scene.begin();
+      scene.pinged('ss2', 'primary', 'ConnectionRefused');
+      const asked: Sent[] = [];
+      const refused: Sent[] = [];
+      for (let i = 0; i < REGISTERS_AT_FIRST + 50; i++) {
+        const text = register({
+          from: `sip:u${i}@${domain}`,
+          callId: `r${i}`,
+          branch: `z9hG4bKr${i}`,
+          sentBy: `${AT.alice}:5060`,
+        });
+        for (const sent of await scene.receives(text, AT.alice)) (sent.message.isRequest ? asked : refused).push(sent);
+      }
+      expect(asked.length).to.equal(REGISTERS_AT_FIRST);
+      expect(statuses(refused)).to.deep.equal(Array.from({ length: 50 }, () => 503));
+      for (const { message } of refused) expect(Number(message.value(Header.RetryAfter))).to.be.at.least(5);
+      const { servers, clients } = scene.layer.counts;
+      expect([servers, clients], 'a refused one leaves no state').to.deep.equal([
+        REGISTERS_AT_FIRST,
+        REGISTERS_AT_FIRST,
+      ]);
+      // a call is never behind them
+      expect((await places(scene, 1)).length).to.equal(1);
 
-    const [first] = asked;
-    if (first === undefined) throw new Error('nothing was sent');
-    await scene.receives(respond(first.message, 401), first.hop.address);
-    const late = register({ from: 'late', callId: 'late', branch: 'z9hG4bKlate', sentBy: `${AT.alice}:5060` });
-    expect(requestIn(await scene.receives(late, AT.alice)).message.method).to.equal('REGISTER');
-  });
+      const [first] = asked;
+      if (first === undefined) throw new Error('nothing was sent');
+      await scene.receives(respond(first.message, 401), first.hop.address);
+      const late = register({
+        from: `sip:late@${domain}`,
+        callId: 'late',
+        branch: 'z9hG4bKlate',
+        sentBy: `${AT.alice}:5060`,
+      });
+      expect(requestIn(await scene.receives(late, AT.alice)).message.method).to.equal('REGISTER');
+    });
 
   it('is not run over where all phones were refused while no server was in service: they come again in a line', async () => {
     const scene = await Scene.begin();

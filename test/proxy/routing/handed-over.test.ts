@@ -95,6 +95,18 @@ describe('a call of a pair in another data centre', () => {
     expect(statuses(await scene.receives(respond(third.message, 200), AT.far.primary))).to.deep.equal([200]);
   });
 
+  it('goes another way when the process that had it, and had said 100, is there no more but one started anew', async () => {
+    const scene = await Scene.begin();
+    await scene.hasProxy('q1', 'dc2', '10.2.0.1');
+    await heard(scene, 'q1');
+    scene.meets();
+    const handed = requestIn(await ended(scene));
+    await scene.receives(respond(handed.message, 100), handed.hop.address);
+    await scene.hasProxy('q1', 'dc2', '10.2.0.1', 'bootY');
+    scene.meets();
+    expect(hosts(scene.takes())).to.deep.equal([AT.far.primary]);
+  });
+
   it('is answered 503 where nothing there is known to live, or nobody there can deliver it', async () => {
     const scene = await Scene.begin();
     expect(statuses(await ended(scene))).to.deep.equal([503]);

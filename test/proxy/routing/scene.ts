@@ -222,6 +222,7 @@ export class Scene {
   /** Looks again at who the other proxies are. */
   meets(): void {
     this.core.identity = new Identity(this.config, [...this.#listeners.values()], this.replica.proxies.values());
+    this.core.proxiesChanged();
   }
 
   hop(transport: Transport, address: string, port: number, connection?: Connection): Hop | undefined {

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
-import type { ProxyRecord } from '../../../proxy/store/records.ts';
 import { cancel, register } from '../../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
@@ -19,7 +18,7 @@ async function isWritten(by: Scene): Promise<void> {
 async function twoProxies(): Promise<{ p1: Scene; p2: Scene; gone(): Promise<void> }> {
   const p1 = await Scene.begin();
   const p2 = await Scene.begin({ place: { name: 'p2', address: P2 } }, true, p1.cluster);
-  const record: ProxyRecord = await p1.publishes();
+  await p1.publishes();
   await p2.publishes();
   p1.meets();
   p2.meets();
@@ -29,7 +28,6 @@ async function twoProxies(): Promise<{ p1: Scene; p2: Scene; gone(): Promise<voi
     async gone() {
       await p1.replica.close();
       await p2.settled();
-      p2.core.proxyGone(record);
       p2.meets();
     },
   };

@@ -237,6 +237,21 @@ describe('the pairs of other data centres', () => {
     expect(rig.pass(11_000).active('ss2')).to.equal('primary');
   });
 
+  it('do not go by proxies that are gone, not even when the link to those that came after them is cut', () => {
+    const rig = new Rig([server('ss2', 'dc2')]).start();
+    for (const old of ['old1', 'old2']) rig.upstreams.hint(record(old, 'dc2', 1, { ss2: 'primary' }));
+    for (const now of ['new1', 'new2']) rig.upstreams.hint(record(now, 'dc2', 1, { ss2: 'backup' }));
+    for (const old of ['old1', 'old2']) rig.upstreams.proxyGone(old);
+    expect(rig.pass(5000).active('ss2')).to.equal('backup');
+    expect(rig.pass(3600_000).active('ss2')).to.equal('backup');
+  });
+
+  it('keep what was known of them when all are gone', () => {
+    const rig = new Rig([server('ss2', 'dc2')]).start(record('q1', 'dc2', 1, { ss2: 'backup' }));
+    rig.upstreams.proxyGone('q1');
+    expect(rig.pass(60_000).active('ss2')).to.equal('backup');
+  });
+
   it('keep what was known of them when the link is cut', () => {
     const rig = new Rig([server('ss2', 'dc2')]).start(record('q1', 'dc2', 1, { ss2: 'primary' }));
     expect(rig.pass(48 * 3600_000).active('ss2')).to.equal('primary');
