@@ -1,6 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
-import type { Etcd3, IDuplexStream, IEvent, IRangeRequest, IRangeResponse, IWatchRequest, IWatchResponse } from 'etcd3';
+import {
+  GRPCOutOfRangeError,
+  type Etcd3,
+  type IDuplexStream,
+  type IEvent,
+  type IKeyValue,
+  type IRangeRequest,
+  type IRangeResponse,
+  type IWatchRequest,
+  type IWatchResponse,
+} from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { rangeOf, storeError } from './etcd-client.ts';
@@ -52,9 +62,15 @@ export class Watch {
   /** The revision to watch from; undefined: list first. */
   #next: bigint | undefined;
   #restored = false;
-  /** Of the cluster that was listed, and the highest revision known of it. */
+  /** How often it was told to list again. */
+  #relists = 0;
+  /** Of the cluster that was listed; the highest revision and term known of it. */
   #clusterId = '';
   #seen = 0n;
+  #term = 0n;
+  /** What was read of it last, and a revision at which it was so: a store that was set back has another past. */
+  #mark: IKeyValue | undefined;
+  #markedAt = '0';
   #stream: IDuplexStream<IWatchRequest, IWatchResponse> | undefined;
   /** Ends the stream, if there is one. */
   #end: ((why: StoreError) => void) | undefined;
@@ -80,6 +96,7 @@ export class Watch {
   relist(restored: boolean): void {
     this.#next = undefined;
     this.#restored ||= restored;
+    this.#relists++;
     this.#stream?.cancel();
   }
 
@@ -101,7 +118,8 @@ export class Watch {
       try {
         if (this.#next !== undefined) await this.#check();
         if (this.#next === undefined) await this.#list();
-        await this.#follow();
+        // while it was listed it may have been told to list again
+        if (this.#next !== undefined) await this.#follow();
       } catch (error) {
         if (this.#closed) return;
         const failure = storeError(error, this.#next === undefined ? 'list the store' : 'watch the store');
@@ -119,24 +137,48 @@ export class Watch {
 
   /** Before a stream is opened again: renews the auth token, and finds out whether this is still the store it was. */
   async #check(): Promise<void> {
-    this.#observe(await this.#client.kv.range({ ...this.#range, limit: 1, keys_only: true }));
+    const mark = this.#mark;
+    try {
+      const past = mark === undefined ? { key: this.#range.key } : { key: mark.key, revision: this.#markedAt };
+      const found = await this.#client.kv.range(past);
+      this.#observe(found);
+      const kv = found.kvs[0];
+      if (mark === undefined || this.#next === undefined) return;
+      if (kv?.mod_revision !== mark.mod_revision || !kv.value.equals(mark.value))
+        this.#setBack({ revision: this.#markedAt }, 'the store has another past than before: it was restored');
+    } catch (error) {
+      if (!(error instanceof GRPCOutOfRangeError)) throw error;
+      this.#setBack(
+        { err: error, revision: this.#markedAt },
+        'the store has no such past: it was compacted or restored',
+      );
+    }
   }
 
   #observe({ header }: IRangeResponse | IWatchResponse): void {
-    const revision = BigInt(header.revision);
-    const isAnother = this.#clusterId !== '' && header.cluster_id !== this.#clusterId;
-    if (isAnother || revision < this.#seen) {
-      this.#log.warn(
-        { revision: header.revision, seen: this.#seen.toString(), cluster: header.cluster_id, before: this.#clusterId },
-        isAnother ? 'the store is another cluster than before' : 'the store was set back to an older revision',
-      );
-      this.#next = undefined;
-      this.#restored = true;
-    }
+    const { cluster_id: cluster, revision, raft_term: term } = header;
+    const known = {
+      seen: this.#seen.toString(),
+      before: this.#clusterId,
+      termBefore: this.#term.toString(),
+    };
+    if (this.#clusterId !== '' && cluster !== this.#clusterId)
+      this.#setBack({ revision, cluster, term, ...known }, 'the store is another cluster than before');
+    else if (BigInt(revision) < this.#seen || BigInt(term) < this.#term)
+      this.#setBack({ revision, cluster, term, ...known }, 'the store was set back to an older revision');
+    this.#term = BigInt(term);
+  }
+
+  /** What it lacks was lost. */
+  #setBack(what: object, why: string): void {
+    this.#log.warn(what, why);
+    this.#next = undefined;
+    this.#restored = true;
   }
 
   async #list(): Promise<void> {
     const pages = new Pages(this.#range.key, this.#range.range_end);
+    const relists = this.#relists;
     const first = await this.#client.kv.range({ ...this.#range, limit: PAGE });
     this.#observe(first);
     const { revision, cluster_id: clusterId } = first.header;
@@ -162,6 +204,9 @@ export class Watch {
     }
     this.#clusterId = clusterId;
     this.#seen = BigInt(revision);
+    this.#mark = first.kvs[0];
+    this.#markedAt = revision;
+    if (relists !== this.#relists) return;
     this.#next = this.#seen + 1n;
     this.#restored = false;
     this.#follower.available(true, '');
@@ -197,7 +242,9 @@ export class Watch {
 
   /** Watches until the stream ends or a reason is found to end it; rejects with that. */
   async #follow(): Promise<void> {
-    const stream = await this.#client.watchClient.watch({ interceptors: [requireLeader] });
+    const stream = await this.#client.watchClient.watch({
+      interceptors: [requireLeader],
+    });
     this.#stream = stream;
     let heard = performance.now();
     let asked = false;
@@ -286,7 +333,10 @@ export class Watch {
     if (this.#next === undefined) return new StoreError('Unreachable', 'listing again');
     if (response.canceled) {
       this.#next = undefined;
-      const compacted = response.compact_revision !== '0' ? `compacted at revision ${response.compact_revision}` : '';
+      const isCompacted = response.compact_revision !== '0';
+      // also what a restore with --bump-revision --mark-compacted looks like, after which it may be far ahead
+      this.#restored ||= isCompacted;
+      const compacted = isCompacted ? `compacted at revision ${response.compact_revision}` : '';
       return new StoreError('Unreachable', `etcd cancelled the watch: ${response.cancel_reason || compacted}`);
     }
     if (response.header.cluster_id !== this.#clusterId) {
@@ -316,6 +366,9 @@ export class Watch {
     if (revision < this.#seen) return;
     this.#seen = revision;
     this.#next = revision + 1n;
+    if (last?.type !== 'Put') return;
+    this.#mark = last.kv;
+    this.#markedAt = last.kv.mod_revision;
   }
 
   #put(key: Buffer, value: Buffer): void {
