@@ -74,7 +74,11 @@ export function beginPair(
     active,
     since: now,
     preferred: first,
-    members: roles.map((role) => beginMember(role, now, timing)),
+    members: roles.map((role) => {
+      const member = beginMember(role, now, timing);
+      // the one that others don't have may have lost its place before this proxy was there to see it
+      return known === undefined || role === known ? member : { ...member, lost: true };
+    }),
   };
 }
 

@@ -100,6 +100,20 @@ describe('the oos-check of a starting proxy', () => {
     expect(new Rig({ incumbent: 'backup' }).up('primary').up('backup').pair.active).to.equal('backup');
   });
 
+  it('holds back the member that they do not publish: it may have been stopped, and resume in the belief that it has its pair', () => {
+    for (const [incumbent, other] of [
+      ['backup', 'primary'],
+      ['primary', 'backup'],
+    ] as const) {
+      const rig = new Rig({ incumbent }).pass(0).down(other).up(incumbent).pass(1000);
+      for (let i = 0; i < 98; i++) rig.request(other).up(other).up(incumbent).pass(100);
+      expect(rig.pair.active).to.equal(incumbent);
+      rig.pass(300).request(other).up(other);
+      expect(rig.pair.active).to.equal(other);
+      expect(new Rig({ incumbent }).up(other).down(incumbent).pair.active, 'where the other is Down').to.equal(other);
+    }
+  });
+
   it('takes the backup rather than the primary if only the backup sends requests', () => {
     expect(new Rig().pass(0).request('backup').up('primary').up('backup').pair.active).to.equal('backup');
   });
