@@ -9,7 +9,7 @@ import type { Core } from './core.ts';
 import type { AlongWays } from './along-ways.ts';
 import { forwardRequest, type Names } from './forward.ts';
 import type { Received } from './received.ts';
-import { OPEN, tagHash, type End } from './token.ts';
+import { flowEnd, OPEN, tagHash, type End } from './token.ts';
 import type { Way } from './way.ts';
 
 /** What Via and Record-Route add to a request, bytes. */
@@ -141,8 +141,10 @@ export class Copier {
     let routes = way?.routes;
     if (way?.handover !== undefined) {
       core.counts.handedOver++;
-      const { end, count } = way.handover;
-      const token = { use: 'handover', caller: OPEN, callee: end, callerTag: count } as const;
+      const { end, count, proxy } = way.handover;
+      // a UDP address does not say whose NAT it is behind
+      const owner = end.kind === 'udp' ? flowEnd(proxy.name, proxy.boot, 0) : OPEN;
+      const token = { use: 'handover', caller: owner, callee: end, callerTag: count } as const;
       const transport = hop.transport === 'UDP' ? '' : `;transport=${hop.transport.toLowerCase()}`;
       const host = hop.address.includes(':') ? `[${hop.address}]` : hop.address;
       routes = [`<sip:${core.signer.sign(token, message.callId, now) ?? 'none'}@${host}:${hop.port}${transport};lr>`];

@@ -83,7 +83,7 @@ export class Targets {
     const others = this.#others(bindings);
     const ways = distinct([
       ...bindings.flatMap((binding) => waysByFlow(binding, reach)),
-      ...waysToEnd(end, reach, handOvers(received)),
+      ...waysToEnd(end, reach, handOvers(received), received.handover?.caller ?? OPEN),
       ...others.flatMap((binding) => waysByFlow(binding, reach)),
       ...[...bindings, ...others].flatMap((binding) => waysByAddress(binding, reach)),
     ]);

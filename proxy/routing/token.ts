@@ -18,7 +18,10 @@ export type End =
 
 /** What a Record-Route or hand-over URI's user part says. */
 export interface Token {
-  /** `dialog`: from Record-Route, two ends. `handover`: from one proxy to another, `callee` is whom to deliver to. */
+  /**
+   * `dialog`: from Record-Route, two ends. `handover`: from one proxy to another, `callee` is whom to deliver to; where
+   * that is a UDP address, `caller` is a flow of the proxy that alone gets through to it, which may be a third one.
+   */
   readonly use: 'dialog' | 'handover';
   readonly caller: End;
   readonly callee: End;
@@ -63,7 +66,7 @@ const VERSION = { dialog: 1, handover: 2 } as const;
 const KIND = { open: 0, pair: 1, flow: 2, udp: 3 } as const;
 const MAC_BYTES = 10;
 const HEAD_BYTES = 5;
-/** Two IPv6 ends: more than any dialog has, since one end is always a pair or open. */
+/** An IPv6 end and a flow, and a little more: one end of a dialog is always a pair or open. */
 const MAX_BYTES = 48;
 
 /** A token is the user part of a URI: devices drop parameters that they do not know, and keep this. */

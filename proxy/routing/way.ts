@@ -129,23 +129,32 @@ function isSameEnd(a: End, b: End | undefined): boolean {
   return a === b || (a.kind === 'flow' && b?.kind === 'flow' && a.number === b.number && a.boot === b.boot);
 }
 
-/** The ways to a token's end that is a phone: the flow here, through its owner, or its UDP address. */
-/** `handedOver`: how often it was; the proxy that it was meant for may share an address with others of its place. */
-export function waysToEnd(end: End, reach: Reach, handedOver: number): Way[] {
+/**
+ * The ways to a token's end that is a phone: the flow here, through its owner, or its UDP address. `handedOver`: how
+ * often it was; the proxy that it was meant for may share an address with others of its place. `owner`: that proxy,
+ * where the end is a UDP address, into whose NAT it alone gets.
+ */
+export function waysToEnd(end: End, reach: Reach, handedOver: number, owner: End): Way[] {
+  if (end.kind === 'flow' && end.proxy !== fnv1a(reach.proxy)) return waysThroughOwner(end, end, reach, handedOver);
   const ways: Way[] = [];
-  if (end.kind === 'udp') push(ways, reach.hop('UDP', end.address, end.port), end);
-  else if (end.kind === 'flow') {
-    if (end.proxy === fnv1a(reach.proxy)) {
-      const connection = end.boot === fnv1a(reach.boot) ? reach.connection(end.number) : undefined;
-      if (connection?.open === true) push(ways, hopOver(connection, reach), end);
-    } else {
-      for (const proxy of reach.proxies.values()) {
-        if (fnv1a(proxy.name) !== end.proxy || fnv1a(proxy.boot) !== end.boot) continue;
-        if (!mayHandOver(handedOver, proxy, reach)) continue;
-        const way = wayThrough(proxy, end, reach, handedOver);
-        if (way !== undefined) ways.push(way);
-      }
-    }
+  if (end.kind === 'udp') {
+    if (owner.kind === 'flow' && owner.proxy !== fnv1a(reach.proxy))
+      ways.push(...waysThroughOwner(owner, end, reach, handedOver));
+    push(ways, reach.hop('UDP', end.address, end.port), end);
+  } else if (end.kind === 'flow') {
+    const connection = end.boot === fnv1a(reach.boot) ? reach.connection(end.number) : undefined;
+    if (connection?.open === true) push(ways, hopOver(connection, reach), end);
+  }
+  return ways;
+}
+
+function waysThroughOwner(owner: Extract<End, { kind: 'flow' }>, end: End, reach: Reach, handedOver: number): Way[] {
+  const ways: Way[] = [];
+  for (const proxy of reach.proxies.values()) {
+    if (fnv1a(proxy.name) !== owner.proxy || fnv1a(proxy.boot) !== owner.boot) continue;
+    if (!mayHandOver(handedOver, proxy, reach)) continue;
+    const way = wayThrough(proxy, end, reach, handedOver);
+    if (way !== undefined) ways.push(way);
   }
   return ways;
 }

@@ -217,6 +217,26 @@ describe('a proxy that shares its advertised address with others of its place', 
     expect(third.message.has(Header.Route)).to.equal(false);
   });
 
+  it('gets what is for a phone over UDP so, too: nobody else gets through its NAT', async () => {
+    const { p1, q1, q2 } = await scenes();
+    const asked = requestIn(
+      await q1.receives(register({ from: 'carol', sentBy: '192.168.1.6:5060' }), AT.alice, 40_006),
+    );
+    await q1.receives(respond(asked.message, 200), asked.hop.address);
+    await q1.passes(300);
+    const first = requestIn(await p1.receives(invite({ ...call, uri: 'sip:carol@example.com' }), AT.ss1.primary));
+    expect(first.hop.address).to.equal(ONE_FOR_ALL);
+    const second = requestIn(await q2.receives(first.text, AT.proxy));
+    expect(second.hop.address).to.equal('10.2.0.1');
+    const third = requestIn(await q1.receives(second.text, '10.2.0.2'));
+    expect([third.hop.address, third.hop.port]).to.deep.equal([AT.alice, 40_006]);
+    // its owner says nothing: perhaps there is no NAT after all
+    const [direct] = (await q2.passes(750)).filter(
+      ({ hop }) => hop.address !== '10.2.0.1' && hop.address !== ONE_FOR_ALL,
+    );
+    expect([direct?.hop.address, direct?.hop.port]).to.deep.equal([AT.alice, 40_006]);
+  });
+
   it('hands nothing on that has come by two proxies', async () => {
     const { p1, q1, q2 } = await scenes();
     const first = requestIn(await p1.receives(invite(call), AT.ss1.primary));
