@@ -16,6 +16,7 @@ import { Copier } from './copier.ts';
 import type { Target } from './target.ts';
 import { newCounts, newDefectCounts, type Counts } from './counts.ts';
 import { FlowHolds } from './flow-holds.ts';
+import { HeldAcks } from './held-acks.ts';
 import type { Identity } from './identity.ts';
 import { Incoming } from './incoming.ts';
 import { Pending } from './pending.ts';
@@ -83,6 +84,7 @@ export class Core {
   readonly outside: Outside;
   readonly copier: Copier;
   readonly pending = new Pending();
+  readonly heldAcks: HeldAcks;
   readonly suspects = new Suspects();
   readonly random: () => number;
   /** What comes in: the edges give it messages, the transaction layer what is new in them. */
@@ -110,6 +112,7 @@ export class Core {
     this.trust = options.trust;
     this.copier = new Copier(this, options.config);
     this.#calls = new Calls(this);
+    this.heldAcks = new HeldAcks(this);
     this.signer = new TokenSigner(options.replica.keys);
     this.incoming = new Incoming(this);
   }
@@ -195,7 +198,10 @@ export class Core {
   pairSwitched(pair: Pair, to: Member | undefined): void {
     this.counts.pairSwitches++;
     if (to === undefined) this.pending.lost(pair);
-    else this.pending.switched(pair, to);
+    else {
+      this.heldAcks.release(pair, to);
+      this.pending.switched(pair, to);
+    }
   }
 
   memberUnreachable(pair: Pair, hop: Hop): void {

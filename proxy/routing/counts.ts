@@ -33,6 +33,8 @@ export function newCounts() {
     responsesAnew: 0,
     responsesLost: 0,
     strayAcks: 0,
+    /** ACKs of 2xx that waited for a member of their pair. */
+    acksHeld: 0,
     resentAtSwitch: 0,
     /** Over a new connection, since the one to a member in service had ended. */
     resentAfterClose: 0,

@@ -245,11 +245,13 @@ export class Incoming implements TransactionUser {
       const decision = decide(received, this.#view());
       const targets = this.#targets.of(decision, received);
       const target = targets[0];
-      const member = target?.pair !== undefined && target.ways.length === 0 ? target.pair.active : undefined;
       const way = target?.ways[0];
+      const pair = way === undefined ? target?.pair : undefined;
+      const member = pair?.active;
       const hop = member !== undefined ? this.#core.copier.hopToMember(member) : way?.hop;
       if (hop !== undefined) this.#core.copier.sendStateless(received, hop, way);
       else if (way !== undefined) this.#core.copier.resolveStateless(received, way);
+      else if (pair !== undefined && member === undefined) this.#core.heldAcks.add(pair, received);
       else this.#core.counts.strayAcks++;
     } catch (error) {
       if (!(error instanceof SipError)) throw error;
