@@ -25,7 +25,7 @@ export function identityOf(contact: Contact, outbound: boolean): Identity {
 }
 
 /** keyOf() leaves other parameters out, but phones tell their contacts apart by them (`;line=2`, `;rinstance=…`). */
-function contactKey({ uri }: Contact): string {
+export function contactKey({ uri }: Contact): string {
   if (uri.params === '') return keyOf(uri);
   const others = uri.params
     .split(';')

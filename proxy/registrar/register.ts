@@ -5,7 +5,7 @@ import { param, parseNameAddr } from '../sip/name-addr.ts';
 import { SipError } from '../sip/sip-error.ts';
 import { parseUri, uriEquals, uriParam, type SipUri } from '../sip/uri.ts';
 import type { Binding } from '../store/records.ts';
-import { identityOf, type Identity } from './binding.ts';
+import { contactKey, identityOf, type Identity } from './binding.ts';
 import { contactsOf, deltaSeconds, withExpires, type Contact, type Contacts } from './contact.ts';
 
 /** What a phone gets that asks for no particular time and is told none, seconds (RFC 3261 10.2). */
@@ -149,7 +149,12 @@ class Changes {
 
 /** The contact of the 2xx that stands for one of the request. */
 function answerTo(contact: Contact, asked: number, named: Asked, listed: readonly Contact[]): Contact | undefined {
-  for (const candidate of listed) if (uriEquals(candidate.uri, contact.uri)) return candidate;
+  for (const candidate of listed) if (candidate.address.uri === contact.address.uri) return candidate;
+  for (const candidate of listed) {
+    // RFC 3261 19.1.4: a contact equals one with a parameter more, too, which may stay where this one is to go
+    const same = uriEquals(candidate.uri, contact.uri);
+    if (same && (asked > 0 || contactKey(candidate) === contactKey(contact))) return candidate;
+  }
   for (const candidate of listed) if (isSameFlow(candidate, contact)) return candidate;
   // One in and one out are the same, even if the server rewrote it; but what remains after a removal is another one.
   return asked > 0 && named.contacts.length === 1 && listed.length === 1 ? listed[0] : undefined;

@@ -146,6 +146,23 @@ describe('what a 2xx grants', () => {
     expect(seconds(granted({ contacts: [A], expires: 0 }, { headers: ['Expires: 3600'] }))).to.deep.equal(gone);
   });
 
+  it('removes a contact asked to go that only a parameter tells from one that stays', () => {
+    const [plain, second] = ['<sip:alice@10.0.0.1:5060>', '<sip:alice@10.0.0.1:5060;line=2>'];
+    const stays = { contact: `${second};expires=120` };
+    expect(seconds(granted({ contacts: [plain], expires: 0 }, stays))).to.deep.equal([['10.0.0.1', 0]]);
+    expect(seconds(granted({ contacts: [second, `${plain};expires=0`] }, stays))).to.deep.equal([
+      ['10.0.0.1:5060;line=2', 120],
+      ['10.0.0.1', 0],
+    ]);
+  });
+
+  it('takes of such two in the 2xx the one that is written as it was asked', () => {
+    const answer = { contact: '<sip:alice@10.0.0.1:5060>;expires=60, <sip:alice@10.0.0.1:5060;line=2>;expires=120' };
+    expect(seconds(granted({ contacts: ['<sip:alice@10.0.0.1:5060;line=2>'] }, answer))).to.deep.equal([
+      ['10.0.0.1:5060;line=2', 120],
+    ]);
+  });
+
   it('removes a contact that the server grants 0', () => {
     expect(seconds(granted({ contacts: [A] }, { contact: `${A};expires=0` }))).to.deep.equal([['10.0.0.1', 0]]);
   });
