@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { Story } from '../demo/story.ts';
-import { experiment, type Outcome } from './experiment.ts';
+import { experiment } from './experiment.ts';
 import type { Fault } from './fault.ts';
 import { hostFaults } from './host-faults.ts';
 import { networkFaults } from './network-faults.ts';
 import { Network } from './network.ts';
+import { isAsPromised, type Outcome } from './outcome.ts';
 import { proxyFaults } from './proxy-faults.ts';
 import { releaseRolled } from './release-rolled.ts';
 import { serverFaults } from './server-faults.ts';
@@ -60,7 +61,7 @@ else if (world !== undefined) story.complains(`logs are in ${world.folder}`);
 process.exit(whole ? 0 : 1);
 
 async function run(): Promise<void> {
-  story.chapter('Two data centres start: six etcds, four SIP Server pairs, four proxies, forty phones');
+  story.chapter('Two data centres start: six etcds, four SIP Server pairs, four proxies, 48 phones');
   world = await World.starts(new Network(argv.network, 'existing'));
   story.tells('every proxy is ready, every phone is registered');
   for (const fault of faults) {
@@ -79,23 +80,22 @@ async function run(): Promise<void> {
 }
 
 function tell(outcome: Outcome): void {
-  const { callsUp, callsLost, setups, setupsLost, setupsLostLate, registersLost, registrationsLost } = outcome;
-  const { switched, disturbed } = outcome;
+  const { callsUp, callsLost, setups, setupsAcross, setupsLost, setupsLostLate } = outcome;
+  const { registers, registersLost, registrationsLost, switched, disturbed } = outcome;
   const line = [
     `${callsLost} of ${callsUp} calls lost`,
     `${setupsLost + setupsLostLate} of ${setups} set-ups`,
+    ...(setupsAcross === 0 ? [] : [`${setupsAcross} set-ups across the cut set aside`]),
+    `${registersLost} of ${registers} REGISTERs`,
     `${registrationsLost} registrations`,
-    `${registersLost} REGISTERs unanswered`,
     ...(switched === undefined ? [] : [`switched after ${Math.round(switched)} ms`]),
     `disturbed for ${Math.round(disturbed)} ms`,
   ].join(', ');
   if (isAsPromised(outcome)) story.tells(line);
   else story.complains(line);
   for (const reason of [...outcome.broken, ...outcome.failures.slice(0, 12)]) story.says(reason);
-}
-
-function isAsPromised({ callsLost, setupsLostLate, registrationsLost, broken }: Outcome): boolean {
-  return callsLost === 0 && setupsLostLate === 0 && registrationsLost === 0 && broken.length === 0;
+  // what disturbed it last says what disturbed it for so long
+  for (const reason of outcome.delays.slice(-3)) story.says(reason);
 }
 
 /** The rows of what was inflicted now take the place of those there were; the others stay. */

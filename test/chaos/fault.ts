@@ -9,8 +9,13 @@ export interface Fault {
   readonly what: string;
   /** What is promised, for the table. */
   readonly promise: string;
-  /** ms from the fault until set-ups must succeed again; 0: none may fail at all. */
-  readonly bound: number;
+  /**
+   * ms from the fault until set-ups must succeed again; 0: only those may be lost that are under way when it comes;
+   * absent: none may be lost at all.
+   */
+  readonly bound?: number;
+  /** How far a proxy's clock is off in the meantime, ms: a registration may end by so much earlier. */
+  readonly skew?: number;
   /** Data centres whose calls across have no path while it lasts. */
   readonly parts?: boolean;
   /** What has to be there before anybody calls. */

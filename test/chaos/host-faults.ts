@@ -7,6 +7,8 @@ import { TlsClients } from './tls-clients.ts';
 import type { World } from './world.ts';
 
 const victim = 'dc1/0';
+/** How far a clock is set, s. */
+const STEP = 20;
 /** Debian's faketime, whose library answers for the clock of the program that it is loaded into. */
 const libraries = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((arch) => `/usr/lib/${arch}/faketime/libfaketime.so.1`);
 
@@ -29,9 +31,9 @@ let clients: TlsClients | undefined;
 export const hostFaults: readonly Fault[] = [
   {
     name: 'clock-stepped',
-    what: 'clock of a proxy 20 s ahead, 5 s later 20 s behind, 5 s later right',
+    what: `clock of a proxy ${STEP} s ahead, 5 s later ${STEP} s behind, 5 s later right`,
     promise: 'none lost',
-    bound: 0,
+    skew: STEP * 1000,
     prepare: async (world) => {
       setsClock(world, '+0');
       const library = libraries.find((path) => existsSync(path));
@@ -44,9 +46,9 @@ export const hostFaults: readonly Fault[] = [
       });
     },
     inflict: async (world) => {
-      setsClock(world, '+20');
+      setsClock(world, `+${STEP}`);
       await sleep(5000);
-      setsClock(world, '-20');
+      setsClock(world, `-${STEP}`);
     },
     lasts: 5000,
     heal: async (world) => {
@@ -62,7 +64,6 @@ export const hostFaults: readonly Fault[] = [
     name: 'cpu-hog',
     what: 'four programs take all of the processors for 10 s',
     promise: 'none lost',
-    bound: 0,
     inflict: async () => {
       hogs = Array.from({ length: 4 }, () => spawn('/bin/sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }));
     },
@@ -75,7 +76,6 @@ export const hostFaults: readonly Fault[] = [
     name: 'names-gone',
     what: 'DNS server of the proxies gone for 10 s',
     promise: 'none lost: addresses stay known',
-    bound: 0,
     inflict: (world) => world.losesNames(),
     lasts: 10_000,
     heal: (world) => world.findsNames(),
@@ -84,7 +84,6 @@ export const hostFaults: readonly Fault[] = [
     name: 'certificate-renewed',
     what: 'certificate of the proxies renewed',
     promise: 'none lost; connections stay, new ones get the new one',
-    bound: 0,
     prepare: async (world) => {
       clients = await TlsClients.connect(world, 20);
     },

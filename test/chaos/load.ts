@@ -1,23 +1,16 @@
-import { SipRefusal } from '../peers/sip-refusal.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from '../peers/deadline.ts';
 import type { PhoneCall } from '../peers/phone-call.ts';
 import type { Phone } from '../peers/phone.ts';
-import { phones, type DataCentre } from './places.ts';
+import type { Attempt } from './attempts.ts';
+import { movers, phones, type DataCentre, type Place } from './places.ts';
 
-/** Calls set up a second while the load runs, and REGISTERs. */
-const RATE = 10;
+/** Calls set up a second while the load runs, and REGISTERs that refresh. */
+export const RATE = 10;
 /** What a phone waits for an answer of its proxies before the person gives up, ms. */
 const PATIENCE = 20_000;
-
-/** What became of one attempt: when it began, after how long it was answered, and the reason if it failed. */
-export interface Attempt {
-  /** `hang-up`: of a call that was set up; `held`: in one that is up all the time. */
-  readonly what: 'call' | 'register' | 'hang-up' | 'held';
-  /** `performance.now()` */
-  readonly at: number;
-  readonly took: number;
-  readonly failure: string | undefined;
-}
+/** How long a call is up that is set up meanwhile, ms. */
+const TALK = 500;
 
 export interface HeldCall {
   readonly caller: PhoneCall;
@@ -25,25 +18,40 @@ export interface HeldCall {
   readonly to: DataCentre;
 }
 
+type Path = Pick<Attempt, 'from' | 'to'>;
+
+/** No contact is ever taken again, so that an old one is never right. */
+let contacts = 0;
+
 /** Phones that call each other and register all the time, and what came of it. */
 export class Load {
   readonly attempts: Attempt[] = [];
   readonly held: HeldCall[] = [];
+  readonly #lost = new Set<HeldCall>();
   readonly #phones: ReadonlyMap<DataCentre, readonly Phone[]>;
+  readonly #movers: ReadonlyMap<DataCentre, readonly Phone[]>;
+  readonly #registering = new Set<Phone>();
   readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #turn = 0;
+  #halfRests = false;
 
-  constructor(all: readonly Phone[]) {
-    this.#phones = Map.groupBy(all, ({ user }) => (user.startsWith('anna') ? 'dc1' : 'dc2'));
+  constructor(callers: readonly Phone[], moving: readonly Phone[]) {
+    this.#phones = byDataCentre(callers, phones);
+    this.#movers = byDataCentre(moving, movers);
+  }
+
+  /** How many of the held calls did not answer when they were used or hung up. */
+  get heldLost(): number {
+    return this.#lost.size;
   }
 
   /** Calls that stay up until they are ended: half of them across data centres. */
   async holds(count: number): Promise<void> {
     const made = Array.from({ length: count }, async (_, n) => {
       const from: DataCentre = n % 2 === 0 ? 'dc1' : 'dc2';
-      const to: DataCentre = n % 4 < 2 ? from : from === 'dc1' ? 'dc2' : 'dc1';
-      const caller = await this.#phone(from, n).calls(this.#phone(to, n + 7).user);
+      const to: DataCentre = n % 4 < 2 ? from : other(from);
+      const caller = await one(this.#phones, from, n).calls(one(this.#phones, to, n + 7).user);
       this.held.push({ caller, from, to });
     });
     await Promise.all(made);
@@ -52,16 +60,21 @@ export class Load {
   begins(): void {
     this.#timer = setInterval(() => {
       const turn = this.#turn++;
-      const from: DataCentre = turn % 2 === 0 ? 'dc1' : 'dc2';
-      const to: DataCentre = turn % 8 < 6 ? from : from === 'dc1' ? 'dc2' : 'dc1';
-      const caller = this.#phone(from, turn);
-      const callee = this.#phone(to, turn + 3);
-      this.#attempt('call', async () => {
-        const call = await caller.calls(callee.user);
-        setTimeout(() => this.#note('hang-up', () => call.hangsUp()), 500);
-      });
-      this.#attempt('register', () => this.#phone(turn % 2 === 0 ? 'dc2' : 'dc1', turn).registers());
+      const here: DataCentre = turn % 2 === 0 ? 'dc1' : 'dc2';
+      this.#calls(here, turn % 8 < 6 ? here : other(here), turn);
+      const nth = Math.floor(turn / 2);
+      if (this.#registers(nth))
+        this.#register(one(this.#phones, other(here), nth), other(here), (phone) => phone.registers());
+      if (turn % 2 === 0) this.#moves(nth % 2 === 0 ? 'dc1' : 'dc2', Math.floor(nth / 2));
     }, 1000 / RATE);
+  }
+
+  /**
+   * From now on half of the phones register no more: whatever 200 they had last, nothing later stands in for it if it
+   * was lost. The others go on.
+   */
+  restsHalf(): void {
+    this.#halfRests = true;
   }
 
   /** Resolves when everything that it began has come to an end. */
@@ -70,63 +83,84 @@ export class Load {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** Each of these calls is put on hold and taken back: how many were answered. */
-  async uses(calls: readonly HeldCall[]): Promise<number> {
-    const used = await Promise.all(
-      calls.map(({ caller }) =>
-        within(PATIENCE, 'hold', caller.holds()).then(
-          () => 1,
-          (error: unknown) => this.#failed('held', error),
-        ),
-      ),
-    );
-    return used.reduce((sum: number, one) => sum + one, 0);
+  /** Puts each of these calls on hold. */
+  async uses(calls: readonly HeldCall[]): Promise<void> {
+    await Promise.all(calls.map((call) => this.#uses(call, 'hold', call.caller.holds())));
   }
 
-  /** Each of these calls is hung up: how many were lost, that is whose BYE had no answer. */
-  async hangsUp(calls: readonly HeldCall[]): Promise<number> {
-    const ended = await Promise.all(
-      calls.map(({ caller }) =>
-        within(PATIENCE, 'BYE', caller.hangsUp()).then(
-          () => 0,
-          (error: unknown) => {
-            this.#failed('held', error);
-            return 1;
-          },
-        ),
-      ),
-    );
-    return ended.reduce((sum: number, one) => sum + one, 0);
+  /** Hangs each of these calls up. */
+  async hangsUp(calls: readonly HeldCall[]): Promise<void> {
+    await Promise.all(calls.map((call) => this.#uses(call, 'BYE', call.caller.hangsUp())));
   }
 
-  #phone(dataCentre: DataCentre, n: number): Phone {
-    const here = this.#phones.get(dataCentre) ?? [];
-    const phone = here[n % (phones.length / 2)];
-    if (phone === undefined) throw new Error(`no phone ${n} in ${dataCentre}`);
-    return phone;
+  async #uses(call: HeldCall, what: string, used: Promise<void>): Promise<void> {
+    const attempt = await this.#note('held', call, within(PATIENCE, what, used));
+    if (attempt.failure !== undefined) this.#lost.add(call);
   }
 
-  #failed(what: Attempt['what'], error: unknown): number {
-    this.attempts.push({ what, at: performance.now(), took: 0, failure: message(error) });
-    return 0;
+  #calls(from: DataCentre, to: DataCentre, turn: number): void {
+    const path = { from, to };
+    const called = one(this.#phones, from, turn).calls(one(this.#phones, to, turn + 3).user);
+    this.#run(this.#note('call', path, called));
+    const hangsUp = async (call: PhoneCall): Promise<void> => {
+      await sleep(TALK);
+      await this.#note('hang-up', path, call.hangsUp());
+    };
+    this.#run(called.then(hangsUp, () => undefined));
   }
 
-  #attempt(what: Attempt['what'], run: () => Promise<void>): void {
-    this.#note(what, run);
+  /** One changes its contact, the next removes its own or takes it again. */
+  #moves(dataCentre: DataCentre, nth: number): void {
+    if (!this.#registers(nth)) return;
+    this.#register(one(this.#movers, dataCentre, nth), dataCentre, (phone) => {
+      if (nth % 2 === 0) return phone.moves(`;line=${(contacts += 1)}`);
+      return phone.isRegistered ? phone.unregisters() : phone.registers();
+    });
   }
 
-  #note(what: Attempt['what'], run: () => Promise<void>): void {
+  /** Whether the nth phone of a data centre does not rest. */
+  #registers(nth: number): boolean {
+    return !this.#halfRests || nth % 4 >= 2;
+  }
+
+  #register(phone: Phone, dataCentre: DataCentre, run: (phone: Phone) => Promise<void>): void {
+    // RFC 3261 10.2: no new one before the last is answered or timed out
+    if (this.#registering.has(phone)) return;
+    this.#registering.add(phone);
+    const registered = run(phone).finally(() => this.#registering.delete(phone));
+    this.#run(this.#note('register', { from: dataCentre, to: dataCentre }, registered));
+  }
+
+  #run(running: Promise<unknown>): void {
+    const ended = running.then(() => void this.#running.delete(ended));
+    this.#running.add(ended);
+  }
+
+  async #note(what: Attempt['what'], { from, to }: Path, tried: Promise<unknown>): Promise<Attempt> {
     const at = performance.now();
-    const noted = within(PATIENCE, what, run()).then(
-      () => this.attempts.push({ what, at, took: performance.now() - at, failure: undefined }),
-      (error: unknown) => this.attempts.push({ what, at, took: performance.now() - at, failure: message(error) }),
-    );
-    const running = noted.then(() => void this.#running.delete(running));
-    this.#running.add(running);
+    const failure = await within(PATIENCE, what, tried).then(() => undefined, message);
+    const attempt = { what, from, to, at, took: performance.now() - at, failure };
+    this.attempts.push(attempt);
+    return attempt;
   }
 }
 
+function other(dataCentre: DataCentre): DataCentre {
+  return dataCentre === 'dc1' ? 'dc2' : 'dc1';
+}
+
+function one(all: ReadonlyMap<DataCentre, readonly Phone[]>, dataCentre: DataCentre, n: number): Phone {
+  const here = all.get(dataCentre) ?? [];
+  const phone = here[n % here.length];
+  if (phone === undefined) throw new Error(`no phone ${n} in ${dataCentre}`);
+  return phone;
+}
+
+function byDataCentre(all: readonly Phone[], places: readonly Place[]): ReadonlyMap<DataCentre, readonly Phone[]> {
+  const where = new Map(places.map(({ name, dataCentre }) => [name, dataCentre]));
+  return Map.groupBy(all, ({ user }) => where.get(user) ?? 'dc1');
+}
+
 function message(error: unknown): string {
-  if (error instanceof SipRefusal) return error.message;
   return error instanceof Error ? error.message : String(error);
 }

@@ -10,6 +10,7 @@ import { eventually } from '../peers/deadline.ts';
 import { HostProcess } from './host-process.ts';
 import type { Network } from './network.ts';
 import { dataCentres, proxies, type Place } from './places.ts';
+import type { Held } from './registrations.ts';
 
 /** One proxy on a host of its own, run as the operator would configure it. */
 export class ProxyHost extends HostProcess {
@@ -35,11 +36,16 @@ export class ProxyHost extends HostProcess {
     return typeof status === 'string' ? undefined : status;
   }
 
-  /** Users with a registration that it knows. */
-  async users(): Promise<Set<string>> {
+  /** What it holds, by user. */
+  async registrations(): Promise<ReadonlyMap<string, readonly Held[]>> {
     const views = await fetchRegistrations(this.#admin, undefined);
     if (typeof views === 'string') throw new Error(`proxy ${this.place.name}: ${views}`);
-    return new Set(views.map(({ aor }) => aor.replace(/@.*/, '')));
+    const held = views.map(({ aor, contact, expires }) => ({
+      user: aor.replace(/@.*/, ''),
+      contact,
+      until: Date.parse(expires),
+    }));
+    return Map.groupBy(held, ({ user }) => user);
   }
 }
 

@@ -8,7 +8,6 @@ export function releaseRolled(release: string): Fault {
     name: 'release-rolled',
     what: 'proxies replaced by another release’s one by one, and back',
     promise: 'none lost',
-    bound: 0,
     prepare: (world) => rolls(world, release),
     inflict: async (world) => {
       await rolls(world);

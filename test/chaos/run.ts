@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
 import { Network } from './network.ts';
-import { etcdMembers, nameServers, pairs, phones, proxies, proxyNameServer } from './places.ts';
+import { etcdMembers, movers, nameServers, pairs, phones, proxies, proxyNameServer } from './places.ts';
 import { hostOf } from './proxies.ts';
 
 /**
@@ -38,7 +38,7 @@ try {
   }
   for (const place of etcdMembers) network.add(place.name, [place.address], nameServers[place.dataCentre]);
   const servers = [...Object.values(nameServers), proxyNameServer];
-  network.add('phones', [...phones.map(({ address }) => address), ...servers], nameServers.dc1);
+  network.add('phones', [...[...phones, ...movers].map(({ address }) => address), ...servers], nameServers.dc1);
   const program = fileURLToPath(new URL('chaos.ts', import.meta.url));
   const [file = '', ...args] = network.on('phones');
   const options = ['--network', network.prefix, '--runs', String(argv.runs), '--faults', argv.faults];

@@ -37,7 +37,6 @@ export const storeFaults: readonly Fault[] = [
     name: 'etcd-leader',
     what: 'leader of a data centre’s etcd killed',
     promise,
-    bound: 0,
     inflict: async (world) => {
       for (const name of await takes(world, 1)) await world.etcd('dc1').kill(name);
     },
@@ -48,7 +47,6 @@ export const storeFaults: readonly Fault[] = [
     name: 'etcd-quorum',
     what: 'two of three members of a data centre’s etcd killed for 10 s',
     promise,
-    bound: 0,
     inflict: async (world) => {
       for (const name of await takes(world, 2)) await world.etcd('dc1').kill(name);
     },
@@ -59,7 +57,6 @@ export const storeFaults: readonly Fault[] = [
     name: 'etcd-hangs',
     what: 'all members of a data centre’s etcd paused for 10 s',
     promise,
-    bound: 0,
     inflict: async (world) => {
       for (const name of await takes(world, 3)) world.etcd('dc1').pause(name);
     },
@@ -70,7 +67,6 @@ export const storeFaults: readonly Fault[] = [
     name: 'etcd-disk-full',
     what: 'disk of the leader of a data centre’s etcd full for 10 s',
     promise,
-    bound: 0,
     inflict: async (world) => {
       const [name = ''] = await takes(world, 1);
       try {
@@ -92,7 +88,6 @@ export const storeFaults: readonly Fault[] = [
     name: 'etcd-disk-slow',
     what: `disks of a data centre’s etcd slow: each fsync takes ${SLOW} ms longer, for 10 s`,
     promise,
-    bound: 0,
     inflict: async (world) => {
       const members = await takes(world, 3);
       brakes = members.map((name) => {

@@ -1,13 +1,12 @@
 import { expect } from 'chai';
-import type { Outcome } from './experiment.ts';
 import type { Fault } from './fault.ts';
+import type { Outcome } from './outcome.ts';
 import { merged, table } from './table.ts';
 
 const fault = (what: string): Fault => ({
   name: what,
   what,
   promise: 'none lost',
-  bound: 0,
   lasts: 0,
   inflict: () => Promise.resolve(),
   heal: () => Promise.resolve(),
@@ -17,14 +16,17 @@ const outcome = (changes: Partial<Outcome> = {}): Outcome => ({
   callsUp: 20,
   callsLost: 0,
   setups: 90,
+  setupsAcross: 0,
   setupsLost: 0,
   setupsLostLate: 0,
+  registers: 130,
   registersLost: 0,
   registrationsLost: 0,
   switched: undefined,
   disturbed: 0,
   broken: [],
   failures: [],
+  delays: [],
   ...changes,
 });
 
@@ -35,12 +37,24 @@ describe('the table of what faults cost', () => {
       table(new Map([[fault('killed'), runs]]))
         .split('\n')
         .at(-1),
-    ).to.equal('| killed | 3 | 60 | 0 | 270 | 3 | 0 | 0.7 s / 0.9 s | 1.4 s / 1.8 s | none lost |');
+    ).to.equal('| killed | 3 | 60 | 0 | 270 | 3 | 390 | 0 | 0 | 0.7 s / 0.9 s | 1.4 s / 1.8 s | none lost |');
   });
 
-  it('says apart what was lost after the switch', () => {
+  it('says apart what was lost against the promise', () => {
     const row = table(new Map([[fault('killed'), [outcome({ setupsLost: 2, setupsLostLate: 1 })]]]));
-    expect(row).to.include('| 2 + 1 after the switch |');
+    expect(row).to.include('| 2 + 1 against the promise |');
+  });
+
+  it('says apart what had no path', () => {
+    const row = table(new Map([[fault('cut'), [outcome({ setupsAcross: 30 })]]]));
+    expect(row).to.include('| 90 + 30 across the cut |');
+  });
+
+  it('leaves open what a table of before did not have', () => {
+    const before = '| fault | runs | promised |\n| --- | --- | --- |\n| killed | 10 | none |';
+    const [head = '', , row] = merged(before, new Map(), []).split('\n');
+    const open = head.split(' | ').length - 3;
+    expect(row).to.equal(`| killed | 10 | ${'– | '.repeat(open)}none |`);
   });
 
   it('takes a fault’s new row in place of its old one and keeps those of the others, in the order of the faults', () => {

@@ -1,10 +1,11 @@
 import type { Fault } from './fault.ts';
-import type { Outcome } from './experiment.ts';
+import type { Outcome } from './outcome.ts';
 
 /** The table of docs/failover.md. */
 export function table(results: ReadonlyMap<Fault, readonly Outcome[]>): string {
   const head = [
-    ['fault', 'runs', 'calls up', 'calls lost', 'set-ups', 'set-ups lost', 'registrations lost'],
+    ['fault', 'runs', 'calls up', 'calls lost', 'set-ups', 'set-ups lost'],
+    ['REGISTERs', 'REGISTERs lost', 'registrations lost'],
     ['switched, p50 / max', 'disturbed, p50 / max', 'promised'],
   ].flat();
   const rows = [...results].map(([fault, outcomes]) => {
@@ -15,11 +16,16 @@ export function table(results: ReadonlyMap<Fault, readonly Outcome[]>): string {
       String(outcomes.length),
       String(sum(({ callsUp }) => callsUp)),
       String(sum(({ callsLost }) => callsLost)),
-      String(sum(({ setups }) => setups)),
+      setUps(
+        sum(({ setups }) => setups),
+        sum(({ setupsAcross }) => setupsAcross),
+      ),
       lostOf(
         sum(({ setupsLost }) => setupsLost),
         sum(({ setupsLostLate }) => setupsLostLate),
       ),
+      String(sum(({ registers }) => registers)),
+      String(sum(({ registersLost }) => registersLost)),
       String(sum(({ registrationsLost }) => registrationsLost)),
       spread(switched),
       spread(outcomes.map(({ disturbed }) => disturbed)),
@@ -29,22 +35,38 @@ export function table(results: ReadonlyMap<Fault, readonly Outcome[]>): string {
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** `known`, a table of before, with the rows of `results` in place of its own, in the order of `faults`. */
+/**
+ * `known`, a table of before, with the rows of `results` in place of its own, in the order of `faults`. A column that it
+ * did not have is left open in its rows.
+ */
 export function merged(
   known: string,
   results: ReadonlyMap<Fault, readonly Outcome[]>,
   faults: readonly Pick<Fault, 'what'>[],
 ): string {
   const [head = '', line = '', ...now] = table(results).split('\n');
-  const rows = new Map<string, string>();
-  for (const row of [...known.trim().split('\n').slice(2), ...now])
-    rows.set(row.split(' | ')[0]?.replace('| ', '') ?? '', row);
+  const [before = '', , ...old] = known.trim().split('\n');
+  const columns = cellsOf(before);
+  const kept = old.map((row) => {
+    const cells = cellsOf(row);
+    const cell = (column: string): string => cells[columns.indexOf(column)] ?? '–';
+    return `| ${cellsOf(head).map(cell).join(' | ')} |`;
+  });
+  const rows = new Map([...kept, ...now].map((row) => [cellsOf(row)[0] ?? '', row]));
   const names = new Set([...faults.map(({ what }) => what), ...rows.keys()]);
   return [head, line, ...[...names].flatMap((name) => rows.get(name) ?? [])].join('\n');
 }
 
+function cellsOf(row: string): string[] {
+  return row.replace(/^\| | \|$/g, '').split(' | ');
+}
+
+function setUps(judged: number, across: number): string {
+  return across === 0 ? String(judged) : `${judged} + ${across} across the cut`;
+}
+
 function lostOf(before: number, late: number): string {
-  return late === 0 ? String(before) : `${before} + ${late} after the switch`;
+  return late === 0 ? String(before) : `${before} + ${late} against the promise`;
 }
 
 /** Median and greatest, in seconds. */

@@ -14,6 +14,7 @@ import {
   dataCentres,
   domain,
   etcdMembers,
+  movers,
   nameOf,
   nameServers,
   pairs,
@@ -31,11 +32,16 @@ import { proxyHosts, type ProxyHost } from './proxies.ts';
 /** The pair whose backup takes 5 s from noticing its partner's death to opening its port; the others take 0.3 s. */
 export const slowPair = 'dc1-ss2';
 
+/** What a phone asks for, s. By itself it registers again after half of that, which no experiment lasts. */
+const EXPIRES = 300;
+
 /** Two data centres with everything in them on hosts of their own, and phones in both. */
 export class World {
   readonly network: Network;
   readonly folder = mkdtempSync(join(tmpdir(), 'sipcluster-chaos-'));
   readonly phones: Phone[] = [];
+  /** Phones that nobody calls. */
+  readonly movers: Phone[] = [];
   readonly proxies: ProxyHost[] = [];
   readonly #pairs = new Map<string, SipServerPair>();
   readonly #etcds = new Map<DataCentre, EtcdCluster>();
@@ -158,7 +164,7 @@ export class World {
   }
 
   async end(): Promise<void> {
-    await Promise.allSettled(this.phones.map((phone) => phone.close()));
+    await Promise.allSettled([...this.phones, ...this.movers].map((phone) => phone.close()));
     for (const proxy of this.proxies) proxy.resume();
     await Promise.allSettled(this.proxies.map((proxy) => proxy.kill()));
     await Promise.allSettled([...this.#pairs.values()].map((pair) => pair.ends()));
@@ -183,14 +189,15 @@ export class World {
     this.#authority = await Authority.make();
     await Promise.all([this.renewsCertificate(), ...[...this.#etcds.values()].map((etcd) => etcd.isWhole())]);
     const accounts = join(this.folder, 'accounts');
-    writeFileSync(accounts, phones.map(({ name }) => `${name} ${password}\n`).join(''));
+    writeFileSync(accounts, [...phones, ...movers].map(({ name }) => `${name} ${password}\n`).join(''));
     await Promise.all(pairs.map((place) => this.#startPair(place, accounts)));
     this.proxies.push(...(await this.#proxiesOf()));
     for (const proxy of this.proxies) proxy.start();
     await Promise.all(this.proxies.map((proxy) => proxy.isReady()));
     await this.hasPairsInService();
     for (const place of phones) this.phones.push(await this.#startPhone(place));
-    await Promise.all(this.phones.map((phone) => phone.registers()));
+    for (const place of movers) this.movers.push(await this.#startPhone(place));
+    await Promise.all([...this.phones, ...this.movers].map((phone) => phone.registers()));
   }
 
   #proxiesOf(release?: string): Promise<ProxyHost[]> {
@@ -223,7 +230,7 @@ export class World {
       port: 5060,
       proxy: proxiesName,
       dns: `${nameServers[dataCentre]}:53`,
-      expires: 60,
+      expires: EXPIRES,
       answering: 'automatically',
       patience: { invite: 1000, other: 4000 },
     });

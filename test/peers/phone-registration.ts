@@ -15,6 +15,15 @@ export interface RegistrationOptions {
   readonly contactParams: string;
 }
 
+/** What a 200 to REGISTER confirmed of a phone's own contact. */
+export interface Confirmed {
+  /** Its URI; undefined once it is removed. */
+  readonly contact: string | undefined;
+  /** When the REGISTER was sent, and the earliest that the contact may end, ms since 1970. */
+  readonly asked: number;
+  readonly until: number;
+}
+
 /** A phone's registration (RFC 3261 10.2), kept up until it is removed. */
 export class PhoneRegistration {
   readonly #line: PhoneLine;
@@ -28,10 +37,20 @@ export class PhoneRegistration {
   #flow: Remote | undefined;
   #granted = 0;
   #contacts: readonly string[] = [];
+  #contact: string;
+  /** Contacts it had before, whose removal no 200 has confirmed yet. */
+  readonly #left = new Set<string>();
+  #confirmed: Confirmed | undefined;
 
   constructor(line: PhoneLine, options: RegistrationOptions) {
     this.#line = line;
     this.#options = options;
+    this.#contact = line.contact;
+  }
+
+  /** Undefined until a first 200. */
+  get confirmed(): Confirmed | undefined {
+    return this.#confirmed;
   }
 
   /** Where the last REGISTER was answered from. */
@@ -49,20 +68,30 @@ export class PhoneRegistration {
     return this.#contacts;
   }
 
+  /** Another contact in place of the one it has, which the same REGISTER removes. Rejects with SipRefusal. */
+  async move(contact: string): Promise<void> {
+    this.#left.add(this.#contact);
+    this.#left.delete(contact);
+    this.#contact = contact;
+    await this.register();
+  }
+
   /** Rejects with SipRefusal. 0 seconds removes the contact. */
   async register(seconds = this.#options.expires): Promise<void> {
     this.#line.transactions.stop(this.#refresh);
+    let at = Date.now();
     let asked = seconds;
     let response = await this.#ask(asked);
     for (let tries = 0; tries < 3 && this.#mayTryAgain(response, tries); tries += 1) {
       if (response.status === 423) asked = Number(response.value(Header.MinExpires));
+      at = Date.now();
       response = await this.#ask(asked);
     }
     if (response.status >= 300) {
       this.#granted = 0;
       throw new SipRefusal(response.status, `REGISTER of ${this.#line.aor}: ${response.status} ${response.reason}`);
     }
-    this.#grantedBy(response);
+    this.#grantedBy(response, at);
   }
 
   stop(): void {
@@ -94,14 +123,15 @@ export class PhoneRegistration {
   }
 
   #draft(seconds: number): RequestDraft {
-    const { aor, contact, domain, user } = this.#line;
+    const { aor, domain, user } = this.#line;
     const uri = `sip:${domain}`;
     const lines = [
       `From: <${aor}>;tag=${this.#tag}`,
       `To: <${aor}>`,
       `Call-ID: ${this.#callId}`,
       `CSeq: ${this.#cseq} REGISTER`,
-      `Contact: <${contact}>${this.#options.contactParams}`,
+      `Contact: <${this.#contact}>${this.#options.contactParams}`,
+      ...[...this.#left].map((contact) => `Contact: <${contact}>;expires=0`),
       `Expires: ${seconds}`,
       'User-Agent: phone stand-in',
     ];
@@ -115,12 +145,15 @@ export class PhoneRegistration {
     return { method: 'REGISTER', uri, lines };
   }
 
-  #grantedBy(response: Message): void {
+  #grantedBy(response: Message, asked: number): void {
     const contacts = response.values(Header.Contact).map((value) => parseNameAddr(value));
     this.#contacts = contacts.map(({ uri }) => uri);
-    const own = contacts.find(({ uri }) => uri === this.#line.contact);
+    const own = contacts.find(({ uri }) => uri === this.#contact);
     const granted = own ? (param(own.params, 'expires') ?? response.value(Header.Expires) ?? '0') : '0';
     this.#granted = Number(granted);
+    this.#left.clear();
+    const contact = this.#granted > 0 ? this.#contact : undefined;
+    this.#confirmed = { contact, asked, until: asked + this.#granted * 1000 };
     if (this.#granted > 0) this.#refreshAfter(this.#granted * 500);
   }
 

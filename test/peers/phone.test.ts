@@ -77,6 +77,35 @@ describe('phone', () => {
     await eventually(2000, 'a second REGISTER', () => alice.counter.of('received 200 to REGISTER') >= 2);
   });
 
+  it('removes the contact it had as it takes another, again until a 200 says so', async () => {
+    const address = ownAddress();
+    const asked: string[][] = [];
+    const answers = [200, 503, 200, 200];
+    open.push(
+      await Transactions.open(
+        { address, port: 5060, tcp: false },
+        {
+          request: (transaction) => {
+            const contacts = transaction.request.values(Header.Contact);
+            asked.push(contacts.map((value) => value.replace(/^.*;line=|^.*@.*:\d+/, '')));
+            transaction.respond(answers.shift() ?? 500, { lines: [`Contact: ${contacts[0]};expires=60`] });
+          },
+          cancelled: () => undefined,
+          acknowledged: () => undefined,
+        },
+      ),
+    );
+    const alice = await phone({ proxy: `${address}:5060` });
+    await alice.registers();
+    expect(alice.confirmed?.contact).to.equal(alice.contact);
+    await alice.moves(';line=1').catch(() => undefined);
+    expect(alice.confirmed?.contact).to.equal(alice.contact);
+    await alice.moves(';line=2');
+    await alice.registers();
+    expect(asked).to.deep.equal([['>'], ['1>', '>;expires=0'], ['2>', '>;expires=0', '1>;expires=0'], ['2>']]);
+    expect(alice.confirmed?.contact).to.equal(`${alice.contact};line=2`);
+  });
+
   it('registers over a new flow when its connection ends', async () => {
     const [first, second] = [ownAddress(), ownAddress()];
     const lost = await registrar(first, { tcp: true });

@@ -4,7 +4,7 @@ import { outOfDialog } from './dialog.ts';
 import { Names } from './names.ts';
 import { PhoneCall } from './phone-call.ts';
 import { PhoneLine } from './phone-line.ts';
-import { PhoneRegistration } from './phone-registration.ts';
+import { PhoneRegistration, type Confirmed } from './phone-registration.ts';
 import type { Patience } from './reach.ts';
 import type { Tracer } from './trace.ts';
 import { Transactions, type ServerTransaction } from './transactions.ts';
@@ -82,6 +82,11 @@ export class Phone {
     return this.#registration.contacts;
   }
 
+  /** What the last 200 to a REGISTER of it confirmed. */
+  get confirmed(): Confirmed | undefined {
+    return this.#registration.confirmed;
+  }
+
   /** Which proxy answered its last REGISTER. */
   get registeredThrough(): Remote | undefined {
     return this.#registration.flow;
@@ -94,6 +99,11 @@ export class Phone {
 
   async unregisters(): Promise<void> {
     await this.#registration.register(0);
+  }
+
+  /** Takes a contact of its own with these URI parameters (`;line=2`) in place of the one it has. */
+  async moves(params: string): Promise<void> {
+    await this.#registration.move(`${this.#line.contact}${params}`);
   }
 
   /** Starts a call to a user of its domain or a URI, without waiting. */
