@@ -123,7 +123,7 @@ export class Upkeep {
 
   /** Goes on with what is left to do; call it every second or so while the store is in reach. */
   tend(now: number): void {
-    if (this.#sweep === undefined && this.#writes.overflowed && this.#writes.size === 0) {
+    if (this.#sweep === undefined && this.#writes.overflowed && this.#writes.hasRoom) {
       this.#writes.overflowed = false;
       this.#planned.push({ origin: OWN, all: true, at: now });
     }

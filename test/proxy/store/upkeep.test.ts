@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { OWN } from '../../../proxy/store/binding-rows.ts';
+import { BindingTable } from '../../../proxy/store/bindings.ts';
+import { Colleagues } from '../../../proxy/store/colleagues.ts';
+import { bindingKey } from '../../../proxy/store/keys.ts';
+import { Upkeep } from '../../../proxy/store/upkeep.ts';
+import { WriteBehind } from '../../../proxy/store/write-behind.ts';
+import { binding, NOW, silent } from './records.ts';
+import { Slow } from './slow.ts';
+
+describe('upkeep', () => {
+  it('writes what found no room once there is some, though other writes never cease', async () => {
+    const store = new Slow();
+    const writes = new WriteBehind({ store, limit: 4, log: silent });
+    const bindings = new BindingTable(100);
+    const upkeep = new Upkeep({ writes, bindings, colleagues: new Colleagues('p1') });
+    const phones = Array.from({ length: 5 }, (_, i) => binding({ aor: `u${i}@example.com` }));
+    for (const phone of phones) {
+      bindings.take(phone, OWN, NOW);
+      upkeep.write(phone);
+    }
+    const last = bindingKey(phones[4] ?? expect.fail());
+    expect([writes.size, writes.has(last)]).to.deep.equal([4, false]);
+    for (let i = 0; i < 3; i++) {
+      await store.answer();
+      bindings.rows.setHeld(i, true);
+    }
+    expect(writes.size).to.equal(1);
+    upkeep.tend(NOW + 1000);
+    expect(writes.has(last)).to.equal(true);
+  });
+});
