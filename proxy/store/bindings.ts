@@ -17,8 +17,12 @@ export interface Taken {
 
 /** How many rows one call of expire() looks at: a data centre's phones may all expire in one second. */
 const EXPIRE_AT_ONCE = 8000;
-/** How much room is made at once where there are too many, so that not each new one has to look for it. */
+/** How much room is made in one go where there are too many, so that not each new one has to look for it. */
 const EVICT_SHARE = 100;
+const EVICT_AT_ONCE = 2000;
+/** How many rows are looked at for it in one go, and within a second: some ms, and a few per cent of the time. */
+const LOOK_AT_ONCE = 10_000;
+const LOOK_A_SECOND = 200_000;
 
 /** Every binding of the shard with its tombstones, by AOR and by contact; each leaves when it need not be remembered. */
 export class BindingTable {
@@ -28,7 +32,10 @@ export class BindingTable {
   /** Rows by the second in which they are due. A refreshed one stays where it is until then. */
   readonly #due = new Map<number, number[]>();
   readonly #limit: number;
-  #fullUntil = 0;
+  /** Where room was looked for last, in which second, and at how many rows since that began. */
+  #lookedAt = 0;
+  #lookedIn = 0;
+  #looked = 0;
   size = 0;
   live = 0;
   /** Of the live ones those whose version is of our own data centre. */
@@ -247,16 +254,29 @@ export class BindingTable {
     else waiting.push(row);
   }
 
-  /** Drops the tombstones that would go first. False if there are none. */
+  /** Drops tombstones: of those among the next rows that it looks at the ones that would go first. False if it found none. */
   #makeRoom(now: number): boolean {
-    if (now < this.#fullUntil) return false;
-    const removed = [...this.used()].filter((row) => !this.isLiveAt(row, now));
-    removed.sort((a, b) => this.keptUntil(a) - this.keptUntil(b));
-    removed.length = Math.min(removed.length, Math.ceil(this.#limit / EVICT_SHARE));
-    for (const row of removed) this.#drop(row);
-    this.evicted += removed.length;
-    if (removed.length === 0) this.#fullUntil = now + 1000;
-    return removed.length > 0;
+    const { rows } = this;
+    const second = Math.floor(now / 1000);
+    if (second !== this.#lookedIn) this.#looked = 0;
+    this.#lookedIn = second;
+    if (this.#looked >= LOOK_A_SECOND) return false;
+    const count = Math.min(rows.end, LOOK_AT_ONCE);
+    this.#looked += count;
+    const ended: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const row = (this.#lookedAt + i) % rows.end;
+      if (rows.isUsed(row) && !this.isLiveAt(row, now)) ended.push(row);
+    }
+    this.#lookedAt = (this.#lookedAt + count) % rows.end;
+    let room = Math.min(EVICT_AT_ONCE, Math.ceil(this.#limit / EVICT_SHARE), Math.ceil(ended.length / 2));
+    const last = Float64Array.from(ended, (row) => this.keptUntil(row)).sort()[room - 1] ?? 0;
+    for (const row of ended) {
+      if (this.keptUntil(row) > last || room-- <= 0) continue;
+      this.#drop(row);
+      this.evicted++;
+    }
+    return ended.length > 0;
   }
 }
 

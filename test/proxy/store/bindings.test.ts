@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { NONE } from '../../../proxy/store/binding-rows.ts';
 import { BindingTable } from '../../../proxy/store/bindings.ts';
 import { encodeBinding } from '../../../proxy/store/codec.ts';
 import { keptUntil, merge } from '../../../proxy/store/merge.ts';
@@ -108,6 +109,44 @@ describe('binding table', () => {
     expect(bindings.take(phone(1, { stamp: stamp({ first: NOW + 1, cseq: 2 }) }), 0, NOW), 'a refresh').to.not.equal(
       undefined,
     );
+  });
+
+  it('looks at some of its rows for room, those that were not looked at last, and at a few of them all in a second', () => {
+    const size = 40_000;
+    const bindings = table(size);
+    for (let i = 0; i < size; i++) {
+      const part = { aor: `u${i}@example.com`, id: `${i}`, contact: `sip:${i}@h` };
+      bindings.take(i === 25_000 ? removed(part) : binding(part), 0, NOW);
+    }
+    let looks = 0;
+    const { rows } = bindings;
+    const isRemoved = rows.isRemoved.bind(rows);
+    rows.isRemoved = (row) => {
+      looks++;
+      return isRemoved(row);
+    };
+    const more = (id: string, now: number): [isTaken: boolean, looks: number] => {
+      looks = 0;
+      const taken = bindings.take(phone(9, { id }), 0, now);
+      return [taken !== undefined, looks];
+    };
+    expect(more('a', NOW)).to.deep.equal([false, 10_000]);
+    expect(more('b', NOW)).to.deep.equal([false, 10_000]);
+    expect(more('c', NOW)[0]).to.equal(true);
+    expect([bindings.size, bindings.evicted]).to.deep.equal([size, 1]);
+    for (let i = 0; i < 17; i++) expect(more('d', NOW)).to.deep.equal([false, 10_000]);
+    expect(more('d', NOW), 'so many rows that it waits').to.deep.equal([false, 0]);
+    expect(more('d', NOW + 1000)).to.deep.equal([false, 10_000]);
+  });
+
+  it('drops no more tombstones in one go than take some ms', () => {
+    const bindings = table(12_000);
+    for (let i = 0; i < 12_000; i++)
+      bindings.take(removed({ aor: `u${i}@example.com`, expires: NOW + HOUR + i }), 0, NOW);
+    bindings.take(phone(1), 0, NOW);
+    expect(bindings.evicted).to.equal(120);
+    expect(bindings.find('u119@example.com', phone(1).id)).to.equal(NONE);
+    expect(bindings.find('u120@example.com', phone(1).id)).to.not.equal(NONE);
   });
 
   it('is equal whatever the order in which versions of several stores came, and counts right', () => {
