@@ -25,7 +25,7 @@ class Trusted {
 
   constructor(entries: readonly TrustConfig[]) {
     this.#ranges = Cidrs.of(entries);
-    this.#names = entries.flatMap(({ certificateName }) => certificateName ?? []);
+    this.#names = entries.flatMap(({ certificateName }) => certificateName?.toLowerCase() ?? []);
   }
 
   has({ address, connection }: Pick<Hop, 'address' | 'connection'>): boolean {
@@ -34,6 +34,11 @@ class Trusted {
 
   hasAddress(address: string): boolean {
     return this.#ranges.has(address);
+  }
+
+  /** Whether the host of a URI, in lower case, is one of theirs. */
+  hasHost(host: string): boolean {
+    return this.#ranges.has(host) || this.#names.includes(host);
   }
 
   #named(shown: readonly string[] | undefined): boolean {

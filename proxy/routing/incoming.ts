@@ -377,12 +377,18 @@ export class Incoming implements TransactionUser {
       replica: this.#core.replica,
       upstreams: this.#core.upstreams,
       isSbc: this.#isSbc,
+      isTrusted: this.#isTrusted,
       admitInvite: this.#admitInvite,
       admitRegister: this.#admitRegister,
     };
   }
 
   readonly #isSbc = (host: string): boolean => this.#core.trust.sbcs.hasAddress(host);
+
+  readonly #isTrusted = (host: string): boolean => {
+    const { sbcs, servers } = this.#core.trust;
+    return sbcs.hasHost(host) || servers.hasHost(host);
+  };
 
   readonly #admitInvite = (): boolean => {
     const admitted = this.#invites.take(this.#core.now());

@@ -36,6 +36,8 @@ export interface View {
   };
   /** Whether an SBC has this address. */
   isSbc(host: string): boolean;
+  /** Whether an SBC or a further server has this address, or this name in its certificate. */
+  isTrusted(host: string): boolean;
   /** A token bucket: false = refused. Asked only where a row says so. */
   admitInvite(): boolean;
   /** The Retry-After, s, of a REGISTER that neither this proxy nor the pair can take now, if there is one; 0: it is admitted. */
@@ -225,7 +227,7 @@ function withGruu(target: SipUri, bindings: readonly Binding[]): readonly Bindin
 
 /**
  * The bindings whose contact the Request-URI is. A phone may write any URI into its Contact: one of ours, of a pair's or
- * of an Sbc's leads to no phone, and of several AORs with one contact that counts whose the call is.
+ * of whom the configuration trusts leads to no phone, and of several AORs with one contact that counts whose the call is.
  */
 function boundTo(received: Received, view: View): readonly Binding[] {
   const { target } = received;
@@ -236,7 +238,9 @@ function boundTo(received: Received, view: View): readonly Binding[] {
   if (!hasMaddr(target)) {
     if (view.identity.servesAor(target)) return NO_BINDINGS;
     if (view.upstreams.memberAt(target.host, target.port === 0 ? 5060 : target.port) !== undefined) return NO_BINDINGS;
-    if (view.isSbc(target.host)) return bound.filter(({ sourceAddress }) => view.isSbc(sourceAddress));
+    // an Endpoint's that is elsewhere than it says always has an owner
+    if (view.isTrusted(target.host))
+      return bound.filter(({ owner, sourceAddress }) => owner === undefined || view.isSbc(sourceAddress));
   }
   return bound.every(({ aor }) => aor === first.aor) ? bound : rightful(bound, received);
 }

@@ -27,8 +27,8 @@ export interface TransactionUser {
    * same again. `back`: where its answer goes.
    */
   foreignCancel(cancel: Message, back: Hop): void;
-  /** Whether what ends `invite`, a CANCEL or the ACK of its 300 to 699, counts from there. */
-  mayEnd(invite: ServerTransaction, from: Hop): boolean;
+  /** Whether what ends `begun`, the CANCEL of an INVITE or the ACK of its 300 to 699, counts from there; a CANCEL's copy, too. */
+  mayEnd(begun: ServerTransaction, from: Hop): boolean;
   /** Whether a response to `transaction` counts that comes from elsewhere than where its request went. */
   mayAnswer(transaction: ClientTransaction, response: Message, from: Hop): boolean;
   /** A response can't go back over the connection that its request came by, which is closed, or to that address (ICMP). */
@@ -171,9 +171,15 @@ export class TransactionLayer {
   }
 
   #request(request: Message, from: Hop, back: Hop): void {
-    const key = serverKey(request, request.method, from.transport);
-    const hash = this.#servers.hashOf(key);
-    const known = this.#servers.byKey(key, hash);
+    let key = serverKey(request, request.method, from.transport);
+    let hash = this.#servers.hashOf(key);
+    let known = this.#servers.byKey(key, hash);
+    if (known !== undefined && request.method === 'CANCEL' && !this.#user.mayEnd(known, from)) {
+      // a stranger's copy that came first has its own answer, and must not be taken for this one
+      key += `\n${from.address}`;
+      hash = this.#servers.hashOf(key);
+      known = this.#servers.byKey(key, hash);
+    }
     if (known !== undefined) {
       known.receiveAgain();
       return;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Logger as Log } from 'pino';
 import type { OosCheckConfig, ServerConfig } from '../config.ts';
 import type { HealthRecord, MemberState, PairHealth } from '../store/records.ts';
@@ -66,8 +67,8 @@ export class Upstreams {
   readonly #checked = new Map<Pair, Checked>();
   #byName = new Map<string, Pair>();
   #byHash = new Map<number, Pair>();
-  /** By numeric address: two numbers compare faster than a key can be made. */
-  #byAddress = new Map<string, Member[]>();
+  /** By numeric address, and by the name that it is configured with: two numbers compare faster than a key can be made. */
+  #byHost = new Map<string, Member[]>();
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -160,9 +161,9 @@ export class Upstreams {
     return this.#byHash.get(hash);
   }
 
-  /** By numeric address, as sockets report it. */
-  memberAt(address: string, port: number): Member | undefined {
-    const members = this.#byAddress.get(address);
+  /** `host`: a numeric address, as sockets report it, or, of a URI, the name in lower case that a member is configured with. */
+  memberAt(host: string, port: number): Member | undefined {
+    const members = this.#byHost.get(host);
     if (members === undefined) return undefined;
     for (const member of members) if (member.port === port) return member;
     return undefined;
@@ -170,7 +171,7 @@ export class Upstreams {
 
   /** By numeric address alone. */
   memberAtAddress(address: string): Member | undefined {
-    return this.#byAddress.get(address)?.[0];
+    return this.#byHost.get(address)?.[0];
   }
 
   /** The local pair for a new call: weighted rendezvous over those that have a member in service. */
@@ -241,15 +242,21 @@ export class Upstreams {
   }
 
   #index(): void {
-    this.#byAddress = new Map();
+    this.#byHost = new Map();
     for (const pair of this.#pairs) {
       for (const member of pair.members) {
-        if (member.address === '') continue;
-        const there = this.#byAddress.get(member.address);
-        if (there === undefined) this.#byAddress.set(member.address, [member]);
-        else there.push(member);
+        const name = member.host.toLowerCase();
+        if (member.address !== '') this.#indexAt(member.address, member);
+        // an address may be written in several ways, of which only the canonical one is looked for
+        if (isIP(name) === 0) this.#indexAt(name, member);
       }
     }
+  }
+
+  #indexAt(host: string, member: Member): void {
+    const there = this.#byHost.get(host);
+    if (there === undefined) this.#byHost.set(host, [member]);
+    else there.push(member);
   }
 
   #addressChanged(member: Member): void {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Branches } from '../../proxy/routing/branch.ts';
 import { Header } from '../../proxy/sip/header.ts';
 import { bye, register } from '../builders.ts';
-import { AT, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
+import { AT, config, invite, requestIn, respond, Scene, statuses } from '../proxy/routing/scene.ts';
 import { MALLORY, ownCall, reached, VICTIM } from './attacks.ts';
 
 const STREAMS = {
@@ -159,6 +159,43 @@ describe('registering what is not yours', () => {
       const toSbc = await called(`sip:+1555@${AT.sbc}`, `sip:+1555@${AT.sbc}`);
       expect(reached(toSbc)).to.include(AT.sbc);
       expect(reached(toSbc)).to.not.include(MALLORY);
+    });
+
+    it('gets none to whom the configuration knows by name or trusts as a server', async () => {
+      const [ss1] = config().servers;
+      if (ss1 === undefined) throw new Error('the cast has a pair');
+      const [primary, ...others] = ss1.members;
+      if (primary === undefined) throw new Error('a pair has a primary');
+      const named = { ...ss1, name: 'named', geoLocation: 'dc2', members: [{ ...primary, host: 'SS9.example.org' }] };
+      scene = await Scene.begin({
+        servers: [ss1, named],
+        trust: {
+          sbcs: [{ cidr: `${AT.sbc}/32` }, { certificateName: 'Trunk.example.org' }],
+          servers: [{ cidr: '198.51.100.64/28' }, { certificateName: 'ivr.example.org' }],
+        },
+      });
+      expect(others).to.have.lengthOf(1);
+      scene.names.set('sip:+1555@trunk.example.org', ['198.51.100.8']);
+      scene.names.set('sip:+1555@ivr.example.org', ['198.51.100.9']);
+      for (const [host, expected] of [
+        ['trunk.example.org', ['198.51.100.8']],
+        ['ivr.example.org', ['198.51.100.9']],
+        ['198.51.100.65', ['198.51.100.65']],
+        // row 15: a pair whose proxies nobody knows
+        ['ss9.example.org', [AT.ss1.primary]],
+      ] as const)
+        expect(reached(await called(`sip:+1555@${host}`, `sip:+1555@${host}`)), host).to.deep.equal(expected);
+    });
+
+    it('leaves to an SBC that is known by its certificate what that registers at its own name', async () => {
+      scene = await Scene.begin({ ...STREAMS, trust: { sbcs: [{ certificateName: 'sbc.example.org' }], servers: [] } });
+      const connection = { ...scene.phoneStream(4, AT.sbc, 40_000), certificateNames: ['sbc.example.org'] };
+      const text = register({ from: 'dave', transport: 'TCP', contact: '<sip:dave@sbc.example.org>' });
+      const asked = requestIn(await scene.receives(text, AT.sbc, 40_000, 'TCP', connection));
+      await scene.receives(respond(asked.message, 200), asked.hop.address);
+      scene.names.set('sip:dave@sbc.example.org', [AT.sbc]);
+      const sent = await called('sip:dave@sbc.example.org', 'sip:dave@sbc.example.org', 'tel:+1555');
+      expect(reached(sent)).to.deep.equal([AT.sbc]);
     });
 
     it('gets nothing of a call that goes on, by a contact like that of who has it', async () => {

@@ -4,6 +4,7 @@ import { cancel, register } from '../../builders.ts';
 import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const P2 = '10.1.0.2';
+const MALLORY = '203.0.113.9';
 const CALL = { callId: 'call-1', fromTag: 'a', branch: 'z9hG4bKphone', sentBy: `${AT.alice}:5060` };
 
 const reached = (sent: readonly Sent[]): string[] => sent.map(({ hop, message }) => `${message.method} ${hop.address}`);
@@ -62,6 +63,31 @@ describe('a CANCEL that reaches another proxy than its INVITE did', () => {
     // RFC 3261 17.2.3: the server knows the INVITE by branch and sent-by
     expect(same?.message.via.host).to.equal(asked.message.via.host);
     expect(same?.message.uri).to.equal(asked.message.uri);
+  });
+
+  it('is not taken for a copy from elsewhere that came first, and each is answered where it came from', async () => {
+    const { p1, p2 } = await twoProxies();
+    const asked = requestIn(await p1.receives(invite(CALL), AT.alice));
+    await p1.receives(respond(asked.message, 180), asked.hop.address);
+    await isWritten(p1);
+    /** A CANCEL from there, all the way: the answer, and what p1 did. */
+    const cancels = async (from: string) => {
+      const handed = requestIn(await p2.receives(cancel(CALL), from));
+      const sent = await p1.receives(handed.text, P2);
+      const answer = sent.find((s) => !s.message.isRequest)?.text ?? '';
+      const [back] = await p2.receives(answer, AT.proxy);
+      return [back?.message.status, back?.hop.address, ...reached(sent.filter((s) => s.message.isRequest))];
+    };
+    expect(await cancels(MALLORY)).to.deep.equal([481, MALLORY]);
+    expect(await cancels(AT.alice)).to.deep.equal([200, AT.alice, `CANCEL ${asked.hop.address}`]);
+    // retransmissions: each gets its own answer again
+    for (const [from, status] of [
+      [MALLORY, 481],
+      [AT.alice, 200],
+    ] as const) {
+      const again = await p2.receives(cancel(CALL), from);
+      expect(again.map(({ message, hop }) => [message.status, hop.address])).to.deep.equal([[status, from]]);
+    }
   });
 
   it('goes to the phone that the INVITE went to, where a server sends it', async () => {

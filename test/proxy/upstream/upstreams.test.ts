@@ -299,6 +299,12 @@ describe('members configured by name', () => {
     expect(rig.upstreams.memberAt('10.1.0.2', 5060)?.role).to.equal('backup');
   });
 
+  it('are found by their names, too, which URIs may say', () => {
+    const { upstreams } = new Rig([server('ss1', 'dc1', 1, ['A.example.com', 'b.example.com'])]);
+    expect(upstreams.memberAt('a.example.com', 5060)?.role).to.equal('primary');
+    expect(upstreams.memberAt('a.example.com', 5070)).to.equal(undefined);
+  });
+
   it('are Down with the reason while their name has no address, and tried again', async () => {
     const rig = new Rig([byName]);
     rig.names = { 'b.example.com': ['10.1.0.2'] };
