@@ -48,8 +48,16 @@ export const DEFECTS = {
     'has a malformed topmost Via, one with two branches, or of another protocol: answered at its source',
     '4475 3.1.2.1',
   ),
-  'Bad From': row(400, 'has a malformed From, or one with an empty tag, two tags or two addresses', '4475 3.1.2.6'),
-  'Bad To': row(400, 'has a malformed To, or one with an empty tag, two tags or two addresses', '4475 3.1.2.6, 14'),
+  'Bad From': row(
+    400,
+    'has a malformed From, or one with an empty tag, two different tags or two addresses',
+    '4475 3.1.2.6',
+  ),
+  'Bad To': row(
+    400,
+    'has a malformed To, or one with an empty tag, two different tags or two addresses',
+    '4475 3.1.2.6, 14',
+  ),
   'Bad Call-ID': row(400, 'has an empty Call-ID, or one with spaces or control characters', '3261 20.8'),
   'Bad CSeq': row(400, 'has a malformed CSeq, or a number of 2**31 or more', '3261 8.1.1.5; 4475 3.1.2.4'),
   'Bad Max-Forwards': row(400, 'has a Max-Forwards that is no number', '3261 20.22'),

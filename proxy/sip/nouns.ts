@@ -5,7 +5,7 @@ import { STRIDE } from './head.ts';
 import { Header, headerName } from './header.ts';
 import type { HeaderId } from './header.ts';
 import { addressEnd } from './name-addr.ts';
-import { tagAt } from './param.ts';
+import { paramAt, tagAt } from './param.ts';
 import { viaAt } from './via.ts';
 import type { Via } from './via.ts';
 
@@ -85,7 +85,8 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
     case Header.To: {
       const after = addressEnd(text, start, end);
       if (after < 0) return false;
-      const tag = tagAt(text, after, end);
+      // a response is matched by its topmost Via: what else is in it is for who asked, though two would read it differently
+      const tag = tagAt(text, after, end) ?? (method === '' ? (paramAt(text, after, end, 'tag') ?? '') : undefined);
       if (tag === undefined) return false;
       if (id === Header.From) nouns.fromTag = tag;
       else nouns.toTag = tag;

@@ -76,7 +76,7 @@ export function isAnyTwice(params: string, names: readonly string[]): boolean {
 
 /**
  * The tag among the header parameters of a From or To at text[start, end); '' if there is none. Undefined where another
- * reader may find another one: a quote is left open, a second tag or a second address follows, the tag is empty, or what
+ * reader may find another one: a quote is left open, another tag or a second address follows, the tag is empty, or what
  * is no parameter.
  */
 export function tagAt(text: string, start: number, end: number): string | undefined {
@@ -96,11 +96,12 @@ export function tagAt(text: string, start: number, end: number): string | undefi
       pos = skipLws(text, valueEnd, end);
     }
     if (!equalsIgnoreCase(text, nameStart, nameEnd, 'tag')) continue;
-    // RFC 3261 7.3.1: no parameter may stand twice
-    if (tag !== undefined) return undefined;
-    tag = unquote(text.slice(valueStart, valueEnd));
-    // 25.1: a token; to whoever answers, one without it is no tag, and gets a second
-    if (tag === '') return undefined;
+    const found = unquote(text.slice(valueStart, valueEnd));
+    // RFC 3261 25.1: a token; to whoever answers, one without it is no tag, and gets a second
+    if (found === '') return undefined;
+    // 7.3.1: no parameter may stand twice. Some add their tag to one that is there already: every reader finds the same
+    if (tag !== undefined && tag !== found) return undefined;
+    tag = found;
   }
   return tag ?? '';
 }

@@ -264,6 +264,20 @@ describe('a faulty message', () => {
     }
   });
 
+  it('that is a response goes to who asked, whatever tags its user agent made of it', () => {
+    for (const [To, tag] of [
+      ['<sip:a@b>;tag=1;tag=2', '1'],
+      ['<sip:a@b>;tag=1, <sip:c@d>;tag=2', '1'],
+      ['<sip:a@b>;tag=', ''],
+      ['<sip:a@b>;x="open', ''],
+    ] as const)
+      expect(parseMessage(but({ OPTIONS: 'SIP/2.0 200 OK', To: `To: ${To}` })).toTag, To).to.equal(tag);
+  });
+
+  it('with one tag twice means what it says once: SIPp adds its own to what it was sent', () => {
+    expect(parseMessage(but({ To: 'To: <sip:a@b>;tag=7;tag=7' })).toTag).to.equal('7');
+  });
+
   it('below the topmost Via is nobody\u2019s business on the way (RFC 3261 16.3 step 1)', () => {
     for (const below of ['SIP/2.0/UDP [::::]', 'SIP/3.0/UDP h;branch=1;branch=2', '?', '']) {
       const text = but({ Via: `Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nVia: ${below}` });

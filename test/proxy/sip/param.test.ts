@@ -77,6 +77,7 @@ describe('the tag of a From or To', () => {
     [';tag=""', undefined],
     [';tagged=2;xtag=3', ''],
     [';tag=1;tag=2', undefined],
+    [';tag=1;x;TAG="1"', '1'],
     [';tag;tag=2', undefined],
     [';x="open;tag=1', undefined],
     [';tag=1 junk', undefined],
