@@ -124,10 +124,14 @@ export class Registration {
     this.#store({ ...rest, expires, stamp: this.#stamp(binding.id), removed: true }, answer);
   }
 
-  /** Who registers and leaves under ever new contacts must not fill the table: no phone leaves more behind than it may have. */
+  /**
+   * Who registers and leaves under ever new contacts must not fill the table: no phone leaves more behind than it may
+   * have, in each data centre where one is out of touch.
+   */
   #mayRemember(): boolean {
     const { config, replica } = this.#core;
-    return !replica.inTouch || replica.endedIds(this.aor, this.#arrived).length < config.registration.maxContacts;
+    const most = config.registration.maxContacts * (replica.inTouch ? 1 : replica.stores.length);
+    return replica.endedIds(this.aor, this.#arrived).length < most;
   }
 
   /**

@@ -39,7 +39,7 @@ export class Source implements StoreFollower {
   reason = 'NotYetReached';
   /** It was loaded once. */
   isLoaded = false;
-  /** When the newest heartbeat of its data centre's proxies that has come was made, on their clocks; 0: none has. */
+  /** When the newest heartbeat of its data centre's proxies that has come was made, on their clocks, never later than on ours; 0: none has. */
   heartbeat = 0;
   /** When the last one came, on our clock, and since when the next is due: after an outage there is much to catch up. */
   #heardAt = 0;
@@ -113,13 +113,15 @@ export class Source implements StoreFollower {
   }
 
   remove(key: string): void {
-    const { bindings, calls, keys, proxies, health } = this.#known;
+    const { bindings, calls, keys, proxies, health, upkeep } = this.#known;
     const parsed = parseKey(key);
     switch (parsed?.kind) {
       case 'binding': {
         // means nothing: removal is a tombstone, and the expiry is in the value
         const row = bindings.find(parsed.aor, parsed.id);
-        if (row !== NONE && bindings.rows.origin(row) === this.#origin) bindings.rows.setHeld(row, false);
+        if (row === NONE || bindings.rows.origin(row) !== this.#origin) return;
+        if (this.#origin === OWN) upkeep.goneHere(key, row, this.#now());
+        else bindings.rows.setHeld(row, false);
         return;
       }
       case 'call':
@@ -166,7 +168,8 @@ export class Source implements StoreFollower {
         const record = decodeHealth(parsed, value);
         if (record === undefined) return false;
         this.#heardAt = this.#now();
-        this.heartbeat = Math.max(this.heartbeat, record.at);
+        // one that is ahead of our clock says no more than that it came
+        this.heartbeat = Math.max(this.heartbeat, Math.min(record.at, this.#heardAt));
         health.put(parsed.name, record, value, this.#origin);
         return true;
       }

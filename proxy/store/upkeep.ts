@@ -19,6 +19,8 @@ const SECOND_SWEEP = 5000;
  */
 const ADOPTION = 6000;
 const SECOND_ADOPTION = 2000;
+/** A key that goes so long before its record may be forgotten was not cleaned up, ms. */
+const TOO_SOON = 60_000;
 
 /** A look at all bindings of one store for those that it is not known to hold. */
 interface Sweep {
@@ -89,6 +91,16 @@ export class Upkeep {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, text);
     }
+  }
+
+  /** Our store holds it no more. What matters still is written again: its lease may have gone by a clock that was set. */
+  goneHere(key: string, row: number, now: number): void {
+    const { rows } = this.#bindings;
+    rows.setHeld(row, false);
+    if (this.#bindings.keptUntil(row) - TOO_SOON <= now || this.#writes.has(key) || !this.#colleagues.isMine(key))
+      return;
+    this.counters.storeRepaired++;
+    this.write(rows.get(row));
   }
 
   /** Another data centre's store, the one at the index `origin`, holds `seen`. */

@@ -155,4 +155,13 @@ describe('a phone that leaves in one data centre while it is bound in another', 
     expect(scene.replica.counts(scene.time).bindings).to.equal(0);
     expect(remembered(scene)).to.have.length(maxContacts);
   });
+
+  it('leaves so many for each data centre while one is out of touch', async () => {
+    const scene = await Scene.begin();
+    const { maxContacts } = scene.config.registration;
+    const most = maxContacts * scene.replica.stores.length;
+    scene.cluster.setAvailable('dc2', false);
+    for (let i = 1; i <= most + 5; i++) await registers(scene, i, 0, `<sip:bob@192.168.1.${i}>`);
+    expect(remembered(scene)).to.have.length(most);
+  });
 });

@@ -200,6 +200,26 @@ describe('replica', () => {
     expect(contacts(a)).to.have.length(1);
   });
 
+  it('writes it again, one proxy alone, where the key goes while it is bound, and not when it is over', async () => {
+    const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc1', 'b')];
+    await ready(a, b);
+    // what is looked for after a load is done by then
+    now += MINUTE;
+    await settle();
+    await register(a);
+    await settle();
+    const remove = async (): Promise<string[]> => {
+      await cluster.store('dc1').remove(bindingKey(binding()));
+      await settle();
+      return stored('dc1');
+    };
+    expect(await remove()).to.have.length(1);
+    const repaired = [a, b].map(({ replica }) => replica.counters['storeRepaired'] ?? 0);
+    expect(repaired).to.have.members([0, 1]);
+    now += HOUR;
+    expect(await remove()).to.deep.equal([]);
+  });
+
   it('ends a binding by its own clock', async () => {
     const a = proxyOf('dc1', 'a');
     await ready(a);
@@ -517,6 +537,16 @@ describe('replica', () => {
     b.replica.publishHealth(healthRecord('b', { geoLocation: 'dc2', at: now }));
     await settle();
     expect(lags()).to.deep.equal([undefined, 20_000, undefined]);
+  });
+
+  it('tells how old the news is though a clock of that data centre is an hour ahead', async () => {
+    const [a, b] = [proxyOf('dc1', 'a'), proxyOf('dc2', 'b')];
+    await ready(a, b);
+    b.replica.publishHealth(healthRecord('b', { geoLocation: 'dc2', at: now + HOUR }));
+    await settle();
+    a.links.get('dc2')?.setCut(true);
+    now += 20_000;
+    expect(a.replica.stores[1]?.lag).to.equal(20_000);
   });
 
   it('opens a watch anew that has brought no heartbeat since it was opened, though a proxy lives there', async () => {
