@@ -187,7 +187,8 @@ export class StreamListener implements Listener {
       proven: (one, message) => this.#alias(one, message),
       ended: (one) => {
         forget(this.#peers, one, remotePort);
-        if (one.aliasPort !== 0) forget(this.#aliases, one, one.aliasPort);
+        if (one.aliasPort !== 0 && forget(this.#aliases, one, one.aliasPort))
+          this.#context.fail({ ...one.hop, port: one.aliasPort }, new Error('the connection that it opened has ended'));
       },
     });
     this.#peers.set(remoteAddress, remotePort, connection);
@@ -213,6 +214,9 @@ export class StreamListener implements Listener {
   }
 }
 
-function forget(map: PeerMap<StreamConnection>, connection: StreamConnection, port: number): void {
-  if (map.get(connection.remoteAddress, port) === connection) map.delete(connection.remoteAddress, port);
+/** @returns whether it was in there */
+function forget(map: PeerMap<StreamConnection>, connection: StreamConnection, port: number): boolean {
+  const known = map.get(connection.remoteAddress, port) === connection;
+  if (known) map.delete(connection.remoteAddress, port);
+  return known;
 }

@@ -332,6 +332,14 @@ describe('TLS', () => {
       await until(() => client.received === 'a request');
     });
 
+    it('says of the hop that was asked over it that it failed, too, when the connection ends', async () => {
+      const [scene, client] = await asked(true, await authority.issue({ names: ['ss1.example.com'] }));
+      await until(() => client.received === 'a request');
+      client.socket.destroy();
+      await until(() => scene.failures.length > 0);
+      expect(scene.failures.map(({ hop }) => hop.port)).to.include(5061);
+    });
+
     it('dials it if the connection is another name\u2019s', async () => {
       const [scene, client] = await asked(true, await authority.issue({ names: ['mallory.example.com'] }));
       await until(() => scene.failures.length === 1);
