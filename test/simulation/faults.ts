@@ -7,10 +7,13 @@ import type { World } from './world.ts';
 /** `lasts`: how long, ms; `end`: when all faults are over. */
 type Injection = (world: World, lasts: number, end: number) => void;
 
+/** In one world of so many nothing but etcds fail: there it shows what calls have to do with them. */
+const STORES_ONLY = 16;
+
 /** Begins faults by chance until `end`; each ends by itself. */
 export function injectFaults(world: World, end: number): void {
-  const only = world.options.only ?? world.options.mutation?.faults;
-  const { random } = world;
+  const { options, random } = world;
+  const only = options.only ?? options.mutation?.faults ?? (options.seed % STORES_ONLY === 5 ? storeKinds : undefined);
   /** Some worlds are calm, some stormy: ms between one fault and the next, by chance around this. */
   const every = random.pick([2500, 5000, 5000, 10_000]);
   inject(world, kinds, { end, every, random, only });
@@ -274,6 +277,8 @@ const rareKinds: Readonly<Record<string, Injection>> = {
     );
   },
 };
+
+const storeKinds: readonly string[] = ['storeStopped', 'storeSlow', 'storeHung', 'storeLost', 'storeCut'];
 
 /** By name, as `--only` takes them. */
 export const faultKinds: readonly string[] = [...Object.keys(kinds), ...Object.keys(rareKinds)];

@@ -29,11 +29,20 @@ export interface Call {
   /** The pairs that it was given to. */
   readonly offered: Set<ServerPair>;
   over: boolean;
+  /** Its CANCEL took another way than its INVITE. */
+  cancelledElsewhere: boolean;
 }
 
 /** For so long a request inside a dialog is tried, ms: its own time, and that of the proxies that say nothing. */
 const TRIED = 60_000;
 const PROXY_FAULTS: ReadonlySet<string> = new Set(['killed', 'power off', 'restart in order', 'rolling restart']);
+
+/** What ends a call or changes it on the caller's side. */
+const TO_PAIR: ReadonlySet<string> = new Set(['EndFailed', 'ChangeFailed']);
+/** An etcd's faults after which it knows every proxy that lives as before: no lease runs out. */
+const AT_ONCE: ReadonlySet<string> = new Set(['store stopped', 'store slow', 'store lost']);
+/** By then every proxy knows of a registration, ms. */
+const KNOWN = 3000;
 
 const NOBODY: ReadonlySet<ServerPair> = new Set();
 
@@ -72,6 +81,7 @@ export class Ledger {
       answeredBy: new Set(),
       offered: new Set(),
       over: false,
+      cancelledElsewhere: false,
     };
     this.#legs.set(callId, call);
     this.tally.begun++;
@@ -146,20 +156,20 @@ export class Ledger {
     else this.#failed(call, 'EndFailedByServer', `the server's BYE of ${callId}: ${said(outcome)}`);
   }
 
+  /** Whether no fault was on its path until then. */
+  isUntouched(call: Call, to: number): boolean {
+    return this.#touching(call, to).touching.length === 0;
+  }
+
+  /** How many Call-IDs there are. */
+  get legs(): number {
+    return this.#legs.size;
+  }
+
   #failed(call: Call, rule: string, what: string): void {
     this.tally.failed++;
-    const { clock, faults } = this.#world;
-    // a proxy that has no pair to give it to sends it to none
-    const sites = new Set([...call.hosts].map((host) => this.#world.proxyAt(host)?.config.geoLocation));
-    const pairs = this.#world.pairs.filter(({ site }) => sites.has(site));
-    const servers = pairs.flatMap(({ hosts }) => Object.values(hosts));
-    // where a phone is registered is known by way of the stores
-    const stores = this.#world.etcds.map(({ host }) => host);
-    const touching = faults.allTouching(
-      [...call.hosts, ...servers, ...stores],
-      Math.min(call.startedAt, call.knownSince - 10_000),
-      clock.now,
-    );
+    const { pairs, touching: all } = this.#touching(call, this.#world.clock.now);
+    const touching = all.filter((fault) => !this.#isHarmless(fault, call, rule));
     if (touching.length === 0) this.#world.violation(rule, `${what}, though no fault touched it`, call.callId);
     else if (this.#isProxyOnly(rule, touching)) {
       this.#world.violation(
@@ -174,6 +184,34 @@ export class Ledger {
         call.callId,
       );
     } else this.tally.excused++;
+  }
+
+  /** The faults on a call's path until then, and the pairs that it could have been given to. */
+  #touching(call: Call, to: number): { pairs: readonly ServerPair[]; touching: readonly Fault[] } {
+    const { faults } = this.#world;
+    // a proxy that has no pair to give it to sends it to none
+    const sites = new Set([...call.hosts].map((host) => this.#world.proxyAt(host)?.config.geoLocation));
+    const pairs = this.#world.pairs.filter(({ site }) => sites.has(site));
+    const servers = pairs.flatMap(({ hosts }) => Object.values(hosts));
+    // where a phone is registered is known by way of the stores
+    const stores = this.#world.etcds.map(({ host }) => host);
+    const from = Math.min(call.startedAt, call.knownSince - 10_000);
+    return { pairs, touching: faults.allTouching([...call.hosts, ...servers, ...stores], from, to) };
+  }
+
+  /**
+   * An etcd that is away harms no call but by the news that it holds back: where a phone is registered, that a proxy
+   * lives, which proxy has the INVITE of a CANCEL, and all that a proxy would know which started meanwhile.
+   */
+  #isHarmless({ what, from, hosts, between }: Fault, call: Call, rule: string): boolean {
+    const { etcds, proxies, phones } = this.#world;
+    const isStore = etcds.some(({ host }) => hosts.includes(host.name) || between?.includes(host.address) === true);
+    if (!isStore || call.cancelledElsewhere || proxies.some(({ startedAt }) => startedAt >= from)) return false;
+    // to its pair a call goes by its token, and to nobody's registration
+    if (TO_PAIR.has(rule)) return true;
+    if (rule !== 'CallFailed') return false;
+    if (!phones.some(({ plan }) => plan.user === call.to)) return true;
+    return AT_ONCE.has(what) && call.knownSince < from - KNOWN;
   }
 
   /** A request inside a dialog gets to its pair through any proxy: it is enough that one is well. */

@@ -1,5 +1,6 @@
-import { bindingKey } from '../../proxy/store/keys.ts';
-import type { Binding } from '../../proxy/store/records.ts';
+import { decodeBinding } from '../../proxy/store/codec.ts';
+import { parseKey, tokenKeyKey } from '../../proxy/store/keys.ts';
+import { HEARTBEAT, type Binding } from '../../proxy/store/records.ts';
 import { DOMAIN } from './names.ts';
 import type { ProxyModel } from './proxy-model.ts';
 import type { ProxyProcess } from './proxy-process.ts';
@@ -16,8 +17,10 @@ const SLACK = 600;
 /** How far two clocks are apart at most without being set, ms. */
 const SKEW = 1000;
 /** More than all calls and registrations of a minute make: of each thing that a proxy remembers. */
-const REMEMBERED = 1500;
+const REMEMBERED = 400;
 
+/** What every proxy knows of the others by then, ms. */
+const NEWS = 3000;
 const JUST_TOLD = 'what was told just now';
 
 /** Invariants of the proxies' state: watched all along, and judged at the end. */
@@ -129,11 +132,14 @@ export class Monitor {
     const { writesWaiting, callsWaiting, callsKnown } = replica.counters;
     const remembered = {
       ...{ clients, servers, unanswered: core.unanswered, copies: core.pendingCopies, timers: timers.size },
-      ...{ flows: core.flows.size, writesWaiting, callsWaiting, callsKnown },
+      ...{ flows: core.flows.size, writesWaiting, callsWaiting },
       ...{ bindings: replica.bindingRows, proxies: replica.proxies.size },
     };
     for (const [what, count = 0] of Object.entries(remembered))
       if (count > REMEMBERED) this.#world.violation('Unbounded', `${place.name} has ${count} ${what}`);
+    const { legs } = this.#world.ledger;
+    if (callsKnown !== undefined && callsKnown > legs)
+      this.#world.violation('Unbounded', `${place.name} knows ${callsKnown} calls of ${legs}`);
   }
 
   /** After all is healed: every proxy knows the same, and what servers and phones agreed on last. */
@@ -160,19 +166,51 @@ export class Monitor {
         if (!process.replica.proxies.has(place.name))
           world.violation('ProxyUnknown', `${process.place.name} does not know ${place.name}`);
       }
+      this.#presence(process);
+      this.#keys(process, first);
       if (!process.replica.complete) world.violation('NotComplete', `${process.place.name} has not loaded every store`);
+    }
+  }
+
+  /** The latest news of every proxy is here: which process it is, and how its pairs are. */
+  #presence({ place, replica }: ProxyProcess): void {
+    const world = this.#world;
+    for (const { boot, readyAt, place: other } of world.processes) {
+      if (readyAt > world.clock.now - NEWS) continue;
+      const known = replica.proxies.get(other.name)?.boot ?? boot;
+      if (known !== boot) world.violation('ProxyUnknown', `${place.name} knows ${other.name} as ${known}, not ${boot}`);
+      const age = other.now() - (replica.health.get(other.name)?.at ?? 0);
+      if (age > 2 * HEARTBEAT + NEWS)
+        world.violation('HealthUnknown', `${place.name} has had no health of ${other.name} for ${Math.round(age)} ms`);
+    }
+  }
+
+  /** All verify with the same keys, and each data centre's store has them all. */
+  #keys({ place, replica }: ProxyProcess, first: ProxyProcess): void {
+    const [mine, theirs] = [replica.keys.ids().join(), first.replica.keys.ids().join()];
+    if (mine !== theirs)
+      this.#world.violation('KeysDiffer', `${place.name} has ${mine}, ${first.place.name} has ${theirs}`);
+    const { held } = this.#world.etcd(place.config.geoLocation);
+    for (const id of replica.keys.ids()) {
+      const key = replica.keys.byId(id);
+      if (key !== undefined && !held.has(tokenKeyKey(key)))
+        this.#world.violation('NotStored', `${place.name} has the key ${tokenKeyKey(key)}, which its store lacks`);
     }
   }
 
   /** What is known is in a store: a proxy that starts now would know it too. */
   #stored(known: ReadonlyMap<string, string>): void {
     const stored = new Set<string>();
-    for (const { held } of this.#world.etcds) for (const key of held.keys()) stored.add(key);
-    for (const [name, what] of known) {
-      const [aor = '', id = ''] = name.split(' ');
-      if (what !== JUST_TOLD && !stored.has(bindingKey({ aor, id })))
-        this.#world.violation('NotStored', `${name} is in no store`);
+    for (const { held } of this.#world.etcds) {
+      for (const [key, { value }] of held) {
+        const parsed = parseKey(key);
+        const binding = parsed?.kind === 'binding' ? decodeBinding(parsed, value) : undefined;
+        if (binding !== undefined) stored.add(`${binding.aor} ${binding.id} ${versionOf(binding)}`);
+      }
     }
+    for (const [name, what] of known)
+      if (what !== JUST_TOLD && !stored.has(`${name} ${what}`))
+        this.#world.violation('NotStored', `${name} ${what} is in no store`);
   }
 
   /** What a phone asked for last and a proxy was told is granted is what is known: no removed contact is back. */
@@ -206,7 +244,6 @@ export class Monitor {
 
   /** Everything has ended. */
   end(): void {
-    const far = this.#world.clock.now + 6 * 3600_000;
     for (const process of this.#world.processes) {
       const { layer, core, replica, place } = process;
       const leak = (what: string, count: number): void => {
@@ -217,13 +254,14 @@ export class Monitor {
       leak('unanswered requests', core.unanswered);
       leak('pending copies', core.pendingCopies);
       leak('writes that wait', replica.counters['writesWaiting'] ?? 0);
-      replica.expire(far);
-      const { bindings, calls } = replica.counts(far);
-      leak('bindings', bindings);
-      leak('calls', calls);
+      leak('bindings', replica.counts(place.now()).bindings);
       leak('timers', process.timers.size - core.flows.size);
     }
   }
+}
+
+function versionOf({ contact, expires, stamp }: Binding): string {
+  return `${contact} until ${expires} by ${stamp.callId} ${stamp.cseq}`;
 }
 
 function userOf(binding: Binding): string {
@@ -239,11 +277,11 @@ function hasJustRemoved({ replica }: ProxyProcess, key: string, { truth, clock }
 
 function live(process: ProxyProcess, world: World): Map<string, string> {
   const known = new Map<string, string>();
-  for (const { aor, id, contact, expires, stamp } of process.replica.allBindings(world.clock.now)) {
+  for (const binding of process.replica.allBindings(world.clock.now)) {
+    const { aor, id, expires, stamp } = binding;
     // what is told just now is here and not yet there
     if (world.truth.toldAt(stamp.callId, stamp.cseq) > world.clock.now - 2000) known.set(`${aor} ${id}`, JUST_TOLD);
-    else if (expires > world.clock.now + 1000)
-      known.set(`${aor} ${id}`, `${contact} until ${expires} by ${stamp.callId} ${stamp.cseq}`);
+    else if (expires > world.clock.now + 1000) known.set(`${aor} ${id}`, versionOf(binding));
   }
   return known;
 }

@@ -3,28 +3,11 @@ import { parseMessage, type Message } from '../../proxy/sip/message.ts';
 import type { Binding } from '../../proxy/store/records.ts';
 import { respond } from '../builders.ts';
 import { contactOf } from './dialog.ts';
+import { callRules, wrap, type Mutation } from './planting.ts';
 import type { ProxyProcess } from './proxy-process.ts';
-import type { World } from './world.ts';
+import { storeMutations } from './store-mutations.ts';
 
-/** A bug that is planted in each proxy as it starts. */
-export interface Mutation {
-  readonly name: string;
-  /** The rules that may find it. */
-  readonly found: readonly string[];
-  /** The kinds of faults that bring it to light; undefined: all. */
-  readonly faults?: readonly string[];
-  plant(process: ProxyProcess, world: World): void;
-}
-
-/** Replaces a method of one object. */
-function wrap<T extends object, K extends keyof T>(object: T, name: K, around: (original: T[K]) => T[K]): void {
-  const original = object[name];
-  const bound = typeof original === 'function' ? (original.bind(object) as T[K]) : original;
-  Object.defineProperty(object, name, { value: around(bound), configurable: true, writable: true });
-}
-
-const calls = ['CallFailed', 'ChangeFailed', 'EndFailed', 'WrongPair'];
-
+/** All that there are, those of the stores last. */
 export const mutations: readonly Mutation[] = [
   {
     name: 'a tombstone is dropped',
@@ -43,7 +26,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the older version wins',
-    found: ['Forgotten', 'ReplicasDiffer', 'BackFromTheDead', ...calls],
+    found: ['Forgotten', 'ReplicasDiffer', 'BackFromTheDead', ...callRules],
     plant: ({ replica }) =>
       wrap(replica, 'save', (save) => (binding, waiting) => {
         const known = replica.binding(binding.aor, binding.id);
@@ -68,7 +51,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a response is forwarded twice, the second time as another one',
-    found: ['SecondFinal', 'ProvisionalAfterFinal', ...calls],
+    found: ['SecondFinal', 'ProvisionalAfterFinal', ...callRules],
     plant: (process) =>
       wrap(process, 'send', (send) => (text, hop) => {
         send(text, hop);
@@ -87,12 +70,12 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the token is not read',
-    found: ['NoAck', ...calls],
+    found: ['NoAck', ...callRules],
     plant: ({ core }) => wrap(core.signer, 'verify', () => () => undefined),
   },
   {
     name: 'the token names the wrong pair',
-    found: ['WrongPair', ...calls],
+    found: ['WrongPair', ...callRules],
     plant: ({ core, place }) =>
       wrap(core.signer, 'verify', (verify) => (text, callId, now) => {
         const token = verify(text, callId, now);
@@ -105,7 +88,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a switch does not reach what has no answer yet',
-    found: ['SetUpLost', 'DialogLost', ...calls],
+    found: ['SetUpLost', 'DialogLost', ...callRules],
     faults: ['memberKilled', 'memberPaused'],
     plant: ({ core }) => wrap(core, 'pairSwitched', () => () => undefined),
   },
@@ -120,7 +103,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a refused port counts as an answer',
-    found: ['SwitchedLate', 'SentToOut', ...calls],
+    found: ['SwitchedLate', 'SentToOut', ...callRules],
     faults: ['memberKilled', 'memberPaused'],
     plant: ({ upstreams }) =>
       wrap(
@@ -135,42 +118,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'new work goes to the primary, active or not',
-    found: ['SentToOut', ...calls],
+    found: ['SentToOut', ...callRules],
     plant: (process) =>
       wrap(
         process.core.copier,
         'hopToMember',
         (hopToMember) => (member) => hopToMember(member.pair.members[0] ?? member),
       ),
-  },
-  {
-    name: 'presence is written without its lease',
-    found: ['DeadProxyKnown'],
-    faults: ['proxyKilled'],
-    plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.forgetsLease = true)),
-  },
-  {
-    name: 'leases end before what is under them',
-    found: ['NotStored', 'ReplicasDiffer', 'Forgotten', ...calls],
-    faults: ['proxyRestarted', 'proxyKilled'],
-    plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.leasesEndEarly = true)),
-  },
-  {
-    name: 'the watch loses an event now and then',
-    found: ['ReplicasDiffer', 'Forgotten', 'BackFromTheDead', 'ProxyUnknown', ...calls],
-    plant: ({ stores }, world) => each(stores, ({ wrong }) => (wrong.skips = () => world.proxyRandom.chance(0.02))),
-  },
-  {
-    name: 'the store is not listed again after compaction',
-    found: ['ReplicasDiffer', 'Forgotten', 'BackFromTheDead', 'ProxyUnknown', ...calls],
-    faults: ['storeCut'],
-    plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.neverListsAgain = true)),
-  },
-  {
-    name: 'what an emptied store lost is written again by its own proxies alone',
-    found: ['NotStored', 'ReplicasDiffer', 'Forgotten'],
-    faults: ['storeLost', 'proxiesRolled'],
-    plant: ({ stores: [, ...others] }) => each(others, ({ wrong }) => (wrong.takesAnyForTheOldOne = true)),
   },
   {
     name: 'ACK of a 2xx is not forwarded',
@@ -184,7 +138,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a response for another proxy is dropped',
-    found: ['NoAck', 'EndFailedByServer', 'SetUpLost', 'DialogLost', ...calls],
+    found: ['NoAck', 'EndFailedByServer', 'SetUpLost', 'DialogLost', ...callRules],
     plant: ({ core }) => wrap(core.incoming.strays, 'response', () => () => undefined),
   },
   {
@@ -207,7 +161,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'what is for one phone goes to another',
-    found: ['WrongPhone', 'WrongPair', ...calls],
+    found: ['WrongPhone', 'WrongPair', ...callRules],
     plant: ({ replica }) =>
       wrap(replica, 'bindings', (bindings) => (aor, now) => {
         const own = bindings(aor, now);
@@ -233,29 +187,16 @@ export const mutations: readonly Mutation[] = [
       }),
   },
   {
-    name: "another data centre's store is not followed",
-    found: ['NotComplete', 'ReplicasDiffer', 'Forgotten', 'ProxyUnknown', ...calls],
-    plant: ({ stores: [, ...others] }) => each(others, (store) => wrap(store, 'follow', () => () => undefined)),
-  },
-  {
-    name: 'a proxy does not say that it is there',
-    found: ['ProxyUnknown', ...calls],
-    plant: ({ replica }) => wrap(replica, 'publishProxy', () => () => undefined),
-  },
-  {
-    name: 'a call is remembered under a hundred names',
-    found: ['Unbounded'],
-    plant: ({ replica }) =>
-      wrap(replica, 'saveCall', (saveCall) => (record) => {
-        for (let i = 0; i < 100; i++)
-          saveCall({ ...record, callId: i === 0 ? record.callId : `${record.callId} ${i}` });
+    name: 'no call is taken while the store is away',
+    found: ['SetUpLost', ...callRules],
+    faults: ['storeStopped', 'storeHung', 'storeLost'],
+    plant: ({ core, replica }) =>
+      wrap(core.incoming, 'receive', (receive) => (text, from) => {
+        if (!text.startsWith('INVITE ') || !replica.ready || replica.stores[0]?.available === true) receive(text, from);
       }),
   },
+  ...storeMutations,
 ];
-
-function each<T>(things: readonly T[], act: (thing: T) => void): void {
-  for (const thing of things) act(thing);
-}
 
 function bindingOf(contact: string, message: Message, process: ProxyProcess): Binding {
   const now = process.place.now();

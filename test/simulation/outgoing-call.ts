@@ -65,6 +65,7 @@ export function outgoingCall(caller: Caller, from: string, to: string, begun: (d
 
   function cancelThrough(proxy: ProxyModel): void {
     call.hosts.add(proxy.host);
+    call.cancelledElsewhere = true;
     caller.ask(cancel(sent), branch, 'CANCEL', caller.hop(caller.transport, proxy.host.address), { final: () => {} });
   }
 

@@ -28,6 +28,11 @@ export class ProxyModel {
     this.clockOffset = this.skew;
   }
 
+  /** Its process is of an older release. */
+  get isOlder(): boolean {
+    return this.world.beginsOlder && this.#starts === 1;
+  }
+
   get log(): Log {
     return this.world.log;
   }
@@ -41,7 +46,7 @@ export class ProxyModel {
     this.host.forget();
     this.startedAt = this.world.clock.now;
     this.process = new ProxyProcess(this, `${this.name}-boot${++this.#starts}`);
-    if (this.world.beginsOlder && this.#starts === 1) this.process.stores.forEach(knowsLayout1);
+    if (this.isOlder) this.process.stores.forEach(knowsLayout1);
     this.world.mutate(this.process);
     this.process.start();
   }

@@ -54,6 +54,7 @@ export class WireMonitor {
     const message = this.#parse(text);
     if (message.isRequest) this.#requestSent(proxy, to, message);
     else this.#responseSent(proxy, to, message);
+    if (proxy.process !== undefined) this.#world.calls.sent(proxy.process, to, message);
   }
 
   /** A message comes to its host. */
@@ -66,6 +67,7 @@ export class WireMonitor {
       call.hosts.add(to);
     }
     const proxy = this.#world.proxyAt(to);
+    if (proxy?.process !== undefined) this.#world.calls.arrived(proxy.process, from, message);
     if (proxy !== undefined && message.isRequest) this.#requestArrived(proxy, from, message);
     if (proxy !== undefined && message.isRequest && message.toTag !== '') this.#noteKeys(message);
     if (proxy?.process !== undefined && message.method === 'REGISTER') {

@@ -1,11 +1,12 @@
 import pino, { type Logger as Log } from 'pino';
 import type { OosCheckConfig } from '../../proxy/config.ts';
+import { CallMonitor } from './call-monitor.ts';
 import { Clock, EPOCH } from './clock.ts';
 import { FaultLog } from './fault-log.ts';
 import { injectFaults } from './faults.ts';
 import { Ledger } from './ledger.ts';
 import { Monitor } from './monitor.ts';
-import type { Mutation } from './mutations.ts';
+import type { Mutation } from './planting.ts';
 import { Network, type Host } from './network.ts';
 import type { PhoneModel } from './phone-model.ts';
 import type { ProxyModel } from './proxy-model.ts';
@@ -94,6 +95,7 @@ export class World {
   readonly oosCheck: OosCheckConfig = { interval: 5000, recheck: 5000, timeout: 2000, inService: [[200, 299]] };
   monitor: Monitor | undefined;
   events = 0;
+  readonly calls: CallMonitor;
   readonly #wire: WireMonitor;
   #counter = 0;
 
@@ -107,6 +109,7 @@ export class World {
     this.beginsOlder = this.isRare && this.rareRandom.chance(0.5);
     this.trace = new Trace(this.clock, options.traced);
     this.ledger = new Ledger(this);
+    this.calls = new CallMonitor(this);
     this.#wire = new WireMonitor(this);
     this.network.observe = (fate, from, to, text) => {
       this.trace.message(fate, from, to, text);
@@ -163,6 +166,9 @@ export class World {
       if (this.#failed) return;
       this.monitor?.replicasEqual();
     }
+    // a segment of calls that a store has lost is written again when news of it is overdue
+    this.calls.equal();
+    this.calls.forgotten();
     for (const phone of this.phones) {
       if (this.random.chance(0.5)) phone.unregister();
       else phone.retire();
@@ -177,7 +183,10 @@ export class World {
     ) {
       await this.#until(END + more * 333);
     }
-    if (!this.#failed) this.monitor?.end();
+    if (this.#failed) return;
+    this.monitor?.end();
+    this.calls.equal();
+    this.calls.forgotten();
   }
 
   /** Nothing happens any more but what runs out: the proxies are told to look about less often, as a live change. */
