@@ -30,6 +30,8 @@ export class EtcdModel {
   revision = 1;
   /** Which cluster this is: another one after it was replaced. */
   identity = 1;
+  /** Counts how often it was set back to what it was before, and stayed this cluster: by its term and past one sees it. */
+  past = 1;
   running = true;
   /** ms on top of each request, up to. */
   slow = 0;
@@ -37,13 +39,17 @@ export class EtcdModel {
   readonly clients = new Set<EtcdClientModel>();
   history: Change[] = [];
   #backup = new Map<string, Held>();
+  #savedAt = 1;
 
   constructor(geoLocation: string, host: Host, network: Network) {
     this.geoLocation = geoLocation;
     this.host = host;
     this.network = network;
     this.#cleanLater();
-    network.clock.every(20_000, () => void (this.#backup = new Map(this.held)));
+    network.clock.every(20_000, () => {
+      this.#backup = new Map(this.held);
+      this.#savedAt = this.revision;
+    });
   }
 
   commit(key: string, value: string | undefined, lease: Lease | undefined): void {
@@ -71,8 +77,19 @@ export class EtcdModel {
   /** Replaced by an empty one, or by what was saved up to 20 s ago. */
   lose(restore: boolean): void {
     this.identity++;
-    this.history = [];
     this.revision = 1;
+    this.#begin(restore);
+  }
+
+  /** Its members' disks are set back to a snapshot up to 20 s old: its cluster id stays, and its revisions come again. */
+  setBack(): void {
+    this.past++;
+    this.revision = this.#savedAt;
+    this.#begin(true);
+  }
+
+  #begin(restore: boolean): void {
+    this.history = [];
     const saved = restore ? this.#backup : new Map<string, Held>();
     this.held.clear();
     for (const [key, { value, lease }] of saved) {

@@ -259,6 +259,17 @@ const rareKinds: Readonly<Record<string, Injection>> = {
       etcd.host.resume();
     });
   },
+  /** Restored as disk snapshots restore it: the same cluster, as it was. */
+  storeSetBack(world, lasts) {
+    const etcd = world.rareRandom.pick(world.etcds);
+    if (!etcd.running) return;
+    etcd.stop();
+    during(world, world.faults.at('store lost', world.clock.now, [etcd.host]), lasts, () => {
+      etcd.setBack();
+      etcd.start();
+      world.trace.note(etcd.host, 'set back');
+    });
+  },
   sbcPaused(world, lasts) {
     const { host } = world.sbc;
     if (host.paused) return;
@@ -278,7 +289,14 @@ const rareKinds: Readonly<Record<string, Injection>> = {
   },
 };
 
-const storeKinds: readonly string[] = ['storeStopped', 'storeSlow', 'storeHung', 'storeLost', 'storeCut'];
+const storeKinds: readonly string[] = [
+  'storeStopped',
+  'storeSlow',
+  'storeHung',
+  'storeLost',
+  'storeSetBack',
+  'storeCut',
+];
 
 /** By name, as `--only` takes them. */
 export const faultKinds: readonly string[] = [...Object.keys(kinds), ...Object.keys(rareKinds)];

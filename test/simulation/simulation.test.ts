@@ -27,6 +27,7 @@ const noted: Readonly<Record<string, RegExp>> = {
   storeSlow: /^fault: store slow /,
   storeLost: /^fault: store lost /,
   storeCut: /^fault: cut from a store /,
+  storeSetBack: /^set back$/,
   storeHung: /^fault: store hung /,
   phonePaused: /^fault: phone paused /,
   phoneRebooted: /^rebooted$/,

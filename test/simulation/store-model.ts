@@ -23,6 +23,7 @@ export class EtcdClientModel implements Store {
   #follower: StoreFollower | undefined;
   #available: boolean | undefined;
   #identity = 0;
+  #past = 0;
   /** The last revision that the follower was told of; undefined: list first. */
   #cursor: number | undefined;
   #heardAt: number;
@@ -37,6 +38,7 @@ export class EtcdClientModel implements Store {
     skips: (): boolean => false,
     neverListsAgain: false,
     takesAnyForTheOldOne: false,
+    resumesWhatWasSetBack: false,
     leasesEndEarly: false,
   };
 
@@ -207,11 +209,14 @@ export class EtcdClientModel implements Store {
     const follower = this.#follower;
     if (this.#closed || follower === undefined || !this.#reachable) return;
     const etcd = this.#etcd;
-    const another = this.#identity !== etcd.identity;
+    const isSetBack = this.#past !== etcd.past && !this.wrong.resumesWhatWasSetBack;
+    const another = this.#identity !== etcd.identity || isSetBack;
     const compacted = this.#cursor !== undefined && this.#cursor + 1 < etcd.compacted && !this.wrong.neverListsAgain;
     if (this.#cursor === undefined || another || compacted) {
-      const restored = another && this.#identity !== 0 && !this.wrong.takesAnyForTheOldOne;
+      // a compaction may be a restore that went on from a greater revision
+      const restored = (another || compacted) && this.#identity !== 0 && !this.wrong.takesAnyForTheOldOne;
       this.#identity = etcd.identity;
+      this.#past = etcd.past;
       this.#cursor = etcd.revision;
       follower.listing(restored);
       for (const [key, { value }] of etcd.held) follower.put(key, value);

@@ -1,5 +1,8 @@
 import { callRules, each, wrap, type Mutation } from './planting.ts';
 
+/** What else may differ where news is lost. */
+const replicaRules = ['CallsDiffer', 'CallNotForgotten', 'KeysDiffer', 'HealthUnknown', 'NotStored'];
+
 /** Bugs in what goes to the stores and comes from there. */
 export const storeMutations: readonly Mutation[] = [
   {
@@ -10,35 +13,41 @@ export const storeMutations: readonly Mutation[] = [
   },
   {
     name: 'leases end before what is under them',
-    found: ['NotStored', 'ReplicasDiffer', 'Forgotten', ...callRules],
+    found: ['NotStored', 'ReplicasDiffer', 'Forgotten', ...callRules, ...replicaRules],
     faults: ['proxyRestarted', 'proxyKilled'],
     plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.leasesEndEarly = true)),
   },
   {
     name: 'the watch loses an event now and then',
-    found: ['ReplicasDiffer', 'Forgotten', 'BackFromTheDead', 'ProxyUnknown', ...callRules],
+    found: ['ReplicasDiffer', 'Forgotten', 'BackFromTheDead', 'ProxyUnknown', ...callRules, ...replicaRules],
     plant: ({ stores }, world) => each(stores, ({ wrong }) => (wrong.skips = () => world.proxyRandom.chance(0.02))),
   },
   {
     name: 'the store is not listed again after compaction',
-    found: ['ReplicasDiffer', 'Forgotten', 'BackFromTheDead', 'ProxyUnknown', ...callRules],
+    found: ['ReplicasDiffer', 'Forgotten', 'BackFromTheDead', 'ProxyUnknown', ...callRules, ...replicaRules],
     faults: ['storeCut'],
     plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.neverListsAgain = true)),
   },
   {
+    name: 'a store that was set back is taken for the one it was',
+    found: ['ReplicasDiffer', 'Forgotten', 'ProxyUnknown', ...callRules, ...replicaRules],
+    faults: ['storeSetBack'],
+    plant: ({ stores }) => each(stores, ({ wrong }) => (wrong.resumesWhatWasSetBack = true)),
+  },
+  {
     name: 'what an emptied store lost is written again by its own proxies alone',
-    found: ['NotStored', 'ReplicasDiffer', 'Forgotten'],
+    found: ['NotStored', 'ReplicasDiffer', 'Forgotten', ...replicaRules],
     faults: ['storeLost', 'proxiesRolled'],
     plant: ({ stores: [, ...others] }) => each(others, ({ wrong }) => (wrong.takesAnyForTheOldOne = true)),
   },
   {
     name: "another data centre's store is not followed",
-    found: ['NotComplete', 'ReplicasDiffer', 'Forgotten', 'ProxyUnknown', ...callRules],
+    found: ['NotComplete', 'ReplicasDiffer', 'Forgotten', 'ProxyUnknown', ...callRules, ...replicaRules],
     plant: ({ stores: [, ...others] }) => each(others, (store) => wrap(store, 'follow', () => () => undefined)),
   },
   {
     name: 'a proxy does not say that it is there',
-    found: ['ProxyUnknown', ...callRules],
+    found: ['ProxyUnknown', ...callRules, ...replicaRules],
     plant: ({ replica }) => wrap(replica, 'publishProxy', () => () => undefined),
   },
   {
