@@ -293,6 +293,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     core.advance(at);
     upstreams.tick(at);
     natPings.tick(at, current.registration.natPing);
+    replica.tick(turn.wall());
     shutdown?.tick(at);
   }, TICK);
   const housekeeping = setInterval(() => replica.expire(wall()), 1000);

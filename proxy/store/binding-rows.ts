@@ -205,11 +205,11 @@ export class BindingRows {
 
   /** The second in which it is looked at next. */
   due(row: number): number {
-    return this.#whole(row, DUE);
+    return this.#chunk(row).dues[row & MASK] ?? 0;
   }
 
   setDue(row: number, due: number): void {
-    this.#setWhole(row, DUE, due);
+    this.#chunk(row).dues[row & MASK] = due;
   }
 
   #setNumbers(row: number, binding: Binding): void {
@@ -266,7 +266,7 @@ const MASK = CHUNK - 1;
 
 const [EXPIRES, UNTIL, FIRST, COMMIT, FLOW, REAL_COLUMNS] = [0, 1, 2, 3, 4, 5];
 const [CSEQ, SOURCE, NEXT, PEER, AOR_HASH, CONTACT_HASH] = [0, 1, 2, 3, 4, 5];
-const [DUE, TEXT, OWNER, HELD, WHOLE_COLUMNS] = [6, 7, 8, 9, 10];
+const [TEXT, OWNER, HELD, WHOLE_COLUMNS] = [6, 7, 8, 9];
 
 const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
 /** A kind: the place in TRANSPORTS, and what else it is. */
@@ -277,6 +277,8 @@ const OVER_UDP = USED | TRANSPORTS.indexOf('UDP');
 class Chunk {
   readonly reals = new Float64Array(CHUNK * REAL_COLUMNS);
   readonly whole = new Int32Array(CHUNK * WHOLE_COLUMNS);
+  /** Apart from the others, since all of them are looked at in turn. */
+  readonly dues = new Uint32Array(CHUNK);
   readonly kinds = new Uint8Array(CHUNK);
   readonly lives = new Uint8Array(CHUNK);
   readonly origins = new Uint8Array(CHUNK);

@@ -334,6 +334,11 @@ export class Replica {
     };
   }
 
+  /** Drops some of the bindings that ended, if there are any. Call it every ten ms or so. */
+  tick(now: number): void {
+    this.#bindings.expire(now);
+  }
+
   /** Drops what ended and goes on with what waits. Call it every second or so. */
   expire(now: number): void {
     this.#bindings.expire(now);
