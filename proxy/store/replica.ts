@@ -334,14 +334,15 @@ export class Replica {
     };
   }
 
-  /** Drops some of the bindings that ended, if there are any. Call it every ten ms or so. */
+  /** Drops some of the bindings that ended, and writes some of those that our store lacks. Call it every ten ms or so. */
   tick(now: number): void {
     this.#bindings.expire(now);
+    if (this.#own.isAvailable && this.#own.isLoaded && this.#own.store.isVolatile !== true) this.#upkeep.tend(now);
   }
 
   /** Drops what ended and goes on with what waits. Call it every second or so. */
   expire(now: number): void {
-    this.#bindings.expire(now);
+    this.tick(now);
     this.#calls.expire(now);
     this.#callLog.prune();
     this.#proxies.expire(now);
@@ -349,7 +350,6 @@ export class Replica {
     for (const source of this.#sources) source.check(this.#livesIn.has(source.store.geoLocation));
     this.flushCalls();
     if (this.#own.isAvailable && this.#own.isLoaded) {
-      if (this.#own.store.isVolatile !== true) this.#upkeep.tend(now);
       this.#callLog.tend();
       void this.keys.tend(now); // never rejects
     }

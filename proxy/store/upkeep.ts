@@ -8,9 +8,12 @@ import { compareStamps, compareVersions, keptUntil, storedUntil } from './merge.
 import type { Binding } from './records.ts';
 import type { Waiting, WriteBehind } from './write-behind.ts';
 
-/** How many bindings are looked at in one go for being in the store, and how many of them are written: that takes longer. */
-const SWEEP_AT_ONCE = 20_000;
-const WRITE_AT_ONCE = 2500;
+/**
+ * How many bindings are looked at in one go for being in the store, and how many of them are written, which takes some
+ * 20 µs each: calls don't wait for that.
+ */
+const SWEEP_AT_ONCE = 2000;
+const WRITE_AT_ONCE = 50;
 /** When a proxy writes what another one of its data centre should have written by then, ms. */
 const SECOND_SWEEP = 5000;
 /**
@@ -133,7 +136,7 @@ export class Upkeep {
     this.#plan(origin, now + ADOPTION, SECOND_ADOPTION);
   }
 
-  /** Goes on with what is left to do; call it every second or so while the store is in reach. */
+  /** Goes on with what is left to do; call it every ten ms or so while the store is in reach. */
   tend(now: number): void {
     if (this.#sweep === undefined && this.#writes.overflowed && this.#writes.hasRoom) {
       this.#writes.overflowed = false;

@@ -270,6 +270,21 @@ describe('replica', () => {
     ).to.equal(true);
   });
 
+  it('writes again what its store lost a few at a time, so that calls do not wait', async () => {
+    const a = proxyOf('dc1', 'a');
+    await ready(a);
+    const ids = Array.from({ length: 120 }, (_, i) => `sip:alice@10.0.1.${i}`);
+    await Promise.all(ids.map((id) => register(a, { id, contact: id })));
+    cluster.lose('dc1');
+    const repaired: (number | undefined)[] = [];
+    for (let i = 0; i < 4; i++) {
+      repaired.push(a.replica.counters['storeRepaired']);
+      a.replica.tick(now);
+    }
+    expect(repaired).to.deep.equal([50, 100, 120, 120]);
+    await until(() => stored('dc1').length === 120);
+  });
+
   it('writes what a dead colleague should have written again, a little later', async () => {
     const a = proxyOf('dc1', '0');
     const dead = proxyOf('dc1', '1');
