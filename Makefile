@@ -115,6 +115,7 @@ package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sip
 .PHONY: scale
 scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs: COUNT=1000000; some minutes
 	@node --expose-gc test/scale/bindings.ts '$(or $(COUNT),1000000)'
+	@node test/scale/registers.ts '$(or $(COUNT),1000000)'
 	@node test/scale/expiry.ts $(if $(COUNT),$$(( $(COUNT) / 2 )),500000) 5
 
 .PHONY: partition

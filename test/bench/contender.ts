@@ -157,10 +157,7 @@ export class Running {
 
   /** ms of each collection so far, where the runtime tells. */
   pauses(): number[] {
-    const lines = readFileSync(this.#log, 'utf8').matchAll(
-      /ms: (?:Scavenge|(?:Incremental )?Mark-Compact|Minor)[^\n]*? ([\d.]+) \/ [\d.]+ ms/g,
-    );
-    return [...lines].map(([, ms]) => Number(ms));
+    return pausesIn(readFileSync(this.#log, 'utf8'));
   }
 
   /** SIGTERM, and SIGKILL after 15 s, to all that it started. */
@@ -184,6 +181,12 @@ export class Running {
       // there is none left
     }
   }
+}
+
+/** ms of each collection in what a Node.js has written that was started with --trace-gc. */
+export function pausesIn(log: string): number[] {
+  const lines = log.matchAll(/ms: (?:Scavenge|(?:Incremental )?Mark-Compact|Minor)[^\n]*? ([\d.]+) \/ [\d.]+ ms/g);
+  return [...lines].map(([, ms]) => Number(ms));
 }
 
 function descendants(root_: number): number[] {

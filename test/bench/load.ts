@@ -46,7 +46,9 @@ const GIVE_UP = 8000;
 
 /** Phones and the SIP Server in one process, over sockets of this address: an open loop, whatever comes back. */
 export class Load {
+  /** Where the SIP Server is, and where phones over UDP are. */
   readonly server: Side;
+  readonly phones: Side;
   readonly #server: Server;
   readonly #udp: UdpPhones;
   readonly #giveUp: number;
@@ -69,6 +71,7 @@ export class Load {
     this.#udp = new UdpPhones(phones, (text) => this.receive(text));
     this.#phones = this.#udp;
     this.server = this.#server.at;
+    this.phones = this.#udp.of();
   }
 
   /** One exchange; whether it was completed within `ms`. */

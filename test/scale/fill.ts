@@ -1,17 +1,26 @@
 /**
  * Fills an etcd with bindings, as a process of its own: node fill.ts ENDPOINT COUNT NOW [ADDRESS…]. With addresses the
- * phones are there, over UDP.
+ * phones are there, over UDP; with --load ADDRESS:PORT they are those of a load there.
  */
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { encodeBinding } from '../../proxy/store/codec.ts';
 import { EtcdStore } from '../../proxy/store/etcd.ts';
 import { bindingKey } from '../../proxy/store/keys.ts';
-import { phone, PREFIX, udpPhone } from './phones.ts';
+import type { Binding } from '../../proxy/store/records.ts';
+import { loadsUser, phone, PREFIX, udpPhone } from './phones.ts';
 
 /** How many writes are on their way at once. */
 const AT_ONCE = 4096;
 
-const [endpoint = '', count = '0', now = '0', ...addresses] = process.argv.slice(2);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { load: { type: 'string' } } });
+const [endpoint = '', count = '0', time = '0', ...addresses] = positionals;
+const now = Number(time);
+const [address = '', port] = values.load?.split(':') ?? [];
+const bindingOf = (i: number): Binding => {
+  if (values.load !== undefined) return loadsUser(i, now, { address, port: Number(port) });
+  return addresses.length === 0 ? phone(i, now) : udpPhone(i, now, addresses);
+};
 const store = new EtcdStore({
   geoLocation: 'dc1',
   endpoints: [endpoint],
@@ -24,7 +33,7 @@ const store = new EtcdStore({
 let next = 0;
 const write = async (): Promise<void> => {
   for (let i = next++; i < Number(count); i = next++) {
-    const binding = addresses.length === 0 ? phone(i, Number(now)) : udpPhone(i, Number(now), addresses);
+    const binding = bindingOf(i);
     await store.put(bindingKey(binding), encodeBinding(binding), { expires: binding.expires });
   }
 };

@@ -1,4 +1,5 @@
 import type { Binding } from '../../proxy/store/records.ts';
+import type { Side } from '../bench/message.ts';
 
 /** The shard's range in the stores that the measurements fill. */
 export const PREFIX = '/sipcluster/v1/voice/contact-center/SIP_Cluster_Switch/SIP_Cluster_DN/';
@@ -35,6 +36,14 @@ export function udpPhone(i: number, now: number, addresses: readonly string[]): 
   const address = addresses[i % addresses.length] ?? '';
   const contact = `sip:agent${i}@${address}:5060;ob`;
   return { ...phone(i, now), contact, transport: 'UDP', sourceAddress: address, sourcePort: 5060 };
+}
+
+/** The `i`-th user of a load that refreshes (test/bench/scenarios/register.ts), all of whose phones are in one place. */
+export function loadsUser(i: number, now: number, { address, port }: Side): Binding {
+  const id = `sip:m${i}@${address}:${port}`;
+  const { instance: _instance, regId: _regId, owner: _owner, boot: _boot, flow: _flow, ...rest } = phone(i, now);
+  const place = { transport: 'UDP', sourceAddress: address, sourcePort: port } as const;
+  return { ...rest, ...place, aor: `m${i}@example.com`, id, contact: id };
 }
 
 export function aorOf(i: number): string {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fetchRegistrations, fetchStatus, unready } from '../../operator/admin-client.ts';
 import type { ProxyStatus, RegistrationView } from '../../proxy/status.ts';
+import { pausesIn } from '../bench/contender.ts';
 import { eventually } from '../peers/deadline.ts';
 
 const program = fileURLToPath(new URL('../../operator/bin/sipcluster.js', import.meta.url));
@@ -22,6 +23,8 @@ interface RealProxyOptions {
   readonly serverPort?: number;
   /** For its configuration and log. */
   readonly folder: string;
+  /** It writes down its collections. */
+  readonly traced?: boolean;
 }
 
 /** A proxy as `sipcluster proxy` runs it. */
@@ -42,7 +45,9 @@ export class RealProxy {
     const file = join(this.options.folder, `${this.options.name}.json`);
     writeFileSync(file, JSON.stringify(configOf(this.options)));
     const output = openSync(this.#log, 'a');
-    const child = spawn(process.execPath, [program, 'proxy', '--config', file], { stdio: ['ignore', output, output] });
+    const flags = this.options.traced === true ? ['--trace-gc'] : [];
+    const args = [...flags, program, 'proxy', '--config', file];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', output, output] });
     this.#child = child;
     const killOnExit = (): void => void child.kill('SIGKILL');
     process.once('exit', killOnExit);
@@ -63,6 +68,11 @@ export class RealProxy {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** ms of each collection so far, where they are traced. */
+  pauses(): number[] {
+    return pausesIn(readFileSync(this.#log, 'utf8'));
   }
 
   /** Memory that its process has now. */

@@ -11,7 +11,7 @@ import { Load } from '../bench/load.ts';
 import { lastingCalls } from '../bench/scenarios/lasting-calls.ts';
 import { refreshes } from '../bench/scenarios/register.ts';
 import type { Scenario } from '../bench/scenarios/scenario.ts';
-import { cpuTime } from '../peers/cpu-time.ts';
+import { cpuTime, mainThreadTime } from '../peers/cpu-time.ts';
 import { Etcd } from '../peers/etcd.ts';
 import { ownAddress } from '../peers/loopback.ts';
 import { resting } from '../simulation/resting-cluster.ts';
@@ -59,6 +59,8 @@ const PAGE = 'docs/scaling.md';
 interface Reading {
   readonly at: number;
   readonly proxies: readonly number[];
+  /** Of the first proxy's that of the thread that handles messages. */
+  readonly main: number;
   readonly etcd: number;
   readonly bytes: number;
 }
@@ -67,6 +69,8 @@ interface Row {
   readonly layout: string;
   readonly proxies: number;
   readonly idle: number;
+  /** The share of one thread in the CPU of the proxy that all go through. */
+  readonly main: number;
   readonly register: Seen;
   readonly call: Seen;
 }
@@ -102,6 +106,7 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
     const read = async (): Promise<Reading> => ({
       at: performance.now(),
       proxies: proxies.map(({ pid }) => cpuTime(pid)),
+      main: mainThreadTime(first.pid),
       etcd: cpuTime(etcd.pid),
       bytes: await etcd.counted('etcd_network_client_grpc_sent_bytes_total'),
     });
@@ -113,6 +118,7 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
     await pause(SECONDS * 1000);
     const idle = await read();
     const still = difference(begin, idle, idle.at - begin.at);
+    const shares: number[] = [];
     const loaded = async (scenario: Scenario, rate: number, parts = 1): Promise<Seen> => {
       // so that all of the window are refreshes
       await load.run({ scenario, rate, to, warm: (USERS * 1000) / REGISTERS, window: 0 });
@@ -122,6 +128,7 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
       if (failed > 0)
         throw new Error(`${failed} of ${completed + failed} failed, by status ${JSON.stringify(refused)}`);
       const used = difference(before, after, 1);
+      shares.push(used.main / (used.proxies[0] ?? Number.NaN));
       const time = after.at - before.at;
       const done = completed / parts;
       const [own = 0, ...others] = used.proxies.map((cpu, i) => (cpu - (still.proxies[i] ?? 0) * time) / done);
@@ -133,13 +140,10 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
         bytes: (used.bytes - still.bytes * time) / done,
       };
     };
-    return {
-      layout: `${dataCentres} × ${each}`,
-      proxies: proxies.length,
-      idle: mean(still.proxies) * 1000,
-      register: await loaded(refreshes(USERS), REGISTERS),
-      call: await loaded(calls, 2 * CALLS, 2),
-    };
+    const register = await loaded(refreshes(USERS), REGISTERS);
+    const call = await loaded(calls, 2 * CALLS, 2);
+    const layout = `${dataCentres} × ${each}`;
+    return { layout, proxies: proxies.length, idle: mean(still.proxies) * 1000, main: mean(shares), register, call };
   } finally {
     load.close();
     await Promise.all(proxies.map((proxy) => proxy.kill()));
@@ -151,6 +155,7 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
 function difference(from: Reading, to: Reading, by: number): Omit<Reading, 'at'> {
   return {
     proxies: to.proxies.map((cpu, i) => (cpu - (from.proxies[i] ?? 0)) / by),
+    main: (to.main - from.main) / by,
     etcd: (to.etcd - from.etcd) / by,
     bytes: (to.bytes - from.bytes) / by,
   };
@@ -216,6 +221,7 @@ function page(rows: readonly Row[], costs: Costs, simulated: string): string {
     ),
     `From that, µs of CPU and bytes; idle ${written(costs.idle / 1000, 1)} ms a second:`,
     table(['', 'its proxy', 'each other', 'etcd', 'etcd, for each proxy', 'bytes to each proxy'], constants),
+    `Of the CPU of the proxy that all go through, ${written(mean(rows.map(({ main }) => main)) * 100)} % is one thread's.`,
     'And for a site of two data centres, each phone refreshed every 30 minutes, each call two legs:',
     table(
       [

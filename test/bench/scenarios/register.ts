@@ -9,13 +9,16 @@ export const registrations: Scenario = {
   }),
 };
 
-/** REGISTERs of so many users in turn: after the first round each refreshes what is there. */
-export function refreshes(users: number): Scenario {
+/**
+ * REGISTERs of so many users in turn: after the first round each refreshes what is there. `stride`: how far from one to
+ * the next; with none in common with `users` each has its turn all the same.
+ */
+export function refreshes(users: number, stride = 1): Scenario {
   const own = Math.floor(Math.random() * 0x1_0000_0000).toString(36);
   let sent = 0;
   return {
     open(number, run, phone) {
-      const user = `m${sent % users}`;
+      const user = `m${(sent * stride) % users}`;
       const cseq = 1 + Math.floor(sent / users);
       sent++;
       return {
