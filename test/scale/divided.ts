@@ -196,7 +196,10 @@ const [whole, registers, written, outdated] = [
   sum((outcome) => outcome.written),
   sum((outcome) => outcome.outdated),
 ];
-const news = [Math.min(...outcomes.map((one) => one.news[0])), Math.max(...outcomes.map((one) => one.news[1]))] as const;
+const news = [
+  Math.min(...outcomes.map((one) => one.news[0])),
+  Math.max(...outcomes.map((one) => one.news[1])),
+] as const;
 const bytes = sum((outcome) => outcome.bytes) / DNS;
 const text =
   `${DNS} DNs of ${number(PHONES)} phones, each with ${CENTRES.length} data centres of ${PROXIES / CENTRES.length} proxies: ` +

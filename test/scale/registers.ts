@@ -101,7 +101,9 @@ try {
     .toSorted((a, b) => a - b);
   const p99 = pauses[Math.floor(pauses.length * 0.99)] ?? 0;
   const longest = pauses.at(-1) ?? 0;
-  say(`GC pauses meanwhile: ${pauses.length}, p99 ${p99.toFixed(1)} ms, at most ${BOUNDS.pause}; longest ${longest.toFixed(1)} ms`);
+  say(
+    `GC pauses meanwhile: ${pauses.length}, p99 ${p99.toFixed(1)} ms, at most ${BOUNDS.pause}; longest ${longest.toFixed(1)} ms`,
+  );
   broken = ratio.median > BOUNDS.ratio || p99 > BOUNDS.pause;
   if (broken) say('OVER its bound');
 } finally {
