@@ -35,7 +35,7 @@ export function readHead(text: string, pos: number, maxFields: number, fields: n
     }
     while (pos < length && isTokenChar(c)) c = text.charCodeAt(++pos);
     const nameEnd = pos;
-    while (pos < length && (c === SPACE || c === TAB)) c = text.charCodeAt(++pos);
+    while (c === SPACE || c === TAB) c = text.charCodeAt(++pos);
     let whole = nameEnd > start && c === COLON;
     if (!whole) fault ||= 'Bad Header Field';
     const colon = pos;

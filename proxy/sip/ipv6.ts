@@ -16,7 +16,7 @@ export function ipv6Text(address: string): string {
   let length = 1;
   for (let i = 0; i < 8; i++) {
     let end = i;
-    while (end < 8 && groups[end] === 0) end++;
+    while (groups[end] === 0) end++;
     if (end - i > length) [from, length] = [i, end - i];
   }
   const texts = groups.map((group) => group.toString(16));

@@ -58,7 +58,7 @@ export function paramAt(text: string, start: number, end: number, name: string):
 export function isAnyTwice(params: string, names: readonly string[]): boolean {
   const { length } = params;
   let seen = 0;
-  for (let pos = skipLws(params, 0, length); pos >= 0 && pos < length; pos = skipLws(params, pos, length)) {
+  for (let pos = skipLws(params, 0, length); pos < length; pos = skipLws(params, pos, length)) {
     const nameStart = skipLws(params, pos + 1, length);
     const nameEnd = skipParamName(params, nameStart, length);
     for (let i = 0; i < names.length; i++) {

@@ -57,7 +57,7 @@ export function viaAt(text: string, start: number, end: number): Via | undefined
   const transportStart = skipLws(text, pos + 1, end);
   const transportEnd = skipToken(text, transportStart, end);
   const hostStart = skipLws(text, transportEnd, end);
-  if (transportEnd === transportStart || hostStart === transportEnd) return undefined;
+  if (hostStart === transportEnd) return undefined;
 
   const hostEnd = skipHost(text, hostStart, end);
   if (hostEnd < 0) return undefined;
@@ -95,7 +95,7 @@ export function viaAt(text: string, start: number, end: number): Via | undefined
     } else if (equalsIgnoreCase(text, from, to, 'rport')) {
       rport = valueEnd === valueStart ? 0 : decimal(text, valueStart, valueEnd);
       if (rport < 0 || rport > 65535) return undefined;
-    } else if (equalsIgnoreCase(text, from, to, 'received') && valueEnd > valueStart) {
+    } else if (equalsIgnoreCase(text, from, to, 'received')) {
       // RFC 5118 4.5: IPv6 addresses are found here with brackets and without
       received = hostText(text, valueStart, valueEnd);
     }

@@ -29,6 +29,12 @@ describe('the ACK for a failure (RFC 3261 17.1.1.3)', () => {
     expect(read.values(Header.Route)).to.deep.equal(['<sip:r1;lr>', '<sip:r2;lr>']);
   });
 
+  it('finds the Route wherever it stands', () => {
+    const invited = parseMessage(invite({ route: ['<sip:r;lr>'] }).replace(/(Via.*\r\n[^]*)(Route.*\r\n)/, '$2$1'));
+    expect(invited.fieldId(0)).to.equal(Header.Route);
+    expect(parseMessage(ack(invited)).value(Header.Route)).to.equal('<sip:r;lr>');
+  });
+
   it("has From, Call-ID and CSeq number of the INVITE, and the response's To", () => {
     const invited = sent();
     expect(parseMessage(ack(invited))).to.include({

@@ -55,6 +55,18 @@ describe('an edit', () => {
     expect(message.fieldId(1)).to.equal(Header.Via);
   });
 
+  it('puts a line between fields, whatever else happens above it', () => {
+    const message = edit(options({ route: ['<sip:a;lr>'] }), (it, was) =>
+      it
+        .before(Header.Route, 'Route: <sip:first;lr>')
+        .replace(was.find(Header.MaxForwards), '69')
+        .before(Header.Via, 'Via: SIP/2.0/UDP p;branch=z9hG4bK2'),
+    );
+    expect(message.text).to.match(
+      /^OPTIONS .*\r\nVia: .*K2\r\nVia: .*\r\nMax-Forwards: 69\r\nRoute: <sip:first;lr>\r\nRoute: <sip:a;lr>\r\nFrom/,
+    );
+  });
+
   it('appends a line after the last field, before the body', () => {
     const message = edit(invite({ body: 'abc' }), (it) => it.append('X-One: 1').append('X-Two: 2'));
     expect(fieldsOf(message).slice(-2)).to.deep.equal(['X-One: 1\r\n', 'X-Two: 2\r\n']);
@@ -100,6 +112,17 @@ describe('an edit', () => {
       it.replace(was.find(Header.Route), '<sip:x;lr>, <sip:y;lr>').dropFirstValue(Header.Route),
     );
     expect(message.values(Header.Route)).to.deep.equal(['<sip:y;lr>', '<sip:b;lr>']);
+    const alone = edit(options({ route: ['<sip:a;lr>', '<sip:b;lr>'] }), (it, was) =>
+      it.replace(was.find(Header.Route), '<sip:x;lr>').dropFirstValue(Header.Route),
+    );
+    expect(alone.text).to.match(/\r\nMax-Forwards: 70\r\nRoute: <sip:b;lr>\r\n/);
+  });
+
+  it('drops the topmost value of the first field, as of any', () => {
+    const message = edit(options({ via: ['SIP/2.0/UDP a;branch=1', 'SIP/2.0/UDP b;branch=2'] }), (it) =>
+      it.dropFirstValue(Header.Via),
+    );
+    expect(message.values(Header.Via)).to.deep.equal(['SIP/2.0/UDP b;branch=2']);
   });
 
   it('drops many values of one line without reading it over and over', () => {

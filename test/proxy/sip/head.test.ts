@@ -59,6 +59,8 @@ describe('the head of a message', () => {
     ['Two Words: x', 'Bad Header Field'],
     ['Na\0me: x', 'Bad Header Field'],
     ['Name\r\n : x', 'Bad Header Field'],
+    ['\rFrom: x', 'Bad Header Field'],
+    ['a\n: x', 'Bad Header Field'],
     ['Subject: a\nb', 'Bad Line End'],
     ['Subject: a\rb', 'Bad Line End'],
     ['Subject: a\n', 'Bad Line End'],

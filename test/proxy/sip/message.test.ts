@@ -234,6 +234,15 @@ describe('a faulty message', () => {
     });
   }
 
+  it('has nothing where something is missing', () => {
+    for (const [line, noun] of [
+      ['Call', 'callId'],
+      ['From', 'fromTag'],
+      ['To', 'toTag'],
+    ] as const)
+      expect(errorOf(but({ [line]: '' })).answerable).to.include({ [noun]: '', method: 'OPTIONS' });
+  });
+
   it('without an empty line is refused, and answered if a whole Via came', () => {
     const text = but({});
     expect(errorOf(text.slice(0, -2)).message).to.equal('400 Missing Empty Line');

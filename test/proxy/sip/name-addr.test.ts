@@ -68,6 +68,7 @@ describe('an address', () => {
     ['<sip:a@h>  ; tag=1', ['', 'sip:a@h', '; tag=1']],
     ['<sip:a,b?c;d@h>', ['', 'sip:a,b?c;d@h', '']],
     ['Al <sip:a@h>', ['Al', 'sip:a@h', '']],
+    ['Al <sip:a@h>;x="<"', ['Al', 'sip:a@h', ';x="<"']],
     ['Al Bo,  Ce\t<x:y>;z', ['Al Bo,  Ce', 'x:y', ';z']],
     ['"" <sip:a@h>', ['', 'sip:a@h', '']],
     ['"a\\"<b>" <sip:a@h>;x="<;,>"', ['a"<b>', 'sip:a@h', ';x="<;,>"']],
@@ -81,6 +82,8 @@ describe('an address', () => {
 
   for (const value of [
     '"a" sip:a@h',
+    '"a" b <sip:a@h>',
+    'a',
     '"a"',
     '"a',
     '"a" ',

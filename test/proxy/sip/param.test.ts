@@ -50,6 +50,8 @@ describe('param', () => {
     [';xx=1', undefined],
     [';y=x', undefined],
     ['x=1', undefined],
+    ['yx=1', undefined],
+    [';a=1 yx=1', undefined],
     ['', undefined],
     [';', undefined],
     [';a="open;x=1', undefined],
@@ -84,6 +86,7 @@ describe('the tag of a From or To', () => {
     [';x="a"b;tag=1', undefined],
     [';tag=1, <sip:mallory@h>;tag=2', undefined],
     [';=1;tag=1', undefined],
+    [';x,y;tag=1', undefined],
     ['junk;tag=1', undefined],
     [',', undefined],
   ] as const)

@@ -91,6 +91,11 @@ describe('a response of our own (RFC 3261 8.2.6)', () => {
       );
   });
 
+  it('tags a To whose display name only looks as if it had a tag', () => {
+    const request = parseMessage(invite({ to: '"Bob;tag=1" <sip:bob@h>' }));
+    expect(parseMessage(response(request, 404, 'Not Found', [], 't')).toTag).to.equal('t');
+  });
+
   it('tags a folded To and one without angle brackets where a tag belongs', () => {
     const text = invite({ to: '<sip:b@c>' }).replace('To: <sip:b@c>', 'To:\r\n sip:b@c ;x=y  ');
     expect(response(parseMessage(text), 480, 'x', [], 't')).to.include('\r\nTo:\r\n sip:b@c ;x=y;tag=t\r\n');

@@ -8,6 +8,7 @@ describe('a SipError', () => {
     const request = parseMessage(options());
     const error = new SipError(420, 'Bad Extension', { answerable: request, headers: ['Unsupported: foo'] });
     expect(error).to.include({
+      name: 'SipError',
       status: 420,
       reason: 'Bad Extension',
       answerable: request,

@@ -121,6 +121,11 @@ describe('Via', () => {
       'SIP/2.0/UDP h;rport=',
       'SIP-2.0/UDP h',
       'SIP/2.0-UDP h',
+      'SIP;2.0/UDP h',
+      'SIP 2.0/UDP h',
+      'SIP/2.0;UDP h',
+      'SIP/2.0/UDP[::1]',
+      'SIP/2.0/;x',
     ];
     for (const value of bad) expect(() => parseVia(value), value).to.throw(SipError, '400 Bad Via');
   });
