@@ -1,4 +1,4 @@
-import { fnv1a } from '../hash.ts';
+import { fnv1a, fnv1aBits } from '../hash.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { parseVia } from '../sip/via.ts';
@@ -24,8 +24,8 @@ export class Branches {
   constructor(shard: string, proxy: string) {
     this.#shard = shard;
     this.#prefix = `${COOKIE}${proxyName(proxy)}`;
-    this.#seedA = fnv1a(shard);
-    this.#seedB = fnv1a(shard, 0x9747b28c);
+    this.#seedA = fnv1aBits(shard);
+    this.#seedB = fnv1aBits(shard, 0x9747b28c);
   }
 
   /**
@@ -45,11 +45,11 @@ export class Branches {
   ): string {
     let a = this.#seedA;
     let b = this.#seedB;
-    a = fnv1a(viaBranch, a);
-    b = fnv1a(sentBy, Math.imul(a ^ b, 0x85ebca6b));
-    b = fnv1a(source, b);
-    a = fnv1a(callId, a ^ cseq);
-    b = fnv1a(target, b ^ a);
+    a = fnv1aBits(viaBranch, a);
+    b = fnv1aBits(sentBy, Math.imul(a ^ b, 0x85ebca6b));
+    b = fnv1aBits(source, b);
+    a = fnv1aBits(callId, a ^ cseq);
+    b = fnv1aBits(target, b ^ a);
     a = finish(Math.imul(a ^ attempt, 0xc2b2ae35) ^ (b >>> 15));
     b = finish(b ^ Math.imul(attempt + 1, 0x27d4eb2f) ^ a);
     return `${this.#prefix}${text36(a)}${text36(b)}${text36(loop)}`;
@@ -71,15 +71,15 @@ export class Branches {
    */
   routingHash(request: Message, sender: string): number {
     const { text } = request;
-    let hash = fnv1a(request.uri, this.#seedB);
-    hash = fnv1a(request.fromTag, hash);
-    hash = fnv1a(request.toTag, hash ^ SEPARATOR);
-    hash = fnv1a(request.callId, hash ^ request.cseq);
-    hash = fnv1a(sender, hash);
+    let hash = fnv1aBits(request.uri, this.#seedB);
+    hash = fnv1aBits(request.fromTag, hash);
+    hash = fnv1aBits(request.toTag, hash ^ SEPARATOR);
+    hash = fnv1aBits(request.callId, hash ^ request.cseq);
+    hash = fnv1aBits(sender, hash);
     for (let i = 0; i < request.fieldCount; i++) {
       const id = request.fieldId(i);
       if (id === Header.Route || id === Header.XGenesysRoute)
-        hash = fnv1a(text, hash, request.valueStart(i), request.fieldEnd(i));
+        hash = fnv1aBits(text, hash, request.valueStart(i), request.fieldEnd(i));
     }
     return finish(hash);
   }

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { TokenKey } from '../store/records.ts';
-import { fnv1a } from '../hash.ts';
+import { fnv1a, fnv1aBits } from '../hash.ts';
 import { ownText } from '../sip/own-text.ts';
 import { TextMap, type Keyed } from '../transaction/text-map.ts';
 import { DIGEST_BYTES, Hmac } from './hmac.ts';
@@ -59,7 +59,7 @@ export function flowEnd(proxy: string, boot: string, number: number): End {
 }
 
 export function tagHash(tag: string): number {
-  return fnv1a(tag) & 0xffff;
+  return fnv1aBits(tag) & 0xffff;
 }
 
 const VERSION = { dialog: 1, handover: 2 } as const;

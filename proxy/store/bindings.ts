@@ -1,4 +1,4 @@
-import { fnv1a } from '../hash.ts';
+import { fnv1aBits } from '../hash.ts';
 import { readUri, uriEquals, uriPlace, type SipUri } from '../sip/uri.ts';
 import { BindingRows, NONE, OWN } from './binding-rows.ts';
 import { compareVersions, keptUntil, merge, rememberedUntil } from './merge.ts';
@@ -285,7 +285,7 @@ function areEqual(a: SipUri | undefined, b: SipUri | undefined): boolean {
 
 /** As a column holds it. */
 function hashOf(text: string): number {
-  return fnv1a(text) | 0;
+  return fnv1aBits(text);
 }
 
 /** Equal for equal URIs (RFC 3261 19.1.4); parameters, which few of a place differ by, are left to who compares them. */

@@ -67,4 +67,4 @@ function callHash({ callId, cseq }: Message): number {
   return textHash(callId, SEED ^ cseq);
 }
 
-const SEED = (Math.random() * 0x1_0000_0000) >>> 0;
+const SEED = (Math.random() * 0x1_0000_0000) | 0;

@@ -1,3 +1,5 @@
+import { fnv1aBits } from '../hash.ts';
+
 /** What a TextMap holds. Its own links run through its values, so that an entry allocates nothing. */
 export interface Keyed<Value> {
   readonly key: string;
@@ -14,7 +16,7 @@ export interface Keyed<Value> {
  */
 export class TextMap<Value extends Keyed<Value>> {
   readonly #byHash = new Map<number, Value>();
-  readonly #seed = (Math.random() * 0x1_0000_0000) >>> 0;
+  readonly #seed = (Math.random() * 0x1_0000_0000) | 0;
   #size = 0;
 
   get size(): number {
@@ -81,7 +83,6 @@ export class TextMap<Value extends Keyed<Value>> {
 
 /** Small enough to be held as a bare number. */
 export function textHash(text: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  const hash = fnv1aBits(text, seed);
   return (hash ^ (hash >>> 15)) & 0x3fffffff;
 }

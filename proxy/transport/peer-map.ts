@@ -1,4 +1,4 @@
-import { fnv1a } from '../hash.ts';
+import { fnv1aBits } from '../hash.ts';
 
 interface Entry<Value> {
   readonly address: string;
@@ -59,6 +59,6 @@ export class PeerMap<Value> {
 
 /** Small enough to be held as a bare number. */
 function hashOf(address: string, port: number): number {
-  const hash = Math.imul(fnv1a(address) ^ port, 0x85ebca6b);
+  const hash = Math.imul(fnv1aBits(address) ^ port, 0x85ebca6b);
   return (hash ^ (hash >>> 13)) & 0x3fffffff;
 }

@@ -1,4 +1,4 @@
-import { fnv1a } from '../hash.ts';
+import { fnv1aBits } from '../hash.ts';
 
 /** What rendezvous hashing chooses from. */
 export interface Candidate {
@@ -12,12 +12,12 @@ export interface Candidate {
 
 /** A candidate's own number, 32 bits; made once. */
 export function seedOf(name: string): number {
-  return mix(fnv1a(name));
+  return mix(fnv1aBits(name));
 }
 
 /** The key's number for score(), 32 bits; made once a choice. */
 function hashOf(key: string): number {
-  return mix(fnv1a(key));
+  return mix(fnv1aBits(key));
 }
 
 /**
