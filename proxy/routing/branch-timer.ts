@@ -1,4 +1,4 @@
-import { Timer } from '../transaction/timers.ts';
+import { NOWHERE, type Timer } from '../transaction/timers.ts';
 import type { Copying } from './copying.ts';
 
 /** RFC 3261 16.6 step 11: over three minutes, from the last provisional response on, ms. */
@@ -7,13 +7,13 @@ const TIMER_C = 185_000;
 const TURN = { invite: 20_000, other: 8_000 };
 
 /** How long one branch may go without a final response; each branch has its own, so that none lives on by another's. */
-export class BranchTimer extends Timer {
+export class BranchTimer implements Timer {
+  place = NOWHERE;
   readonly #copy: Copying;
   /** Others wait for their turn. Else it is Timer C. */
   readonly #turn: boolean;
 
   private constructor(copy: Copying, turn: boolean) {
-    super();
     this.#copy = copy;
     this.#turn = turn;
   }
@@ -32,7 +32,7 @@ export class BranchTimer extends Timer {
     if (!this.#turn) this.#schedule(TIMER_C);
   }
 
-  override expire(): void {
+  expire(): void {
     if (!this.#turn) this.#copy.context.core.counts.timerC++;
     this.#copy.giveUp();
   }

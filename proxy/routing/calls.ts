@@ -1,6 +1,6 @@
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
-import { NEVER, Timer } from '../transaction/timers.ts';
+import { NOWHERE, type Timer } from '../transaction/timers.ts';
 import type { Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
 import type { Received } from './received.ts';
@@ -89,19 +89,19 @@ export class Calls {
 }
 
 /** Calls are written many at a time: soon after the first of them. */
-class Flush extends Timer {
+class Flush implements Timer {
+  place = NOWHERE;
   readonly #core: Core;
 
   constructor(core: Core) {
-    super();
     this.#core = core;
   }
 
   soon(): void {
-    if (this.at === NEVER) this.#core.timers.schedule(this, this.#core.now() + GATHER);
+    if (this.place === NOWHERE) this.#core.timers.schedule(this, this.#core.now() + GATHER);
   }
 
-  override expire(): void {
+  expire(): void {
     this.#core.replica.flushCalls();
   }
 }

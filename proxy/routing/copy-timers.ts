@@ -1,29 +1,29 @@
-import { Timer } from '../transaction/timers.ts';
+import { NOWHERE, type Timer } from '../transaction/timers.ts';
 import type { AlongWays } from './along-ways.ts';
 import type { Copying } from './copying.ts';
 
 /** Runs while a try is not answered at all. */
-export class Silence extends Timer {
+export class Silence implements Timer {
+  place = NOWHERE;
   readonly #copy: AlongWays;
   readonly #proxy: string | undefined;
   constructor(copy: AlongWays, proxy: string | undefined) {
-    super();
     this.#copy = copy;
     this.#proxy = proxy;
   }
-  override expire(): void {
+  expire(): void {
     this.#copy.silent(this.#proxy);
   }
 }
 
 /** Runs while a copy waits for a member of its pair. */
-export class WaitForMember extends Timer {
+export class WaitForMember implements Timer {
+  place = NOWHERE;
   readonly #copy: Copying;
   constructor(copy: Copying) {
-    super();
     this.#copy = copy;
   }
-  override expire(): void {
+  expire(): void {
     this.#copy.waitedLongEnough();
   }
 }

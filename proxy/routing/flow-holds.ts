@@ -1,4 +1,4 @@
-import { NEVER, Timer, type TimerWheel } from '../transaction/timers.ts';
+import { NOWHERE, type Timer, type TimerWheel } from '../transaction/timers.ts';
 import type { Connection } from '../transport/hop.ts';
 
 /** Keeps a phone's connection open as long as a binding needs it (RFC 5626): a held one is never closed as idle. */
@@ -18,7 +18,7 @@ export class FlowHolds {
       this.#holds.set(connection.number, hold);
       connection.holds++;
     }
-    if (hold.at === NEVER || hold.at < until) this.#timers.schedule(hold, until);
+    if (this.#timers.timeOf(hold) < until) this.#timers.schedule(hold, until);
   }
 
   /** Its time is over, or it is closed. */
@@ -39,15 +39,15 @@ export class FlowHolds {
   }
 }
 
-class Hold extends Timer {
+class Hold implements Timer {
+  place = NOWHERE;
   readonly #holds: FlowHolds;
   readonly #connection: Connection;
   constructor(holds: FlowHolds, connection: Connection) {
-    super();
     this.#holds = holds;
     this.#connection = connection;
   }
-  override expire(): void {
+  expire(): void {
     this.#holds.release(this.#connection);
   }
 }

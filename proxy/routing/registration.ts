@@ -6,7 +6,7 @@ import { deltaSeconds } from '../registrar/contact.ts';
 import { checkRegister, evictions, grant, type Asked, type Change } from '../registrar/register.ts';
 import type { Binding, Stamp } from '../store/records.ts';
 import type { Waiting } from '../store/write-behind.ts';
-import { Timer } from '../transaction/timers.ts';
+import { NOWHERE, type Timer } from '../transaction/timers.ts';
 import type { Core } from './core.ts';
 import { returning } from './forward.ts';
 import type { ResponseContext } from './response-context.ts';
@@ -198,7 +198,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const NO_PATH: readonly string[] = [];
 
 /** The answer to a REGISTER, which waits until all that it changed is committed. */
-class Answer extends Timer implements Waiting {
+class Answer implements Timer, Waiting {
+  place = NOWHERE;
   readonly #core: Core;
   /** Undefined once it is answered: a write that waits for the store must not keep it. */
   #context: ResponseContext | undefined;
@@ -208,7 +209,6 @@ class Answer extends Timer implements Waiting {
   awaited = 0;
 
   constructor(core: Core, context: ResponseContext) {
-    super();
     this.#core = core;
     this.#context = context;
   }
@@ -232,7 +232,7 @@ class Answer extends Timer implements Waiting {
   }
 
   /** The commit is late; it goes on behind the answer. */
-  override expire(): void {
+  expire(): void {
     if (this.#status === 0) return;
     this.#core.counts.commitLate++;
     this.#now();

@@ -1,7 +1,7 @@
 import type { Message } from '../sip/message.ts';
 import type { ProxyRecord } from '../store/records.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
-import { Timer } from '../transaction/timers.ts';
+import { NOWHERE, type Timer } from '../transaction/timers.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
 import { proxyOf } from './branch.ts';
 import type { Core } from './core.ts';
@@ -19,11 +19,11 @@ import { hopToProxy, mayHandOver, wayThrough, type Way } from './way.ts';
 export const NEWS_OF_CALLS = 400;
 
 /** Looks again when news of a call had their time to come. */
-export class LateNews extends Timer {
+export class LateNews implements Timer {
+  place = NOWHERE;
   readonly #again: () => void;
 
   constructor(again: () => void) {
-    super();
     this.#again = again;
   }
 

@@ -73,13 +73,15 @@ export class TransactionLayer {
 
   constructor(options: TransactionLayerOptions) {
     this.counts = this.#counts;
+    const epoch = Math.trunc(options.now());
     this.#setting = {
       timers: options.timers,
+      epoch,
       t1: options.t1 ?? 500,
       t2: options.t2 ?? 4000,
       t4: options.t4 ?? 5000,
       counts: this.#counts,
-      now: () => Math.trunc(options.now()),
+      now: () => Math.trunc(options.now()) - epoch,
       send: (text, hop) => options.send(text, hop),
       resend: options.resend ?? ((text, hop) => options.send(text, hop)),
     };

@@ -1,5 +1,5 @@
 import type { Hop } from '../transport/hop.ts';
-import { NEVER, Timer, type TimerWheel } from './timers.ts';
+import { NEVER, NOWHERE, type Timer, type TimerWheel } from './timers.ts';
 
 /** What is there now and what has happened since the start. */
 export interface TransactionCounts {
@@ -22,7 +22,12 @@ export interface Setting {
   /** How long a message stays in the network, 5000. */
   readonly t4: number;
   readonly counts: TransactionCounts;
-  /** Whole ms: tens of thousands of transactions wait, each with several times. */
+  /** When the layer began, ms on the clock of `timers`. */
+  readonly epoch: number;
+  /**
+   * Whole ms since then: tens of thousands of transactions wait, each with several times, and V8 makes an object of each
+   * that is no whole number of 32 bits. After 24 days it does.
+   */
   now(): number;
   send(text: string, hop: Hop): void;
   /** The same of a request that got no answer. */
@@ -33,7 +38,8 @@ export interface Setting {
  * The timers of a transaction. Every machine needs at most two at once: one that sends again (A, E, G) and one that ends
  * a state (all others); so the transaction is the only node in the wheel, due at the sooner of the two.
  */
-export abstract class Transaction extends Timer {
+export abstract class Transaction implements Timer {
+  place = NOWHERE;
   readonly setting: Setting;
   readonly hop: Hop;
   /** A reliable transport needs no retransmissions and no waiting for them (RFC 3261 17). */
@@ -45,7 +51,6 @@ export abstract class Transaction extends Timer {
   #endEvent = 0;
 
   constructor(setting: Setting, hop: Hop) {
-    super();
     this.setting = setting;
     this.hop = hop;
     this.reliable = hop.transport !== 'UDP';
@@ -103,7 +108,8 @@ export abstract class Transaction extends Timer {
     this.#arm();
   }
 
-  override expire(now: number): void {
+  expire(wheelNow: number): void {
+    const now = wheelNow - this.setting.epoch;
     if (this.#endAt !== NEVER && this.#endAt <= now) {
       const event = this.#endEvent;
       this.#endAt = NEVER;
@@ -124,9 +130,9 @@ export abstract class Transaction extends Timer {
 
   #arm(): void {
     const due = soonest(this.#repeatAt, this.#endAt);
-    if (due === this.at) return;
-    if (due === NEVER) this.setting.timers.cancel(this);
-    else this.setting.timers.schedule(this, due);
+    const { timers, epoch } = this.setting;
+    if (due === NEVER) timers.cancel(this);
+    else if (due + epoch !== timers.timeOf(this)) timers.schedule(this, due + epoch);
   }
 }
 

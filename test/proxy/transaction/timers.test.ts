@@ -1,19 +1,19 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { Timer, TimerWheel } from '../../../proxy/transaction/timers.ts';
+import { NOWHERE, type Timer, TimerWheel } from '../../../proxy/transaction/timers.ts';
 
-class Noted extends Timer {
+class Noted implements Timer {
+  place = NOWHERE;
   readonly name: string;
   readonly log: string[];
   andThen: (now: number) => void = () => {};
 
   constructor(name: string, log: string[]) {
-    super();
     this.name = name;
     this.log = log;
   }
 
-  override expire(now: number): void {
+  expire(now: number): void {
     this.log.push(`${this.name}@${now}`);
     this.andThen(now);
   }
