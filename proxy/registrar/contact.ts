@@ -1,3 +1,4 @@
+import { decimal } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import { valueEnd } from '../sip/list.ts';
 import type { Message } from '../sip/message.ts';
@@ -67,6 +68,8 @@ function readContact(
     const uri = parseUri(address.uri);
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return undefined;
     const { params } = address;
+    if (params === '')
+      return { address, uri, expires: undefined, q: 1000, instance: undefined, regId: undefined, field, start, end };
     // a server that reads the other one would grant, or take away, something else than we store
     if (isAnyTwice(params, TELLING)) return 'Bad Contact';
     return {
@@ -89,7 +92,8 @@ function readContact(
 /** Seconds; undefined if absent. RFC 3261 20.19, 10.2.1.1: a malformed one counts as 3600. */
 export function deltaSeconds(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  return /^\d+$/.test(text) ? Math.min(Number(text), 0xffffffff) : 3600;
+  const seconds = decimal(text, 0, text.length);
+  return seconds < 0 ? 3600 : Math.min(seconds, 0xffffffff);
 }
 
 /** RFC 3261 20.10: `0.7` is 700. Without one, or with a malformed one, a contact is as good as any. */
