@@ -22,7 +22,10 @@ module.exports = {
       name: 'transaction-knows-sip-and-hops',
       severity: 'error',
       from: { path: '^proxy/transaction/' },
-      to: { path: '^(proxy|operator)/', pathNot: '^proxy/(sip|transaction)/|^proxy/transport/hop[.]ts$' },
+      to: {
+        path: '^(proxy|operator)/',
+        pathNot: '^proxy/(sip|transaction)/|^proxy/transport/hop[.]ts$|^proxy/hash[.]ts$',
+      },
     },
     {
       name: 'transport-and-store-know-nothing-of-routing',
