@@ -1,4 +1,4 @@
-import { Timer } from '../transaction/timers.ts';
+import { NOWHERE, type Timer } from '../transaction/timers.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Core } from './core.ts';
 import type { Received } from './received.ts';
@@ -18,14 +18,14 @@ interface HeldAck {
  * ACKs of 2xx whose pair has no active member. Whoever sent one sends it again only when the 2xx comes again, which the
  * promoted member may not know that it owes: it gets the ACK as soon as it is there.
  */
-export class HeldAcks extends Timer {
+export class HeldAcks implements Timer {
+  place = NOWHERE;
   readonly #core: Core;
   /** Oldest first. */
   #held: HeldAck[] = [];
   #size = 0;
 
   constructor(core: Core) {
-    super();
     this.#core = core;
   }
 
@@ -53,7 +53,7 @@ export class HeldAcks extends Timer {
     for (const { received } of waiting) copier.sendStateless(received, hop, undefined);
   }
 
-  override expire(now: number): void {
+  expire(now: number): void {
     const before = this.#held.length;
     this.#keep(({ until }) => until > now);
     this.#core.counts.strayAcks += before - this.#held.length;
