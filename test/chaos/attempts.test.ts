@@ -61,8 +61,8 @@ describe('attempts around a fault', () => {
 
   it('were disturbed until the last set-up or REGISTER that was late or lost, whatever else was', () => {
     const attempts = [
-      attempt({ at: 2500, took: 1500 }),
       attempt({ at: 3500, what: 'register', took: 4000 }),
+      attempt({ at: 2500, took: 1500 }),
       attempt({ at: 6000, what: 'hang-up', took: 4000 }),
       attempt({ at: 7000, took: 800 }),
     ];

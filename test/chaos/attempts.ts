@@ -43,7 +43,7 @@ export interface Judgement {
   readonly registersLost: number;
   /** ms from the fault to the begin of the last set-up or REGISTER that failed or was delayed. */
   readonly disturbed: number;
-  /** What became of each attempt that failed, and of the last that were late, for the reader. */
+  /** What became of each attempt that failed, and of each that was late, by when it began: for the reader. */
   readonly failures: readonly string[];
   readonly delays: readonly string[];
 }
@@ -53,7 +53,7 @@ export function judge(attempts: readonly Attempt[], course: Course): Judgement {
   const { at, healed, parts, holds } = course;
   const across = (attempt: Attempt): boolean =>
     parts && attempt.from !== attempt.to && attempt.at + attempt.took > at && attempt.at < healed;
-  const judged = attempts.filter((attempt) => !across(attempt));
+  const judged = attempts.filter((attempt) => !across(attempt)).toSorted((a, b) => a.at - b.at);
   const of = (what: Attempt['what']): Attempt[] => judged.filter((attempt) => attempt.what === what);
   const [setups, hangUps, registers] = [of('call'), of('hang-up'), of('register')];
   const lost = setups.filter(hasFailed);
