@@ -27,13 +27,9 @@ interface Op {
 const MAX_OPS = 128;
 /** etcd refuses requests over 1.5 MiB. */
 const MAX_BYTES = 1 << 20;
-/**
- * How long an operation waits for company, ms: the longer where a transaction is on its way, for each costs etcd, us and
- * all who watch as much as some ten operations. It goes as soon as that one is committed.
- */
+/** How long an operation waits for company, ms. */
 const WAIT = 2;
-const LONG_WAIT = 20;
-/** Transactions on their way at once. */
+/** Transactions on their way at once: while one is committed the next is gathered. */
 const MAX_FLYING = 4;
 /** How long an operation is tried, unless told otherwise, ms. */
 const DEADLINE = 5000;
@@ -152,7 +148,7 @@ export class Group {
   #schedule(): void {
     if (this.#pausing || this.#flying >= MAX_FLYING) return;
     if (this.#ready.length >= MAX_OPS) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), this.#flying === 0 ? WAIT : LONG_WAIT);
+    else this.#timer ??= setTimeout(() => this.#flush(), WAIT);
   }
 
   #flush(): void {
@@ -163,8 +159,7 @@ export class Group {
       this.#flying++;
       void this.#send(ops).finally(() => {
         this.#flying--;
-        if (this.#flying === 0) this.#flush();
-        else if (this.#ready.length > 0) this.#schedule();
+        if (this.#ready.length > 0) this.#schedule();
         if (this.#last.size === 0) for (const drained of this.#drained.splice(0)) drained();
       }); // never rejects
     }
