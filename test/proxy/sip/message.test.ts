@@ -97,6 +97,7 @@ describe('a message', () => {
     expect(message.fieldValue(first)).to.equal('<sip:a;lr>');
     expect(message.find(Header.Route, first + 1)).to.equal(first + 1);
     expect(message.find(Header.Route, first + 2)).to.equal(-1);
+    expect(message.value(Header.Via)).to.equal(message.fieldValue(0));
     expect(message.has(Header.Path)).to.equal(false);
     expect(message.value(Header.Path)).to.equal(undefined);
   });
@@ -127,6 +128,8 @@ describe('a message', () => {
   it('loses the CRLFs before its start line (RFC 3261 7.5)', () => {
     const text = options();
     expect(parseMessage(`\r\n\r\n${text}`).text).to.equal(text);
+    for (const other of ['\r', '\n', '\r\r', 'x\n', '\r\n\r'])
+      expect(errorOf(other + text).message, JSON.stringify(other)).to.match(/^400 Bad (Start Line|Line End)$/);
   });
 
   it('ends where Content-Length says, or without one where the text ends', () => {
