@@ -52,7 +52,7 @@ describe('a stream', () => {
   });
 
   it('gives the compact, folded and oddly spaced Content-Length its due', () => {
-    for (const line of ['l:3', 'CONTENT-LENGTH : 3', 'Content-Length:\r\n 3', 'L: 003 ']) {
+    for (const line of ['l:3', 'CONTENT-LENGTH : 3', 'Content-Length:\r\n 3', 'l:\r\n\t3', 'L: 003 ']) {
       const one = `OPTIONS sip:a SIP/2.0\r\nX: y\r\n${line}\r\n\r\nabc`;
       expect(frame([one + one]), line).to.deep.equal([one, one]);
     }
@@ -61,6 +61,13 @@ describe('a stream', () => {
   it('is not misled by what looks like a head in a body', () => {
     const one = invite({ body: 'a\r\n\r\nContent-Length: 99\r\n\r\n' });
     expect(frame([one, one])).to.deep.equal([one, one]);
+  });
+
+  it('is not misled by what looks like a field in a fold', () => {
+    for (const fold of ['\r\n l: 99', '\r\n\tContent-Length: 99', '\r\n \r\n\tl: x']) {
+      const one = options({ headers: [`Subject: a${fold}`], body: 'abc' });
+      expect(frame([one + one])).to.deep.equal([one, one]);
+    }
   });
 
   it('reports keep-alive pings and skips single CRLFs between messages', () => {

@@ -107,6 +107,12 @@ describe('a URI', () => {
     }
   });
 
+  it('has two hexadecimal digits after each %', () => {
+    const all = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
+    expect(all.filter((char) => readUri(`urn:%4${char}`)).join('')).to.equal('0123456789ABCDEFabcdef');
+    expect(all.filter((char) => readUri(`urn:%${char}4x`)).join('')).to.equal('0123456789ABCDEFabcdef');
+  });
+
   it('has its scheme in lower case, whatever its length', () => {
     for (const scheme of ['sip', 'sips', 'sap', 'sipx', 'im', 'mailto']) {
       expect(readUri(`${scheme.toUpperCase()}:a@h`)?.scheme).to.equal(scheme);
@@ -123,6 +129,8 @@ describe('a URI', () => {
       '',
       'sip:',
       'alice@example.com',
+      ':a@h',
+      'sip::secret@h',
       '<sip:user@example.com>',
       'sip:user@example.com; lr',
       'sip:@example.com',
@@ -293,6 +301,8 @@ describe('equality of URIs (RFC 3261 19.1.4)', () => {
     ['headers in another order', 'sip:h?a=1&b=2', 'sip:h?b=2&a=1', true],
     ['a header that one lacks', 'sip:h?a=1&b=2', 'sip:h?a=1', false],
     ['another value of a header', 'sip:h?a=1', 'sip:h?a=2', false],
+    ["a header's name in another case", 'sip:h?Subject=x', 'sip:h?subject=x', true],
+    ["a header's value in another case", 'sip:h?a=X', 'sip:h?a=x', false],
     ['another password', 'sip:a:b@h', 'sip:a:c@h', false],
     ['a password that one lacks', 'sip:a:b@h', 'sip:a@h', false],
     ['an escaped password', 'sip:a:%62@h', 'sip:a:b@h', true],

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { ack, cancel, invite, options, respond } from '../../builders.ts';
+import { branchOfBeginning } from '../../../proxy/transaction/matching.ts';
 import { hopTo, Scene } from './scene.ts';
 
 const SAME = { branch: 'z9hG4bKcall', sentBy: '127.0.0.1:5060', callId: 'call-1', fromTag: 'alice-1' };
@@ -211,5 +212,37 @@ describe('matching requests to server transactions', () => {
       scene.receive(cancel({ ...OLD, cseq: 7 }));
       expect(scene.told).to.deep.equal(['request INVITE', 'cancel', 'unmatchedCancel']);
     });
+  });
+});
+
+describe('the branch of a message of which ICMP quotes the beginning', () => {
+  const line = 'INVITE sip:bob@example.com SIP/2.0';
+  for (const [quoted, branch] of [
+    ['Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n', 'z9hG4bK1'],
+    ['v:SIP/2.0/UDP h;rport \t; \tBRANCH \t= \tz9hG4bK1;x', 'z9hG4bK1'],
+    ['To: <sip:b@h>\r\nVIA \t: SIP/2.0/UDP h;branch=z9hG4bK1 ,', 'z9hG4bK1'],
+    ['Via: SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2\r\n', '1'],
+    ['Via: SIP/2.0/UDP a;branch=1\r\nVia: SIP/2.0/UDP b;branch=2\r\n', '1'],
+    // it may go on
+    ['Via: SIP/2.0/UDP h;branch=z9hG4bK1', undefined],
+    ['Via: SIP/2.0/UDP h;branch=', undefined],
+    ['Via: SIP/2.0/UDP h;branch=;x', undefined],
+    ['Via: SIP/2.0/UDP h;xbranch=1;x', undefined],
+    ['Via: SIP/2.0/UDP h;branchx=1;x', undefined],
+    ['Via: SIP/2.0/UDP h\r\nFrom: a;branch=1;x', undefined],
+    ['X-Via: SIP/2.0/UDP h;branch=1;x', undefined],
+    ['Viar: SIP/2.0/UDP h;branch=1;x', undefined],
+    ['To: <sip:b@h>', undefined],
+    // whoever can send ICMP writes what he likes
+    [`Via: ${'x'.repeat(399)};branch=${'b'.repeat(200)};`, 'b'.repeat(200)],
+    [`Via: ${'x'.repeat(400)};branch=1;`, undefined],
+    [`Via: x;branch=${'b'.repeat(201)};`, undefined],
+  ] as const)
+    it(`is ${branch ?? 'not known'} in ${JSON.stringify(quoted).slice(0, 70)}`, () => {
+      expect(branchOfBeginning(`${line}\r\n${quoted}`)).to.equal(branch);
+    });
+
+  it('is not looked for in the start line', () => {
+    expect(branchOfBeginning('Via: SIP/2.0/UDP h;branch=1;x')).to.equal(undefined);
   });
 });
