@@ -161,10 +161,14 @@ function keepsToServers(received: Received, view: View): boolean {
   const routes = message.values(Header.Route);
   return routes.slice(ownRoutes, strict ? -1 : routes.length).every((route) => {
     const uri = parseUri(parseNameAddr(route).uri);
-    if (hasMaddr(uri)) return false;
-    const member = view.upstreams.memberAt(uri.host, uri.port === 0 ? 5060 : uri.port);
-    return member !== undefined || view.isSbc(uri.host) || view.identity.isOurs(uri);
+    const maddr = uriParam(uri, 'maddr');
+    return staysAt(uri, view) && (maddr === undefined || staysAt({ ...uri, host: maddr }, view));
   });
+}
+
+function staysAt(uri: SipUri, view: View): boolean {
+  const member = view.upstreams.memberAt(uri.host, uri.port === 0 ? 5060 : uri.port);
+  return member !== undefined || view.isSbc(uri.host) || view.identity.isOurs(uri);
 }
 
 function fromServer(received: Received, view: View): Decision {

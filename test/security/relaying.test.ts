@@ -67,6 +67,14 @@ describe('using the proxy to get elsewhere', () => {
     }
   });
 
+  it('leaves a maddr that says the same: so do the Record-Routes of some servers', async () => {
+    const { dialog, server } = await ownCall(scene);
+    const route = [...dialog.route, `<sip:edge@${server}:5060;maddr=${server};lr>`];
+    const sent = await scene.receives(bye({ ...dialog, route }), MALLORY);
+    expect(reached(sent)).to.deep.equal([server]);
+    expect(requestIn(sent).message.values(Header.Route)).to.deep.equal(route.slice(1));
+  });
+
   it('does not follow a strict Route: what stands in for the Request-URI gets to a pair only', async () => {
     const { recordRoute, dialog, server } = await ownCall(scene);
     const uri = recordRoute.replace(/^<|>$/g, '');
