@@ -76,7 +76,8 @@ export class TimerWheel {
     this.#at[place] = at;
     this.#ticks[place] = tick;
     this.#push(tick & (SLOTS - 1), place);
-    if (this.#soonest !== UNKNOWN && tick < this.#soonest) this.#soonest = tick;
+    // not where it is UNKNOWN, which is below all ticks
+    if (tick < this.#soonest) this.#soonest = tick;
   }
 
   /** Nothing happens if it is not scheduled. */

@@ -35,6 +35,11 @@ export class Unanswered {
     transaction.later = undefined;
   }
 
+  /** How many addresses are kept: those that are waited for, and KEPT at most that are not. */
+  get addresses(): number {
+    return this.#latest.size;
+  }
+
   /** Those that use `hop`, oldest first. */
   over(hop: Hop): ClientTransaction[] {
     const found: ClientTransaction[] = [];

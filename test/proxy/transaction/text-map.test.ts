@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { TextMap } from '../../../proxy/transaction/text-map.ts';
+import { textHash, TextMap } from '../../../proxy/transaction/text-map.ts';
 
 class Thing {
   readonly key: string;
@@ -21,6 +21,14 @@ describe('a map by texts', () => {
     expect(map.get(['z9hG4bK', 'abc'].join(''))).to.equal(thing);
     expect(map.get('x z9hG4bKabc'.slice(2))).to.equal(thing);
     expect(map.get('z9hG4bKab')).to.equal(undefined);
+  });
+
+  it('has small numbers for texts, seldom the same for two, and others with another seed', () => {
+    const texts = Array.from({ length: 10_000 }, (_, i) => `z9hG4bK${i}`);
+    const hashes = texts.map((text) => textHash(text, 1));
+    for (const hash of hashes) expect(hash).to.be.within(0, 2 ** 30 - 1);
+    expect(new Set(hashes).size).to.be.greaterThan(9990);
+    expect(new Set([...hashes, ...texts.map((text) => textHash(text, 2))]).size).to.be.greaterThan(19_950);
   });
 
   it('goes through all that it holds, also those of one hash', () => {

@@ -125,7 +125,13 @@ describe('the timer wheel', () => {
   });
 
   it('refuses a time that is none', () => {
-    expect(() => new TimerWheel(0).schedule(new Noted('a', []), Number.NaN)).to.throw(RangeError);
+    const wheel = new TimerWheel(0);
+    for (const none of [Number.NaN, Infinity, -1])
+      expect(() => wheel.schedule(new Noted('a', []), none)).to.throw(
+        RangeError,
+        `a timer can't be scheduled at ${none}`,
+      );
+    expect(wheel.size).to.equal(0);
   });
 
   it('fires each of any timers within a tick of its time, and names the next one', () => {

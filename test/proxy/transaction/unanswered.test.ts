@@ -58,6 +58,24 @@ describe('client transactions without a final response', () => {
       expect(unanswered.over(other)).to.deep.equal([]);
   });
 
+  it('keep the addresses of those that are gone, but no more than a thousand', () => {
+    const scene = new Scene();
+    const unanswered = new Unanswered();
+    const all = Array.from({ length: 1100 }, (_, i) =>
+      transaction(scene, hopTo('UDP', `127.0.${Math.trunc(i / 200)}.${i % 200}`)),
+    );
+    for (const one of all) unanswered.add(one);
+    expect(unanswered.addresses).to.equal(1100);
+    for (const one of all) unanswered.delete(one);
+    expect(unanswered.addresses).to.equal(1000);
+    for (const one of all) {
+      unanswered.add(one);
+      expect(unanswered.over(one.hop)).to.deep.equal([one]);
+      unanswered.delete(one);
+    }
+    expect(unanswered.addresses).to.be.at.most(1001);
+  });
+
   it('may be deleted without having been added', () => {
     const scene = new Scene();
     const unanswered = new Unanswered();
