@@ -28,6 +28,19 @@ describe('RFC 3261 16.7: a response on its way back', () => {
     expect(answer?.message.values(Header.Via)).to.deep.equal(vias.slice(1));
   });
 
+  it('keeps whatever tags its user agent made of To: SIPp adds its own to the one that is there', async () => {
+    const asked = await aliceCalls(scene);
+    for (const [status, tags] of [
+      [180, ';tag=b;tag=b'],
+      [183, ';tag=b;tag=c'],
+      [486, ';tag='],
+    ] as const) {
+      const text = respond(asked.message, status, { toTag: 'b' }).replace(';tag=b', tags);
+      const [answer] = answers(await scene.receives(text, asked.hop.address));
+      expect(answer?.text, tags).to.equal(text.replace(/Via: .*\r\n/, ''));
+    }
+  });
+
   const alone = (text: string): string => text.replace(/(Via: .*\r\n)+/, (vias) => `${vias.split('\r\n')[0]}\r\n`);
 
   it('gets the Vias of its request where only ours has come back (step 3)', async () => {
