@@ -151,8 +151,9 @@ export class CallLog {
     return true;
   }
 
-  /** Of calls that are forgotten nothing waits to be written. Call it every second or so, also while the store is away. */
+  /** What a store lost of calls' ends is to be written again, and of calls that are forgotten nothing. Call it every second or so, also while the store is away. */
   prune(): void {
+    for (const callId of this.#table.unmarked.splice(0)) this.#pending.add(callId);
     if (this.#pending.size <= this.#table.total) return;
     for (const callId of this.#pending) if (this.#table.state(callId) === undefined) this.#pending.delete(callId);
   }

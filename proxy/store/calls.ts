@@ -67,6 +67,8 @@ interface Call {
   marks: number;
 }
 
+/** Index of our own data centre's store. */
+const OWN = 0;
 /** How many calls one call of expire() looks at: all are looked at within a minute, and none is served once it ended. */
 const EXPIRE_AT_ONCE = 10_000;
 /** How long a segment is kept that a restored store lacks: by then a live proxy has written its calls again, ms. */
@@ -89,6 +91,8 @@ export class CallTable {
   here = 0;
   /** Dropped before their end because there were too many. */
   evicted = 0;
+  /** Calls of which our own store has lost that they ended, and not that they began: a backup of it was put in its place. */
+  readonly unmarked: string[] = [];
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -199,6 +203,8 @@ export class CallTable {
       else call.marks = Math.max(0, call.marks - 1);
       if (call.home === segment) call.home = undefined;
       if (call.mark === segment) call.mark = undefined;
+      if (origin === OWN && call.ended && call.marks === 0 && call.mentions > 0 && i >= segment.begun)
+        this.unmarked.push(callId);
       if (call.mentions === 0 && call.marks === 0 && call.home === undefined) this.#delete(callId, call);
     });
   }

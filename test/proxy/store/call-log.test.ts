@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeCalls } from '../../../proxy/store/call-segment.ts';
 import { encodeCall } from '../../../proxy/store/codec.ts';
 import { callKey, proxyKey } from '../../../proxy/store/keys.ts';
-import { MemoryCluster } from '../../../proxy/store/memory.ts';
+import { MemoryCluster, type MemoryStore } from '../../../proxy/store/memory.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
 import { HOUR, MINUTE, NOW, proxyRecord, silent } from './records.ts';
 
@@ -11,6 +11,8 @@ describe('call log', () => {
   let cluster: MemoryCluster;
   let now: number;
   const replicas = new Map<string, Replica>();
+  /** What each proxy sees of its own data centre's. */
+  const stores = new Map<string, MemoryStore>();
 
   beforeEach(() => {
     now = NOW;
@@ -22,8 +24,16 @@ describe('call log', () => {
   const open = async (name: string, boot = 'b1'): Promise<Replica> => {
     const geoLocation = name.slice(name.indexOf('@') + 1);
     const [own, other] = geoLocation === 'dc1' ? ['dc1', 'dc2'] : ['dc2', 'dc1'];
-    const stores = { own: cluster.store(own), others: [cluster.store(other)] };
-    const replica = new Replica({ proxy: name, boot, ...stores, now: () => now, log: silent });
+    const store = cluster.store(own);
+    stores.set(name, store);
+    const replica = new Replica({
+      proxy: name,
+      boot,
+      own: store,
+      others: [cluster.store(other)],
+      now: () => now,
+      log: silent,
+    });
     replicas.set(name, replica);
     replica.start();
     await settle();
@@ -171,6 +181,29 @@ describe('call log', () => {
     b.endCall('c1000');
     await pass(3);
     expect([known(a), known(b)]).to.deep.equal([ids(10).slice(1), ids(10).slice(1)]);
+  });
+
+  it('tells the one who wrote of a call that it ended, where a backup brings back only that it began', async () => {
+    const [a, b] = [await open('p1@dc1'), await open('p2@dc1')];
+    begin(a, 'over');
+    await pass(0);
+    a.flushCalls();
+    await settle();
+    const [backup] = [...cluster.entries('dc1')].filter(([key]) => key.startsWith('call/'));
+    a.endCall('over');
+    await settle();
+    expect(known(b)).to.deep.equal([]);
+    const link = stores.get('p2@dc1');
+    link?.setCut(true);
+    await pass(4);
+    expect(keys(), 'p1 has forgotten it').to.deep.equal([]);
+    link?.reconnect(true);
+    link?.setCut(false);
+    await cluster.store('dc1').put(backup?.[0] ?? '', backup?.[1] ?? '', { expires: now + HOUR });
+    await settle();
+    expect([known(a), known(b)]).to.deep.equal([['over'], []]);
+    await pass(6);
+    expect([known(a), known(b), keys()]).to.deep.equal([[], [], []]);
   });
 
   it('keeps news until the store is back, and of calls that are over by then nothing', async () => {
