@@ -7,6 +7,8 @@ import type { World } from './world.ts';
 const NEWS = 3000;
 /** What a restored store lacks is kept for so long for others to write, as proxy/store/calls.ts has it, and then some, ms. */
 const REWRITTEN = 140_000;
+/** How far clocks are apart, ms. */
+const CLOCKS = 2000;
 /** Any call is over so long after it began: it rings for a minute, and then lasts for half of one, ms. */
 const OVER = 110_000;
 /** Statuses that nobody gives but who is called: the call is over. */
@@ -16,6 +18,13 @@ const DECLINED: ReadonlySet<number> = new Set([486, 487]);
 interface End {
   readonly boot: string;
   readonly at: number;
+}
+
+/** What may be wrong with call data. */
+interface Doubt {
+  readonly rule: 'CallsDiffer' | 'CallNotForgotten';
+  readonly text: string;
+  readonly callId: string;
 }
 
 /** Invariants of call data: all proxies know the same calls on the same pairs, and none that is over. */
@@ -58,31 +67,48 @@ export class CallMonitor {
     this.#ends.set(callId, [...ends, { boot: process.boot, at: clock.now }]);
   }
 
+  /** What is wrong now; a timer may just have ended a call, and nobody have heard of it. */
+  doubts(): ReadonlyMap<string, Doubt> {
+    const doubts = new Map<string, Doubt>();
+    const doubt = (rule: Doubt['rule'], text: string, callId: string): void => {
+      doubts.set(`${rule} ${text}`, { rule, text, callId });
+    };
+    if (this.#isMixed) return doubts;
+    this.#forgotten(doubt);
+    this.#equal(doubt);
+    return doubts;
+  }
+
+  /** What was wrong then and is still so. */
+  judge(then: ReadonlyMap<string, Doubt>): void {
+    for (const [key, { rule, text, callId }] of this.doubts())
+      if (then.has(key)) this.#world.violation(rule, text, callId);
+  }
+
   /** None is remembered whose end came to a proxy that lives, or that no fault touched and that must be over. */
-  forgotten(): void {
+  #forgotten(doubt: (rule: Doubt['rule'], text: string, callId: string) => void): void {
     const world = this.#world;
     const { clock } = world;
-    if (this.#isMixed) return;
     for (const { replica, place } of world.processes) {
-      for (const { callId } of replica.allCalls()) {
+      for (const { callId, since } of replica.allCalls()) {
         const call = world.ledger.ofLeg(callId);
         if (call === undefined) {
-          world.violation('CallNotForgotten', `${place.name} knows ${callId}, which nobody made`);
-        } else if (this.#hasEnded(callId) && !this.#isLost(callId)) {
-          world.violation('CallNotForgotten', `${place.name} still knows ${callId}, which has ended`, callId);
+          doubt('CallNotForgotten', `${place.name} knows ${callId}, which nobody made`, callId);
+        } else if (this.#hasEnded(callId, since) && !this.#isLost(callId)) {
+          doubt('CallNotForgotten', `${place.name} still knows ${callId}, which has ended`, callId);
         } else if (call.startedAt + OVER < clock.now && world.ledger.isUntouched(call, call.startedAt + OVER)) {
-          world.violation('CallNotForgotten', `${place.name} still knows ${callId}, which no fault touched`, callId);
+          doubt('CallNotForgotten', `${place.name} still knows ${callId}, which no fault touched`, callId);
         }
       }
     }
   }
 
   /** Every proxy knows the same calls, each on the same pair. */
-  equal(): void {
+  #equal(doubt: (rule: Doubt['rule'], text: string, callId: string) => void): void {
     const world = this.#world;
     const { clock } = world;
     const [first, ...others] = world.processes;
-    if (first === undefined || this.#isMixed) return;
+    if (first === undefined) return;
     const known = pairs(first);
     for (const process of others) {
       const theirs = pairs(process);
@@ -90,11 +116,7 @@ export class CallMonitor {
         if (known.get(callId) === theirs.get(callId) || clock.now - (this.#heard.get(callId) ?? 0) < NEWS) continue;
         if (this.#isLost(callId)) continue;
         const [a = 'nothing', b = 'nothing'] = [known.get(callId), theirs.get(callId)];
-        world.violation(
-          'CallsDiffer',
-          `${callId}: ${first.place.name} has ${a}, ${process.place.name} has ${b}`,
-          callId,
-        );
+        doubt('CallsDiffer', `${callId}: ${first.place.name} has ${a}, ${process.place.name} has ${b}`, callId);
       }
     }
   }
@@ -106,7 +128,8 @@ export class CallMonitor {
 
   /**
    * A store that is lost takes along what it alone has of a call: what a proxy wrote there that is started anew. One
-   * that had not heard of the call's end keeps the call until the others have had the time to write it again.
+   * that had not heard of the call's end keeps the call until the others have had the time to write it again, also if
+   * it was cut off from a store that forgot its past meanwhile.
    */
   #isLost(callId: string): boolean {
     const { faults, etcds, proxies, ledger, clock } = this.#world;
@@ -116,17 +139,24 @@ export class CallMonitor {
         ({ what, hosts, to }) => what === 'store lost' && hosts.includes(host.name) && to > since,
       );
       const isAnew = proxies.some(({ config, startedAt }) => config.geoLocation === geoLocation && startedAt > since);
-      return lost.some(({ to }) => isAnew || to + REWRITTEN > clock.now);
+      const cut = faults.faults.filter(
+        ({ what, between }) => what === 'cut from a store' && between?.includes(host.address) === true,
+      );
+      return lost.some(() => isAnew) || [...lost, ...cut].some(({ to }) => to > since && to + REWRITTEN > clock.now);
     });
   }
 
-  #hasEnded(callId: string): boolean {
+  /** Not an INVITE that went on, or to another pair, when the call was over: `since` is when it was last begun. */
+  #hasEnded(callId: string, since: number): boolean {
     const world = this.#world;
     const { clock } = world;
     const invited = this.#invited.get(callId) ?? 0;
     return (this.#ends.get(callId) ?? []).some(
       ({ boot, at }) =>
-        at < clock.now - NEWS && at > invited && world.processes.some((process) => process.boot === boot),
+        at < clock.now - NEWS &&
+        at > invited &&
+        at > since - CLOCKS &&
+        world.processes.some((process) => process.boot === boot),
     );
   }
 }

@@ -60,6 +60,8 @@ const CALLS = 102_000;
 const STILL_EQUAL = 110_000;
 /** Timer C, tombstones and leases have run out. */
 const END = 320_000;
+/** By then every proxy knows what a timer did to a call, ms. */
+const CALL_NEWS = 5000;
 /** Promises that wait for one another have all had their turn after so many. */
 const TURNS = 10;
 /** The event loop of Node turns once in so many events: a test's own time-out lives by it. */
@@ -167,8 +169,7 @@ export class World {
       this.monitor?.replicasEqual();
     }
     // a segment of calls that a store has lost is written again when news of it is overdue
-    this.calls.equal();
-    this.calls.forgotten();
+    await this.#judgeCalls();
     for (const phone of this.phones) {
       if (this.random.chance(0.5)) phone.unregister();
       else phone.retire();
@@ -185,8 +186,14 @@ export class World {
     }
     if (this.#failed) return;
     this.monitor?.end();
-    this.calls.equal();
-    this.calls.forgotten();
+    await this.#judgeCalls();
+  }
+
+  async #judgeCalls(): Promise<void> {
+    const doubts = this.calls.doubts();
+    if (doubts.size === 0) return;
+    await this.#until(this.clock.now - EPOCH + CALL_NEWS);
+    this.calls.judge(doubts);
   }
 
   /** Nothing happens any more but what runs out: the proxies are told to look about less often, as a live change. */
