@@ -1,6 +1,6 @@
 /**
  * Ten million phones and a hundred proxies, divided as docs/scaling.md says: `make divided`, or node
- * test/scale/divided.ts DNS PHONES PROXIES. DNs share nothing, so they come one after the other, for no one machine holds
+ * test/scale/divided.ts DNS PHONES PROXIES DATA-CENTRES. DNs share nothing, so they come one after the other, for no one machine holds
  * them all. Network and etcds are the simulation's, on virtual time; the proxies' replicas hold every binding. With --docs
  * what came of it goes into docs/scaling.md. Exits 1 where it is not what the model takes for granted.
  */
@@ -23,12 +23,10 @@ const { values: args, positionals } = parseArgs({
   allowPositionals: true,
   options: { docs: { type: 'boolean', default: false } },
 });
-const [DNS, PHONES, PROXIES] = [10, 1_000_000, 10].map((usual, i) => Number(positionals[i] ?? usual)) as [
-  number,
-  number,
-  number,
-];
-const CENTRES = ['dc1', 'dc2'];
+const USUAL = [10, 1_000_000, 10, 2];
+/** How many there are; of phones and proxies in each DN, of proxies as many in each data centre. */
+const [DNS = 0, PHONES = 0, PROXIES = 0, SITES = 0] = USUAL.map((usual, i) => Number(positionals[i] ?? usual));
+const CENTRES = Array.from({ length: SITES }, (_, i) => `dc${i + 1}`);
 /** Each phone refreshes so often, s; for how long they do so here, and what the last of it may take to be everywhere, ms. */
 const [REFRESH, WINDOW, SETTLED] = [1800, 10_000, 1000];
 /** What comes up and sweeps through its bindings has done so by then, ms. */
@@ -92,7 +90,7 @@ function shardOf(seed: number): Shard {
   }
   for (let i = 0; i < PROXIES; i++) {
     const own = homeOf(i, etcds);
-    const name = `${own.geoLocation}-${i >> 1}`;
+    const name = `${own.geoLocation}-${Math.floor(i / CENTRES.length)}`;
     const host = network.add(name, `10.0.0.${i + 1}`, own.geoLocation);
     const now = (): number => clock.now;
     const stores = [own, ...etcds.filter((etcd) => etcd !== own)].map((etcd) => new EtcdClientModel(etcd, host, now));
@@ -202,7 +200,7 @@ const news = [
 ] as const;
 const bytes = sum((outcome) => outcome.bytes) / DNS;
 const text =
-  `${DNS} DNs of ${number(PHONES)} phones, each with ${CENTRES.length} data centres of ${PROXIES / CENTRES.length} proxies: ` +
+  `${DNS} DNs of ${number(PHONES)} phones, each with ${CENTRES.length === 1 ? 'one data centre' : `${CENTRES.length} data centres`} of ${PROXIES / CENTRES.length} proxies: ` +
   `${number(DNS * PHONES)} registrations and ${DNS * PROXIES} proxies, of which ${whole} held all of their DN, in ` +
   `${number(bytes / 2 ** 20)} MiB each. ${number(registers)} REGISTERs in ${WINDOW / 1000} s were ${number(written)} writes; each proxy took in ` +
   `${news[0] === news[1] ? number(news[0]) : `${number(news[0])} to ${number(news[1])}`} changes, those of its own DN, and ` +
