@@ -127,12 +127,13 @@ export class CallMonitor {
   }
 
   /**
-   * A store that is lost takes along what it alone has of a call: what a proxy wrote there that is started anew. One
+   * A store that is lost takes along what it alone has of a call: what a proxy wrote there that is started anew, and that
+   * a call ended which was one key, as an older release has it: such leave no mark. One
    * that had not heard of the call's end keeps the call until the others have had the time to write it again, also if
    * it was cut off from a store that forgot its past meanwhile.
    */
   #isLost(callId: string): boolean {
-    const { faults, etcds, proxies, ledger, clock } = this.#world;
+    const { faults, etcds, proxies, ledger, clock, beginsOlder } = this.#world;
     const since = ledger.ofLeg(callId)?.startedAt ?? 0;
     return etcds.some(({ geoLocation, host }) => {
       const lost = faults.faults.filter(
@@ -142,7 +143,10 @@ export class CallMonitor {
       const cut = faults.faults.filter(
         ({ what, between }) => what === 'cut from a store' && between?.includes(host.address) === true,
       );
-      return lost.some(() => isAnew) || [...lost, ...cut].some(({ to }) => to > since && to + REWRITTEN > clock.now);
+      return (
+        lost.some(() => isAnew || beginsOlder) ||
+        [...lost, ...cut].some(({ to }) => to > since && to + REWRITTEN > clock.now)
+      );
     });
   }
 
