@@ -12,6 +12,7 @@ import type { Member, Pair } from '../upstream/pair.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { Calls } from './calls.ts';
 import type { Trust } from './classify.ts';
+import { Arrivals } from './arrivals.ts';
 import { Copier } from './copier.ts';
 import type { Target } from './target.ts';
 import { newCounts, newDefectCounts, type Counts } from './counts.ts';
@@ -86,6 +87,7 @@ export class Core {
   readonly pending = new Pending();
   readonly heldAcks: HeldAcks;
   readonly suspects = new Suspects();
+  readonly arrivals: Arrivals;
   readonly random: () => number;
   /** What comes in: the edges give it messages, the transaction layer what is new in them. */
   readonly incoming: Incoming;
@@ -113,6 +115,7 @@ export class Core {
     this.copier = new Copier(this, options.config);
     this.#calls = new Calls(this);
     this.heldAcks = new HeldAcks(this);
+    this.arrivals = new Arrivals(options.now());
     this.signer = new TokenSigner(options.replica.keys);
     this.incoming = new Incoming(this);
   }
@@ -146,6 +149,7 @@ export class Core {
 
   /** Time has come this far, ms. Never throws: the timers after one that is wrong run in the next call. */
   advance(now: number): void {
+    this.arrivals.lives(now, this.wall());
     try {
       this.timers.advance(now);
     } catch (error) {

@@ -27,6 +27,8 @@ export class Registration {
   readonly #asked: Asked;
   /** Clocks are read when the REGISTER arrives: of two that cross, the later one sent wins. */
   readonly #arrived: number;
+  /** When it was sent, which may be long before it was read. */
+  readonly #sent: number;
 
   private constructor(core: Core, context: ResponseContext, aor: string, asked: Asked) {
     this.#core = core;
@@ -34,6 +36,7 @@ export class Registration {
     this.aor = aor;
     this.#asked = asked;
     this.#arrived = core.wall();
+    this.#sent = core.arrivals.earliest(core.now(), this.#arrived);
   }
 
   /** Refuses what must not reach a server: too brief, a Path from a phone, a contact that is no URI. */
@@ -154,7 +157,7 @@ export class Registration {
 
   #stamp(id: string): Stamp {
     const { message } = this.#context.received;
-    return this.#core.replica.stamp(this.aor, id, message.callId, message.cseq, this.#arrived);
+    return this.#core.replica.stamp(this.aor, id, message.callId, message.cseq, this.#sent);
   }
 
   /** RFC 3327 5.3: a phone that knows of Path learns it from the 200, also where the server did not copy it. */

@@ -20,6 +20,8 @@ import { StreamSide } from './stream-side.ts';
 /** As proxy/main.ts has them, ms. */
 const TICK = 10;
 const HEARTBEAT = 5000;
+/** Often enough for a process not to look as if it had stood still, ms. */
+const LIVES = 500;
 const HOUSEKEEPING = 1000;
 const FINISH = 6000;
 /** `drain.dnsGrace`, 30 s by default: longer than it takes to see that a store is back, and to put back what it lacks. */
@@ -148,6 +150,7 @@ export class ProxyProcess {
     });
     this.replica.start();
     this.#every(HOUSEKEEPING, () => this.replica.expire(this.place.now()));
+    this.#every(LIVES, () => this.core.arrivals.lives(this.place.world.clock.now, this.place.now()));
     this.#every(HEARTBEAT, () => {
       if (!this.replica.ready) return;
       this.#publishHealth();
