@@ -132,7 +132,7 @@ sizing: $(INSTALLED) etcd ## What REGISTERs and calls cost with 1 to 8 proxies a
 
 .PHONY: divided
 divided: $(INSTALLED) ## Ten million phones in ten DNs and a hundred proxies, simulated, 20 minutes: DNS=10 PHONES=1000000 PROXIES=10 DATA_CENTRES=2 DOCS=1
-	@node test/scale/divided.ts '$(or $(DNS),10)' '$(or $(PHONES),1000000)' '$(or $(PROXIES),10)' '$(or $(DATA_CENTRES),2)' $(if $(DOCS),--docs)
+	@node --expose-gc test/scale/divided.ts '$(or $(DNS),10)' '$(or $(PHONES),1000000)' '$(or $(PROXIES),10)' '$(or $(DATA_CENTRES),2)' $(if $(DOCS),--docs)
 
 clean: ## Remove what the other targets made here; the cache in ~/.cache/sipcluster stays
 	rm -rf node_modules coverage dist .sipcluster proxy/transport/native/build
