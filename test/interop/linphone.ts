@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { eventually } from '../peers/deadline.ts';
+import { freePort } from '../peers/free-port.ts';
 import { LogFile } from './log-file.ts';
 import { Program } from './program.ts';
 import { DOMAIN, PASSWORD, PORTS, type Stage } from './stage.ts';
@@ -107,13 +107,4 @@ function configuration(options: LinphoneOptions, proxy: string, port: number): s
     ...known,
     '',
   ].join('\n');
-}
-
-/** It listens on every address of the machine, so each needs a port of its own. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0);
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
 }

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Etcd } from '../peers/etcd.ts';
+import { freePort } from '../peers/free-port.ts';
 
 /** How long the API server may take to start, ms. */
 const patience = 60_000;
@@ -168,15 +168,4 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
   const exited = once(child, 'exit');
   child.kill(signal);
   await exited;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free on 127.0.0.1');
-  return address.port;
 }

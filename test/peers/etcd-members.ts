@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
-import { Etcd, freePort } from './etcd.ts';
+import { Etcd } from './etcd.ts';
+import { freePort } from './free-port.ts';
 
 const NAMES = ['a', 'b', 'c'];
 /** So that a leader that is gone is replaced soon: the defaults are ten times that. ms */

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findEtcd } from '../../operator/find-etcd.ts';
+import { freePort } from './free-port.ts';
 
 /** How long etcd may take to start or stop, ms. */
 const PATIENCE = 10_000;
@@ -192,15 +192,4 @@ export class Etcd {
 
 async function emptyDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'sipcluster-etcd-'));
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free on 127.0.0.1');
-  return address.port;
 }
