@@ -267,7 +267,10 @@ function rightful(bound: readonly Binding[], { message, target }: Received): rea
 
 const NO_BINDINGS: readonly Binding[] = [];
 
-/** Row 6: another proxy chose us because we hold the flow, or are in the pair's data centre. Never handed on again. */
+/**
+ * Row 6: another proxy chose us because we hold the flow, or are in the pair's data centre. What came to an address that
+ * several share is handed on to the flow's holder, once at most (mayHandOver).
+ */
 function handedOver(received: Received, view: View): Decision {
   const end = received.handover?.callee;
   if (end?.kind === 'pair') {
