@@ -1,39 +1,37 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger as Log } from 'pino';
 import { answersOf, applyAll, together, type Applied } from './apply-all.ts';
 import { orphans, type ApplyEdge } from './apply-kubernetes.ts';
-import { Clusters, groupFor } from './clusters.ts';
+import { groupFor } from './clusters.ts';
 import type { Problem } from './conditions.ts';
-import { deploymentState, type DeploymentState } from './deployment-state.ts';
+import { deploymentStates } from './deployment-state.ts';
 import { emptiedMembers, replaceMember } from './etcd-members.ts';
 import { EtcdUpkeep, type EtcdMember } from './etcd-upkeep.ts';
 import { Events, type EventEdge } from './events.ts';
 import { happenings } from './happenings.ts';
 import type { ApiError } from './kubernetes/api-error.ts';
 import type { KubernetesApi } from './kubernetes/api.ts';
-import { differences } from './kubernetes/managed-fields.ts';
-import { keyOf, type KubernetesObject } from './kubernetes/object.ts';
-import { resourceOf, resources, type Resource } from './kubernetes/resources.ts';
+import type { KubernetesObject } from './kubernetes/object.ts';
+import { resourceOf, resources } from './kubernetes/resources.ts';
 import { claimedByOthers, exposedPorts, pendingAddresses, unreachableStores } from './facts.ts';
 import { Observer } from './observe.ts';
-import { groupOf, Owned } from './owned.ts';
+import { LiveObjects, made } from './live-objects.ts';
 import type { Facts } from './plan/facts.ts';
 import { plan, type Plan } from './plan/plan.ts';
 import { missingSecrets } from './missing-secrets.ts';
 import { PodNotes } from './pod-notes.ts';
-import { podKept, podTrouble } from './pod-trouble.ts';
-import { annotation, label, manager } from './render/kubernetes/metadata.ts';
+import { podTroubles } from './pod-trouble.ts';
+import { annotation, manager } from './render/kubernetes/metadata.ts';
 import { renderKubernetes } from './render/kubernetes/objects.ts';
 import type { Place } from './render/kubernetes/place.ts';
 import { advertised, configurationLag, type Observed } from './observed.ts';
 import { resourceStatus } from './resource-status.ts';
-import { endingShards, waitingShards } from './roll.ts';
+import { changingShards, endingShards, waitingShards } from './roll.ts';
 import type { SipCluster } from './sip-cluster.ts';
 import { Secrets } from './secrets.ts';
 import { etcdMembers, storeAccess } from './store-access.ts';
 import { StatusWriter } from './status-writer.ts';
 import { withOwnSecrets } from './store-certificates.ts';
-import { ObjectWatch, type Clock } from './watch.ts';
+import type { Clock } from './watch.ts';
 import { Workers, type Worked } from './workers.ts';
 
 export interface ControllerOptions {
@@ -55,17 +53,6 @@ export interface ControllerOptions {
   readonly reconciled?: Worked;
 }
 
-/** Kinds that are made, which a watch tells of when somebody changes one. */
-const made: readonly Resource[] = [
-  resources.ServiceAccount,
-  resources.ConfigMap,
-  resources.Service,
-  resources.PodDisruptionBudget,
-  resources.NetworkPolicy,
-  resources.Deployment,
-  resources.StatefulSet,
-];
-
 /** ms for which changes are gathered, to be looked at together. */
 const gather = { made: 50, observed: 2000 } as const;
 /** ms after which a resource is looked at again though nothing was heard of it. */
@@ -82,9 +69,7 @@ export class Controller {
   readonly #status: StatusWriter;
   readonly #upkeep: EtcdUpkeep;
   readonly #edge: ApplyEdge;
-  readonly #clusters = new Clusters();
-  readonly #owned = new Owned();
-  readonly #watches: ObjectWatch[] = [];
+  readonly #live: LiveObjects;
   readonly #rendered = new Map<string, { from: string; plan: Plan; objects: KubernetesObject[] }>();
 
   constructor(options: ControllerOptions) {
@@ -96,6 +81,15 @@ export class Controller {
       count: 4,
       work: (key) => this.#reconcile(key),
       ...(worked && { worked }),
+    });
+    this.#live = new LiveObjects({
+      api,
+      clock,
+      log,
+      ...(options.namespaces && { namespaces: options.namespaces }),
+      synced: () => this.#workers.start(),
+      clusterChanged: (key) => this.#workers.renew(key),
+      ownedChanged: (key) => this.#workers.add(key, gather.made),
     });
     this.#observer = new Observer({ log, clock, uid, changed: (key) => this.#workers.add(key, gather.observed) });
     const events: EventEdge = {
@@ -116,7 +110,7 @@ export class Controller {
 
   /** Every watch has its first list: what is missing now is missing. */
   get synced(): boolean {
-    return this.#watches.length > 0 && this.#watches.every((watch) => watch.synced);
+    return this.#live.synced;
   }
 
   get depth(): number {
@@ -135,31 +129,24 @@ export class Controller {
 
   /** Follows the cluster; nothing is decided before everything has been listed once. */
   start(): void {
-    const labelled = `${label.managedBy}=${manager}`;
-    for (const namespace of this.#options.namespaces ?? [undefined]) {
-      this.#watch(resources.SipCluster, namespace, undefined, (now, before) => this.#clusterChanged(now, before));
-      for (const resource of [...made, resources.Pod]) {
-        const kept = resource === resources.Pod ? podKept : undefined;
-        this.#watch(resource, namespace, labelled, (now, before) => this.#ownedChanged(now, before), kept);
-      }
-    }
-    for (const watch of this.#watches) watch.start();
+    this.#live.start();
   }
 
   async close(): Promise<void> {
     this.#workers.stop();
-    await Promise.all(this.#watches.map((watch) => watch.close()));
+    await this.#live.close();
     this.#observer.close();
   }
 
   /** One SipCluster, from what is wanted to what its status says. Rejects if it has to be tried again. */
   async #reconcile(key: string): Promise<void> {
-    const cluster = this.#clusters.get(key);
+    const cluster = this.#live.clusters.get(key);
     if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) return this.#forget(key);
     const { geoLocations, wall } = this.#options;
     const place = this.#place(cluster);
     const group = groupFor(cluster);
     const facts = this.#facts(group);
+    const deployment = (name: string): KubernetesObject | undefined => this.#live.owned.find(group, 'Deployment', name);
 
     // What should be.
     const problems: Problem[] = [
@@ -182,9 +169,9 @@ export class Controller {
     const views = this.#observer.views(key);
     const addressPending = pendingAddresses(planned);
     // What can't begin keeps nobody waiting.
-    const changing = this.#changingShards(group, objects).difference(new Set(missing.shards));
-    const states = this.#deployments(group, planned);
-    const waiting = waitingShards(planned.shards, states, changing, endingShards(this.#owned.of(group), wall()));
+    const changing = changingShards(objects, deployment).difference(new Set(missing.shards));
+    const states = deploymentStates(planned.shards, deployment);
+    const waiting = waitingShards(planned.shards, states, changing, endingShards(this.#live.owned.of(group), wall()));
 
     // From the one to the other, once nobody else is known to run it.
     if (views.some(({ claim }) => claim === 'Unknown')) return this.#workers.add(key, again.unjudged);
@@ -201,12 +188,12 @@ export class Controller {
         void this.#upkeep.tend(`${place.namespace}/${name}`, members); // never rejects
         failures.push(...(await answersOf(() => this.#replaceEmptied(group, name, members))));
       }
-      failures.push(...(await answersOf(() => this.#pods.write(planned.shards, this.#owned.of(group), views))));
+      failures.push(...(await answersOf(() => this.#pods.write(planned.shards, this.#live.owned.of(group), views))));
     }
 
     // What to say of it.
-    const deployments = this.#deployments(group, planned);
-    const troubles = this.#troubles(group);
+    const deployments = deploymentStates(planned.shards, deployment);
+    const troubles = podTroubles(this.#live.owned.of(group));
     await this.#report(key, cluster, {
       plan: planned,
       deployments,
@@ -238,7 +225,7 @@ export class Controller {
   }
 
   async #apply(cluster: SipCluster, group: string, wanted: readonly KubernetesObject[]): Promise<Applied> {
-    const live = ({ kind, metadata }: KubernetesObject) => this.#owned.find(group, kind, metadata.name);
+    const live = ({ kind, metadata }: KubernetesObject) => this.#live.owned.find(group, kind, metadata.name);
     const applied = await applyAll(wanted, live, cluster.metadata.uid ?? '', this.#edge);
     for (const line of applied.done) this.#options.log.info(line);
     for (const { type, reason, note } of applied.happenings) this.#tell(cluster, type, reason, note);
@@ -246,7 +233,7 @@ export class Controller {
   }
 
   async #prune(cluster: SipCluster, group: string, objects: readonly KubernetesObject[]): Promise<void> {
-    const live = this.#owned.of(group).filter(({ kind }) => made.some((resource) => resource.kind === kind));
+    const live = this.#live.owned.of(group).filter(({ kind }) => made.some((resource) => resource.kind === kind));
     for (const orphan of orphans(live, objects, cluster.metadata.uid ?? '', this.#options.geoLocations)) {
       await this.#edge.remove(orphan);
       this.#tell(
@@ -260,7 +247,7 @@ export class Controller {
 
   /** Members of an etcd whose volume is gone, one a reconcile: the others must have a quorum each time. */
   async #replaceEmptied(group: string, store: string, members: readonly EtcdMember[]): Promise<void> {
-    const [pod] = emptiedMembers(this.#owned.of(group), store);
+    const [pod] = emptiedMembers(this.#live.owned.of(group), store);
     if (pod === undefined || members.length < 2) return;
     const { name, namespace = '' } = pod.metadata;
     const { api, log } = this.#options;
@@ -282,38 +269,8 @@ export class Controller {
     if (typeof written === 'number') return this.#workers.add(key, written);
     for (const { type, reason, note } of happenings(cluster.status, status)) this.#tell(cluster, type, reason, note);
     // What the next reconcile compares with, should the watch be behind.
-    if (this.#clusters.get(key) === cluster)
-      this.#clusters.put(key, { ...cluster, ...(written.status && { status: written.status }) });
-  }
-
-  #deployments(group: string, { shards }: Plan): Map<string, DeploymentState> {
-    const states = shards.map(
-      ({ name }) => [name, deploymentState(this.#owned.find(group, 'Deployment', name))] as const,
-    );
-    return new Map(states.filter((entry): entry is readonly [string, DeploymentState] => entry[1] !== undefined));
-  }
-
-  /** By the shard's name. */
-  #troubles(group: string): Map<string, string[]> {
-    const troubles = new Map<string, string[]>();
-    for (const pod of this.#owned.of(group).filter(({ kind }) => kind === 'Pod')) {
-      const trouble = podTrouble(pod);
-      const part = pod.metadata.labels?.[label.part] ?? '';
-      if (trouble !== undefined) troubles.set(part, [...(troubles.get(part) ?? []), trouble].toSorted());
-    }
-    return troubles;
-  }
-
-  /** Names of the shards whose pods would be replaced. */
-  #changingShards(group: string, objects: readonly KubernetesObject[]): Set<string> {
-    const changing = objects.filter((object) => {
-      const live =
-        object.kind === 'Deployment' ? this.#owned.find(group, object.kind, object.metadata.name) : undefined;
-      return (
-        live !== undefined && differences(object, live, manager).some(({ path }) => path.startsWith('spec.template'))
-      );
-    });
-    return new Set(changing.map(({ metadata }) => metadata.name));
+    if (this.#live.clusters.get(key) === cluster)
+      this.#live.clusters.put(key, { ...cluster, ...(written.status && { status: written.status }) });
   }
 
   #facts(group: string): Facts {
@@ -321,7 +278,7 @@ export class Controller {
     return {
       image,
       ...(geoLocations !== undefined && { geoLocations }),
-      exposed: exposedPorts(this.#owned.of(group)),
+      exposed: exposedPorts(this.#live.owned.of(group)),
     };
   }
 
@@ -348,50 +305,5 @@ export class Controller {
     this.#observer.forget(key);
     this.#rendered.delete(key);
     this.#status.forget(key);
-  }
-
-  #watch(
-    resource: Resource,
-    namespace: string | undefined,
-    selector: string | undefined,
-    changed: (now: KubernetesObject | undefined, before: KubernetesObject | undefined) => void,
-    kept?: (object: KubernetesObject) => KubernetesObject,
-  ): void {
-    const { api, clock, log } = this.#options;
-    const source = api.source(resource, namespace, selector);
-    this.#watches.push(
-      new ObjectWatch({
-        what: resource.plural,
-        source,
-        clock,
-        log,
-        changed,
-        synced: () => this.synced && this.#workers.start(),
-        ...(kept && { kept }),
-      }),
-    );
-  }
-
-  /** Our own writes of status are no reason to look again. */
-  #clusterChanged(now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
-    const object = now ?? before;
-    if (object === undefined) return;
-    const key = keyOf(object);
-    if (now === undefined) this.#clusters.remove(key);
-    // The API server has judged it by the schema that the type is made from.
-    else this.#clusters.put(key, now as unknown as SipCluster);
-    const [is, was] = [now?.metadata, before?.metadata];
-    const same =
-      is?.uid === was?.uid && is?.generation === was?.generation && is?.deletionTimestamp === was?.deletionTimestamp;
-    if (!same || !isDeepStrictEqual(is?.annotations, was?.annotations)) this.#workers.renew(key);
-  }
-
-  #ownedChanged(now: KubernetesObject | undefined, before: KubernetesObject | undefined): void {
-    const object = now ?? before;
-    if (object === undefined) return;
-    if (now !== undefined) this.#owned.put(now);
-    else this.#owned.remove(object);
-    // A pod's owner is a ReplicaSet: it is the label that says whose it is.
-    for (const key of this.#clusters.inGroup(groupOf(object))) this.#workers.add(key, gather.made);
   }
 }

@@ -37,3 +37,15 @@ export function deploymentState(deployment: KubernetesObject | undefined): Deplo
     ...(isRecord(stuck) && { stuck: String(stuck['message']) }),
   };
 }
+
+/**
+ * By the shard's name; without those that have no Deployment.
+ * @param deployment finds a Deployment by its name
+ */
+export function deploymentStates(
+  shards: readonly { readonly name: string }[],
+  deployment: (name: string) => KubernetesObject | undefined,
+): Map<string, DeploymentState> {
+  const states = shards.map(({ name }) => [name, deploymentState(deployment(name))] as const);
+  return new Map(states.filter((entry): entry is readonly [string, DeploymentState] => entry[1] !== undefined));
+}

@@ -1,4 +1,5 @@
 import { isRecord, type KubernetesObject } from './kubernetes/object.ts';
+import { label } from './render/kubernetes/metadata.ts';
 
 /** What the operator looks at of a pod: hundreds of whole ones would take much of its memory. */
 export function podKept({ apiVersion, kind, metadata, spec, status }: KubernetesObject): KubernetesObject {
@@ -25,6 +26,17 @@ export function podTrouble({ metadata, status }: KubernetesObject): string | und
   if (!isRecord(status) || metadata.deletionTimestamp !== undefined) return undefined;
   const why = unscheduled(status) ?? recordsOf(status['containerStatuses']).map(containerTrouble).find(Boolean);
   return why === undefined ? undefined : `pod ${metadata.name}: ${short(why)}`;
+}
+
+/** Of all pods among these objects, by the shard's name, sorted. */
+export function podTroubles(objects: readonly KubernetesObject[]): Map<string, string[]> {
+  const troubles = new Map<string, string[]>();
+  for (const pod of objects.filter(({ kind }) => kind === 'Pod')) {
+    const trouble = podTrouble(pod);
+    const part = pod.metadata.labels?.[label.part] ?? '';
+    if (trouble !== undefined) troubles.set(part, [...(troubles.get(part) ?? []), trouble].toSorted());
+  }
+  return troubles;
 }
 
 function unscheduled(status: Readonly<Record<string, unknown>>): string | undefined {

@@ -1,7 +1,8 @@
 import type { DeploymentState } from './deployment-state.ts';
+import { differences } from './kubernetes/managed-fields.ts';
 import type { KubernetesObject } from './kubernetes/object.ts';
 import type { Shard } from './plan/shard.ts';
-import { label } from './render/kubernetes/metadata.ts';
+import { label, manager } from './render/kubernetes/metadata.ts';
 
 /** How long after its grace period a pod may still be there, ms: one of a lost node stays for ever, and holds nothing up. */
 const tidied = 60_000;
@@ -31,6 +32,24 @@ export function waitingShards(
     busy.set(geoLocation, name);
     return [];
   });
+}
+
+/**
+ * Names of the shards whose pods would be replaced.
+ * @param objects as they should be
+ * @param deployment finds a Deployment that is there by its name
+ */
+export function changingShards(
+  objects: readonly KubernetesObject[],
+  deployment: (name: string) => KubernetesObject | undefined,
+): Set<string> {
+  const changing = objects.filter((object) => {
+    const live = object.kind === 'Deployment' ? deployment(object.metadata.name) : undefined;
+    return (
+      live !== undefined && differences(object, live, manager).some(({ path }) => path.startsWith('spec.template'))
+    );
+  });
+  return new Set(changing.map(({ metadata }) => metadata.name));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { KubernetesObject } from '../../operator/kubernetes/object.ts';
-import { podKept, podTrouble } from '../../operator/pod-trouble.ts';
+import { podKept, podTrouble, podTroubles } from '../../operator/pod-trouble.ts';
 
 const pod = (status: object): KubernetesObject => ({
   apiVersion: 'v1',
@@ -58,5 +58,18 @@ describe('what keeps a pod from being ready', () => {
 
   it('is cut where it is long', () => {
     expect(podTrouble(container({ waiting: { reason: 'X', message: 'y'.repeat(5000) } }))?.length).to.be.below(330);
+  });
+
+  it('is told of all pods of a shard together, and of nothing that is no pod', () => {
+    const broken = (name: string, part: string, kind = 'Pod') => ({
+      ...container({ waiting: { reason: 'X', message: 'y' } }),
+      kind,
+      metadata: { name, labels: { 'sipcluster.io/part': part } },
+    });
+    const objects = [broken('b', 'dc1'), broken('a', 'dc1'), broken('c', 'dc2'), broken('d', 'dc3', 'Service')];
+    expect([...podTroubles(objects)]).to.deep.equal([
+      ['dc1', ['pod a: X: y', 'pod b: X: y']],
+      ['dc2', ['pod c: X: y']],
+    ]);
   });
 });
