@@ -80,6 +80,15 @@ const renewsToken: Interceptor = (options, nextCall) =>
     },
   });
 
+/** A member that lost its quorum must end the watch rather than go on in silence. */
+export const requireLeader: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(metadata, listener, next) {
+      metadata.set('hasleader', 'true');
+      next(metadata, listener);
+    },
+  });
+
 /** As gRPC takes an address without a port. */
 function portOf(endpoint: string): number {
   return Number(/:(\d+)\/?$/.exec(endpoint)?.[1] ?? 443);

@@ -1,21 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
-import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import {
   GRPCOutOfRangeError,
   type Etcd3,
   type IDuplexStream,
   type IEvent,
-  type IKeyValue,
-  type IRangeRequest,
   type IRangeResponse,
   type IWatchRequest,
   type IWatchResponse,
 } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
-import { rangeOf, storeError } from './etcd-client.ts';
+import { rangeOf, requireLeader, storeError } from './etcd-client.ts';
 import { isLearners, passBySilent } from './etcd-hosts.ts';
-import { PAGE, Pages } from './pages.ts';
+import { firstPage, pagesFrom } from './listing.ts';
+import { Past } from './past.ts';
 import { StoreError, type StoreFollower } from './store.ts';
 
 export interface WatchTimes {
@@ -34,10 +32,6 @@ export interface WatchOptions {
   readonly times?: WatchTimes;
 }
 
-/** How often a page of a list is asked for. */
-const PAGE_TRIES = 3;
-/** How many pages of a list are asked for before the present one is taken in: etcd never waits for this proxy. */
-const PAGES_AHEAD = 2;
 /** How many keys of a list, or events, are taken in before what else there is has its turn. */
 const KEYS_A_TURN = 100;
 /** With more events waiting than these, some 50 MiB, whole answers are taken in at a turn. */
@@ -64,13 +58,7 @@ export class Watch {
   #restored = false;
   /** How often it was told to list again. */
   #relists = 0;
-  /** Of the cluster that was listed; the highest revision and term known of it. */
-  #clusterId = '';
-  #seen = 0n;
-  #term = 0n;
-  /** What was read of it last, and a revision at which it was so: a store that was set back has another past. */
-  #mark: IKeyValue | undefined;
-  #markedAt = '0';
+  readonly #past = new Past();
   #stream: IDuplexStream<IWatchRequest, IWatchResponse> | undefined;
   /** Ends the stream, if there is one. */
   #end: ((why: StoreError) => void) | undefined;
@@ -137,36 +125,23 @@ export class Watch {
 
   /** Before a stream is opened again: renews the auth token, and finds out whether this is still the store it was. */
   async #check(): Promise<void> {
-    const mark = this.#mark;
     try {
-      const past = mark === undefined ? { key: this.#range.key } : { key: mark.key, revision: this.#markedAt };
-      const found = await this.#client.kv.range(past);
+      const found = await this.#client.kv.range(this.#past.question(this.#range.key));
       this.#observe(found);
-      const kv = found.kvs[0];
-      if (mark === undefined || this.#next === undefined) return;
-      if (kv?.mod_revision !== mark.mod_revision || !kv.value.equals(mark.value))
-        this.#setBack({ revision: this.#markedAt }, 'the store has another past than before: it was restored');
+      if (this.#next !== undefined && this.#past.isOther(found.kvs[0]))
+        this.#setBack({ revision: this.#past.markedAt }, 'the store has another past than before: it was restored');
     } catch (error) {
       if (!(error instanceof GRPCOutOfRangeError)) throw error;
       this.#setBack(
-        { err: error, revision: this.#markedAt },
+        { err: error, revision: this.#past.markedAt },
         'the store has no such past: it was compacted or restored',
       );
     }
   }
 
-  #observe({ header }: IRangeResponse | IWatchResponse): void {
-    const { cluster_id: cluster, revision, raft_term: term } = header;
-    const known = {
-      seen: this.#seen.toString(),
-      before: this.#clusterId,
-      termBefore: this.#term.toString(),
-    };
-    if (this.#clusterId !== '' && cluster !== this.#clusterId)
-      this.#setBack({ revision, cluster, term, ...known }, 'the store is another cluster than before');
-    else if (BigInt(revision) < this.#seen || BigInt(term) < this.#term)
-      this.#setBack({ revision, cluster, term, ...known }, 'the store was set back to an older revision');
-    this.#term = BigInt(term);
+  #observe(answer: IRangeResponse | IWatchResponse): void {
+    const contradiction = this.#past.contradicts(answer);
+    if (contradiction !== undefined) this.#setBack(contradiction.what, contradiction.why);
   }
 
   /** What it lacks was lost. */
@@ -177,55 +152,23 @@ export class Watch {
   }
 
   async #list(): Promise<void> {
-    const pages = new Pages(this.#range.key, this.#range.range_end);
     const relists = this.#relists;
-    const first = await this.#client.kv.range({ ...this.#range, limit: PAGE });
-    this.#observe(first);
-    const { revision, cluster_id: clusterId } = first.header;
-    this.#follower.listing(this.#restored, Number(first.count));
-    const pageAfter = async (before: Promise<IRangeResponse | undefined>): Promise<IRangeResponse | undefined> => {
-      const page = await before;
-      if (page === undefined) return undefined;
-      pages.read(page);
-      const range = pages.next();
-      return range && this.#page({ ...range, limit: PAGE, revision }, clusterId);
+    const listing = {
+      client: this.#client,
+      range: this.#range,
+      backoff: this.#backoff,
+      isClosed: () => this.#closed,
     };
-    // etcd looks for the next pages while this one is taken in: it asks for each as soon as the one before is here
-    const ahead: Promise<IRangeResponse | undefined>[] = [];
-    let last: Promise<IRangeResponse | undefined> = Promise.resolve(first);
-    for (let page: IRangeResponse | undefined = first; page !== undefined; page = await ahead.shift()) {
-      while (ahead.length < PAGES_AHEAD) {
-        last = pageAfter(last);
-        // it is awaited later: until then its failure is no one's
-        last.catch(() => undefined);
-        ahead.push(last);
-      }
-      await this.#takeIn(page);
-    }
-    this.#clusterId = clusterId;
-    this.#seen = BigInt(revision);
-    this.#mark = first.kvs[0];
-    this.#markedAt = revision;
+    const first = await firstPage(listing);
+    this.#observe(first);
+    this.#follower.listing(this.#restored, Number(first.count));
+    for await (const page of pagesFrom(first, listing)) await this.#takeIn(page);
+    this.#past.listed(first);
     if (relists !== this.#relists) return;
-    this.#next = this.#seen + 1n;
+    this.#next = this.#past.seen + 1n;
     this.#restored = false;
     this.#follower.available(true, '');
     this.#follower.loaded();
-  }
-
-  /** A page of a list that has begun: one that gets lost is asked for again, since the list would begin anew without it. */
-  async #page(range: IRangeRequest, clusterId: string): Promise<IRangeResponse> {
-    for (let tries = 1; ; tries++) {
-      try {
-        const page = await this.#client.kv.range(range);
-        if (page.header.cluster_id === clusterId) return page;
-        throw new StoreError('Unreachable', 'the store became another cluster while it was listed');
-      } catch (error) {
-        const { reason } = storeError(error, 'list the store');
-        if (this.#closed || tries === PAGE_TRIES || (reason !== 'Deadline' && reason !== 'Unreachable')) throw error;
-        await this.#backoff.pause();
-      }
-    }
   }
 
   /** A few keys a turn of the event loop: calls don't wait for a list. */
@@ -286,7 +229,7 @@ export class Watch {
         stream.write({
           create_request: {
             ...this.#range,
-            start_revision: String(this.#next ?? this.#seen + 1n),
+            start_revision: String(this.#next ?? this.#past.seen + 1n),
             progress_notify: true,
             fragment: true,
           },
@@ -339,7 +282,7 @@ export class Watch {
       const compacted = isCompacted ? `compacted at revision ${response.compact_revision}` : '';
       return new StoreError('Unreachable', `etcd cancelled the watch: ${response.cancel_reason || compacted}`);
     }
-    if (response.header.cluster_id !== this.#clusterId) {
+    if (response.header.cluster_id !== this.#past.clusterId) {
       this.#observe(response);
       return new StoreError('Unreachable', 'the store is another cluster than before');
     }
@@ -363,12 +306,9 @@ export class Watch {
     const isNotice = last === undefined && !response.created && response.watch_id !== WHOLE_STREAM;
     const revision =
       last !== undefined ? BigInt(last.kv.mod_revision) : isNotice ? BigInt(response.header.revision) : 0n;
-    if (revision < this.#seen) return;
-    this.#seen = revision;
+    if (revision < this.#past.seen) return;
+    this.#past.saw(revision, last);
     this.#next = revision + 1n;
-    if (last?.type !== 'Put') return;
-    this.#mark = last.kv;
-    this.#markedAt = last.kv.mod_revision;
   }
 
   #put(key: Buffer, value: Buffer): void {
@@ -383,12 +323,3 @@ export class Watch {
 function sumOf(waiting: readonly IWatchResponse[]): number {
   return waiting.reduce((sum, { events }) => sum + events.length, 0);
 }
-
-/** A member that lost its quorum must end the watch rather than go on in silence. */
-const requireLeader: Interceptor = (options, nextCall) =>
-  new InterceptingCall(nextCall(options), {
-    start(metadata, listener, next) {
-      metadata.set('hasleader', 'true');
-      next(metadata, listener);
-    },
-  });
