@@ -1,5 +1,4 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { eventually } from '../peers/deadline.ts';
 import { freePort } from '../peers/free-port.ts';
