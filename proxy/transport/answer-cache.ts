@@ -25,6 +25,13 @@ const shortestTtl = 1;
 const longestTtl = 3_600;
 /** ms that "no such name" and "no answer" are believed: short, for somebody may be putting it right. */
 const failureHolds = 5_000;
+/**
+ * "No answer", as many times longer as it was waited for: the next questions about a host take as long each, and the
+ * first must not have to be asked again when they are through (RFC 9520 3.2).
+ */
+const failureHoldsTimes = 4;
+/** ms since it was last asked for in vain that an answer which has run out is still used without waiting. */
+const staleHolds = 60_000;
 /** ms; that a name has no record of a kind, as most have no AAAA, changes less often; and the longest either is believed. */
 const absenceHolds = 60_000;
 const absenceHoldsAtMost = 300_000;
@@ -68,22 +75,32 @@ export class AnswerCache<Value> {
   }
 
   async #fill(entry: Entry<Value>, name: string): Promise<void> {
+    const asked = this.#now();
     try {
       const { records, ttl } = await this.#ask(name);
-      entry.answer = { records, error: undefined };
-      const holds = Math.min(Math.max(ttl, shortestTtl), longestTtl) * 1_000;
-      entry.expires = this.#now() + holds;
-      entry.renewal = entry.expires - holds * renewalShare;
+      this.#keep(entry, { records, error: undefined }, Math.min(Math.max(ttl, shortestTtl), longestTtl) * 1_000);
     } catch (caught) {
       const error = caught instanceof Error ? caught : new Error(String(caught));
-      const code = errorCode(error);
-      const known = entry.answer !== undefined && entry.answer.error === undefined;
-      if (!known || code === 'ENOTFOUND' || code === 'ENODATA') entry.answer = { records: [], error };
-      entry.expires = this.#now() + failureHolding(error, code);
-      entry.renewal = entry.expires;
+      const now = this.#now();
+      if (isAbsence(error)) {
+        this.#keep(entry, { records: [], error }, absenceHolding(error));
+      } else if (entry.answer !== undefined && (entry.answer.error === undefined || isAbsence(entry.answer.error))) {
+        entry.expires = now + staleHolds;
+        entry.renewal = now + failureHolds;
+      } else {
+        entry.answer = { records: [], error };
+        entry.expires = now + Math.max(failureHolds, (now - asked) * failureHoldsTimes);
+        entry.renewal = entry.expires;
+      }
     } finally {
       entry.pending = undefined;
     }
+  }
+
+  #keep(entry: Entry<Value>, answer: Answer<Value>, holds: number): void {
+    entry.answer = answer;
+    entry.expires = this.#now() + holds;
+    entry.renewal = entry.expires - holds * renewalShare;
   }
 
   #forgetOldest(): void {
@@ -95,10 +112,15 @@ export class AnswerCache<Value> {
   }
 }
 
-/** How long, ms, it is believed that there is nothing. */
-function failureHolding(error: Error, code: string): number {
+/** DNS has answered: there is nothing. */
+function isAbsence(error: Error): boolean {
+  const code = errorCode(error);
+  return code === 'ENODATA' || code === 'ENOTFOUND';
+}
+
+/** How long, ms, that is believed. */
+function absenceHolding(error: Error): number {
   const told = 'ttl' in error && typeof error.ttl === 'number' ? error.ttl * 1_000 : undefined;
-  if (code !== 'ENODATA' && code !== 'ENOTFOUND') return failureHolds;
-  const assumed = code === 'ENODATA' ? absenceHolds : failureHolds;
+  const assumed = errorCode(error) === 'ENODATA' ? absenceHolds : failureHolds;
   return Math.min(Math.max(told ?? assumed, failureHolds), absenceHoldsAtMost);
 }

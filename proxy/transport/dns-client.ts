@@ -160,7 +160,15 @@ function answersIn<T extends RecordType>(
   const isAsked = (answer: Answer): answer is Extract<Answer, { type: T }> => answer.type === type;
   const found = (packet.answers ?? []).filter(isAsked);
   if (found.length === 0) throw new DnsError('ENODATA', question, absentFor(packet));
-  return found;
+  const aliases = (packet.answers ?? []).filter(({ type: one }) => one === 'CNAME' || one === 'DNAME');
+  if (aliases.length === 0) return found;
+  // what an alias leads to is its own for no longer than it is one
+  const ttl = Math.min(...aliases.map(ttlOf));
+  return found.map((answer) => ({ ...answer, ttl: Math.min(ttl, ttlOf(answer)) }));
+}
+
+function ttlOf(answer: Answer): number {
+  return 'ttl' in answer ? (answer.ttl ?? 0) : 0;
 }
 
 /** RFC 2308 5: the lesser of the SOA's own TTL and its minimum. */

@@ -42,4 +42,76 @@ describe('the cache of DNS answers', () => {
     expect(unknown.get('a.example')).to.be.instanceOf(Promise);
     expect(without.get('a.example')).to.have.property('records').that.is.empty;
   });
+
+  describe('while no name server answers', () => {
+    const away = Object.assign(new Error('no answer'), { code: 'ETIMEOUT' });
+    let asked: string[];
+    let answering: boolean;
+    /** ms that the name servers are given before they are given up. */
+    let patience: number;
+    let cache: AnswerCache<string>;
+
+    beforeEach(() => {
+      asked = [];
+      answering = true;
+      patience = 8_000;
+      cache = new AnswerCache(
+        () => at,
+        async (name) => {
+          asked.push(name);
+          if (answering) return { records: [`${name} ${asked.length}`], ttl: 60 };
+          await Promise.resolve();
+          at += patience;
+          throw away;
+        },
+      );
+    });
+
+    it('gives what has run out at once, asks for it again meanwhile, and gives the new as soon as there is one', async () => {
+      await cache.get('a.example');
+      answering = false;
+      at = 60_000;
+      await cache.get('a.example');
+      for (let round = 0; round < 10; round++) {
+        at += 5_000;
+        expect(cache.get('a.example')).to.deep.equal({ records: ['a.example 1'], error: undefined });
+        await new Promise(setImmediate);
+      }
+      expect(asked).to.have.length(12);
+      answering = true;
+      at += 5_000;
+      expect(cache.get('a.example')).to.deep.include({ records: ['a.example 1'] });
+      await new Promise(setImmediate);
+      expect(cache.get('a.example')).to.deep.include({ records: ['a.example 13'] });
+    });
+
+    it('waits for an answer again once what has run out was not asked for in a while', async () => {
+      await cache.get('a.example');
+      answering = false;
+      at = 60_000;
+      await cache.get('a.example');
+      at += 60_000;
+      answering = true;
+      expect(cache.get('a.example')).to.be.instanceOf(Promise);
+    });
+
+    it('believes that nothing is known for longer than the next questions may take', async () => {
+      answering = false;
+      await cache.get('a.example');
+      await cache.get('b.example');
+      await cache.get('c.example');
+      expect(cache.get('a.example')).to.deep.equal({ records: [], error: away });
+      expect(asked).to.deep.equal(['a.example', 'b.example', 'c.example']);
+    });
+
+    it('believes it for a few seconds only where they say so at once', async () => {
+      answering = false;
+      patience = 0;
+      await cache.get('a.example');
+      at = 4_999;
+      expect(cache.get('a.example')).to.deep.equal({ records: [], error: away });
+      at = 5_000;
+      expect(cache.get('a.example')).to.be.instanceOf(Promise);
+    });
+  });
 });

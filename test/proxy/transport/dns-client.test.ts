@@ -64,6 +64,29 @@ describe('a DNS client', () => {
     expect(naptr?.data).to.include({ order: 10, services: 'SIP+D2U', replacement: '_sip._udp.example.com' });
   });
 
+  it('believes a record for no longer than the alias that led to it (RFC 1034 3.6.2)', async () => {
+    const name = '_sip._udp.example.com';
+    const at = await answering((query) => [
+      encode({
+        type: 'response',
+        id: decode(query).id,
+        questions: [{ type: 'SRV', name }],
+        answers: [
+          { type: 'CNAME', name, ttl: 5, data: '_sip._udp.site-b.example.com' },
+          {
+            type: 'SRV',
+            name: '_sip._udp.site-b.example.com',
+            ttl: 3_600,
+            data: { target: 'b.example.com', port: 5060 },
+          },
+        ],
+      }),
+    ]);
+    const [srv] = await client(at).query(name, 'SRV');
+    expect(srv).to.deep.include({ ttl: 5 });
+    expect(srv?.data.target).to.equal('b.example.com');
+  });
+
   it('tells no such name from no such record', async () => {
     const dns = (await server()).a('a.example.com', ['127.0.0.1']);
     expect(await codeOf(client(dns.address).query('nowhere.example.com', 'SRV'))).to.equal('ENOTFOUND');

@@ -22,6 +22,8 @@ class Zone implements DnsResolver {
   readonly asked: string[] = [];
   /** Every query ends with this, as when the name server is away. */
   broken: string | undefined;
+  /** Called when a query that is broken has had its time. */
+  takes: () => void = () => undefined;
 
   async resolve4(name: string) {
     return await this.#find('A', name, this.a);
@@ -47,7 +49,11 @@ class Zone implements DnsResolver {
 
   async #find<T>(kind: string, name: string, records: Map<string, T>): Promise<T> {
     this.asked.push(`${kind} ${name}`);
-    if (this.broken !== undefined) throw failure(this.broken);
+    if (this.broken !== undefined) {
+      await Promise.resolve();
+      this.takes();
+      throw failure(this.broken);
+    }
     const found = records.get(name);
     if (found === undefined) throw failure('ENOTFOUND');
     return found;
@@ -214,7 +220,27 @@ describe('resolving a host (RFC 3263)', () => {
       zone.broken = undefined;
       zone.a.set('ss1.example', [{ address: '192.0.2.2', ttl: 20 }]);
       at += 5_000;
+      // nobody waits for it: it is asked for meanwhile
+      expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.1 5060']);
+      await new Promise(setImmediate);
       expect(await texts('ss1.example', 5060)).to.deep.equal(['192.0.2.2 5060']);
+    });
+
+    it('that a host has but an address, too, while DNS is away, and makes nobody wait for it', async () => {
+      await resolver.resolve('ss1.example', 0, 'UDP');
+      at += 3_600_000;
+      zone.broken = 'ETIMEOUT';
+      await resolver.resolve('ss1.example', 0, 'UDP');
+      at += 5_000;
+      const found = resolver.targets(parseUri('sip:ss1.example;transport=udp'), 0);
+      expect(found).to.deep.equal([{ transport: 'UDP', address: '192.0.2.1', port: 5060 }]);
+    });
+
+    it('for long enough to get through them all, where each name server is waited for in vain', async () => {
+      zone.hosts.set('pbx.example', '192.0.2.9');
+      zone.broken = 'ETIMEOUT';
+      zone.takes = () => (at += 8_000);
+      expect(await texts('pbx.example', 0)).to.deep.equal(['192.0.2.9 5060']);
     });
 
     it('not when the name is gone for good', async () => {
