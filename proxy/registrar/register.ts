@@ -20,8 +20,8 @@ export interface Asked extends Contacts {
 /**
  * What a REGISTER asks for, if it may go to a server at all.
  * @param sender who sent it, by transport identity
- * @returns or the answer to give instead: 400 for a contact that can't be read or a misplaced `*`, 403 for a Path from
- * an Endpoint, 423 with Min-Expires for too brief a time
+ * @returns or the answer to give instead: 400 for a contact or Path that can't be read or a misplaced `*`, 403 for a Path
+ * from an Endpoint, 423 with Min-Expires for too brief a time
  */
 export function checkRegister(
   request: Message,
@@ -29,7 +29,10 @@ export function checkRegister(
   sender: 'Server' | 'Proxy' | 'Sbc' | 'Endpoint',
 ): Asked | SipError {
   // whoever writes a Path decides where the AOR's calls go: a phone must not
-  if (sender === 'Endpoint' && request.has(Header.Path)) return refusal(403, 'Path Not Allowed', request);
+  if (request.has(Header.Path)) {
+    if (sender === 'Endpoint') return refusal(403, 'Path Not Allowed', request);
+    if (!request.values(Header.Path).every(leadsBack)) return refusal(400, 'Bad Path', request);
+  }
   const { contacts, wildcard, fault } = contactsOf(request);
   if (fault !== undefined) return refusal(400, fault, request);
   const expires = deltaSeconds(request.value(Header.Expires));
@@ -43,6 +46,17 @@ export function checkRegister(
     if (asked !== undefined && asked > 0 && asked * 1000 < config.minExpires) return tooBrief(request, config);
   }
   return { contacts, wildcard, fault, expires };
+}
+
+/** RFC 3327 4: a value of a Path becomes a Route towards the phone. */
+function leadsBack(value: string): boolean {
+  try {
+    const { scheme } = parseUri(parseNameAddr(value).uri);
+    return scheme === 'sip' || scheme === 'sips';
+  } catch (error) {
+    if (error instanceof SipError) return false;
+    throw error;
+  }
 }
 
 function tooBrief(request: Message, config: Pick<RegistrationConfig, 'minExpires'>): SipError {

@@ -41,6 +41,12 @@ describe('a REGISTER before it is forwarded', () => {
     expect(check({ headers }, 'Sbc')).to.equal('forwarded');
   });
 
+  it('gets 400 with a Path that leads nowhere, from whomever: nobody could be called by it (RFC 3327 4)', () => {
+    for (const path of ['nonsense', '<>', '*', '<sip:edge', '<sip:@:0;lr>', '<tel:+49301234>', '<sip:edge;lr>, <x>'])
+      expect(check({ headers: [`Path: ${path}`, 'Supported: path, outbound'] }, 'Sbc'), path).to.equal('400|Bad Path');
+    expect(check({ headers: ['Path: <sips:edge:5061;lr;ob>,<sip:core;lr>'] }, 'Sbc')).to.equal('forwarded');
+  });
+
   it('gets 400 with a contact that is no address; one of another scheme is for the server', () => {
     expect(check({ contacts: ['<tel:+49301234>'] })).to.equal('forwarded');
     expect(check({ contacts: [A, 'nonsense'] })).to.equal('400|Bad Contact');
