@@ -33,6 +33,8 @@ export abstract class AlongWays extends Tries {
   protected refusal: Message | undefined;
   /** How many of the ways were taken. */
   #way = 0;
+  /** Names of the way that is to be tried now. */
+  #lookingUp = false;
   #silence: Silence | undefined;
 
   constructor(context: ResponseContext, target: Target, breadth: number) {
@@ -97,8 +99,10 @@ export abstract class AlongWays extends Tries {
       core.pending.add(way.handover.proxy.name, this);
       this.#listen(way.handover.proxy.name, SILENCE);
     }
-    if (way.hop === undefined) core.copier.resolve(way, this);
-    else {
+    if (way.hop === undefined) {
+      this.#lookingUp = true;
+      core.copier.resolve(way, this);
+    } else {
       if (this.hasNextTarget) this.#listen(undefined, TARGET_SILENCE);
       this.send(way.hop, way);
     }
@@ -132,6 +136,7 @@ export abstract class AlongWays extends Tries {
 
   /** The names of a way were looked up; what was found takes the place of that way. */
   resolved(ways: readonly Way[]): void {
+    this.#lookingUp = false;
     if (!this.pending) return;
     if (ways.length === 0) {
       this.nextWay();
@@ -141,6 +146,11 @@ export abstract class AlongWays extends Tries {
     this.target = { ...this.target, ways: [...ways, ...rest] };
     this.#way = 0;
     this.nextWay();
+  }
+
+  /** The caller has cancelled: name servers that are away may be waited for for long, and nobody else has it. */
+  endLookUp(): void {
+    if (this.pending && this.#lookingUp && this.earlier === undefined) this.fail(487, undefined);
   }
 
   #listen(proxy: string | undefined, silence: number): void {

@@ -88,7 +88,10 @@ export class ResponseContext {
     this.#cancelled = true;
     this.#queue.length = 0;
     const reasons = linesOf(cancel, Header.Reason);
-    for (const copy of this.#copies) copy.cancel(reasons);
+    for (const copy of this.#copies) {
+      copy.cancel(reasons);
+      copy.endLookUp();
+    }
   }
 
   /** Nobody else is needed; phones show a call that was taken elsewhere as no missed one. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
+import type { Hop } from '../../../proxy/transport/hop.ts';
 import { ack, bye, invite, request, respond } from '../../builders.ts';
 import {
   AT,
@@ -409,6 +410,22 @@ describe('RFC 3261 9 and 16.10: CANCEL', () => {
       const sent = scene.takes();
       expect([statusesOf(sent), requests(sent)]).to.deep.equal([[487], []]);
     });
+
+  it('ends at once what has gone nowhere yet, since its next hop is still being looked up', async () => {
+    const trunk = 'sip:bob@trunk.example.net';
+    scene.names.set(trunk, ['198.51.100.21']);
+    const call = { ...given, uri: trunk, to: 'bob', sentBy: `${AT.ss1.primary}:5060` };
+    const hop = scene.hop('UDP', AT.ss1.primary, 5060) as Hop;
+    scene.core.incoming.receive(request('INVITE', call), hop);
+    scene.core.incoming.receive(request('CANCEL', call), hop);
+    const sent = answers(scene.takes());
+    expect(sent.map(({ message }) => `${message.status} ${message.method}`)).to.deep.equal([
+      '200 CANCEL',
+      '487 INVITE',
+    ]);
+    await scene.settled();
+    expect(requests(scene.takes())).to.deep.equal([]);
+  });
 
   it('cancels every phone that rings', async () => {
     await bobRegisters(scene, 3);
