@@ -89,7 +89,8 @@ export class LateResponses {
   async #targets({ hop, via }: LateResponse): Promise<Hop[]> {
     const isUdp = hop.transport === 'UDP';
     const port = via.port === 0 ? '' : `:${via.port}`;
-    const uri = `${hop.transport === 'TLS' ? 'sips' : 'sip'}:${via.host}${port};transport=${isUdp ? 'udp' : 'tcp'}`;
+    const host = via.host.includes(':') ? `[${via.host}]` : via.host;
+    const uri = `${hop.transport === 'TLS' ? 'sips' : 'sip'}:${host}${port};transport=${isUdp ? 'udp' : 'tcp'}`;
     try {
       const hops = await this.#core.outside.resolve(uri, 0);
       const others = hops.filter((one) => one.transport === hop.transport && !isSame(one, hop));

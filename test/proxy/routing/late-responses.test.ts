@@ -146,6 +146,13 @@ describe('a response whose connection is closed (RFC 3261 18.2.2, RFC 3263 5)', 
     expect(scene.errors).to.deep.equal([]);
   });
 
+  it('goes to its sent-by where that is an IPv6 address', async () => {
+    const scene = await Scene.begin({ listeners: LISTENERS });
+    scene.names.set('sip:[2001:db8::71]:5090;transport=tcp', ['192.0.2.71']);
+    const sent = await fails(scene, await answeredLate(scene, '[2001:db8::71]:5090'));
+    expect(places(sent)).to.deep.equal(['TCP 192.0.2.71:5060']);
+  });
+
   it('goes nowhere where its sent-by leads nowhere', async () => {
     const scene = await Scene.begin({ listeners: LISTENERS });
     const sent = await answeredLate(scene, 'nobody.example.net:5090');
