@@ -91,7 +91,8 @@ export class Registration {
     const { host, port } = change.uri;
     const nated = from.transport === 'UDP' && (host !== from.address || (port === 0 ? 5060 : port) !== from.port);
     const owned = sender !== 'Sbc' && (from.connection !== undefined || nated);
-    if (owned && from.connection !== undefined) core.flows.hold(from.connection, core.now() + change.expires);
+    // one that is closed is never heard of again, and would be kept until the binding ends
+    if (owned && from.connection?.open === true) core.flows.hold(from.connection, core.now() + change.expires);
     const binding: Mutable<Binding> = {
       aor: this.aor,
       id: change.id,

@@ -12,23 +12,21 @@ const OVER_TCP = {
   ],
 };
 
-/** bob's phone registers over its own TCP connection, with a flow (RFC 5626). */
+/** bob's phone asks over its own TCP connection for a binding with a flow (RFC 5626); the REGISTER as the server gets it. */
+async function asksForFlow(scene: Scene, phone: Connection): Promise<Sent> {
+  const text = register({
+    from: 'bob',
+    transport: 'TCP',
+    sentBy: '192.168.1.5:5060',
+    contact: '<sip:bob@192.168.1.5;transport=tcp>;reg-id=1;+sip.instance="<urn:uuid:b>"',
+    headers: ['Supported: path, outbound'],
+  });
+  return requestIn(await scene.receives(text, phone.remoteAddress, phone.remotePort, 'TCP', phone));
+}
+
+/** The same, granted; the 200. */
 async function registersFlow(scene: Scene, phone: Connection, grantHeaders: readonly string[] = []): Promise<Sent> {
-  const asked = requestIn(
-    await scene.receives(
-      register({
-        from: 'bob',
-        transport: 'TCP',
-        sentBy: '192.168.1.5:5060',
-        contact: '<sip:bob@192.168.1.5;transport=tcp>;reg-id=1;+sip.instance="<urn:uuid:b>"',
-        headers: ['Supported: path, outbound'],
-      }),
-      phone.remoteAddress,
-      phone.remotePort,
-      'TCP',
-      phone,
-    ),
-  );
+  const asked = await asksForFlow(scene, phone);
   const sent = await scene.receives(respond(asked.message, 200, { headers: grantHeaders }), asked.hop.address);
   const answer = sent.at(-1);
   if (answer === undefined) throw new Error('no answer');
@@ -50,6 +48,16 @@ describe('a registration with a flow (RFC 5626)', () => {
     const { message } = await registersFlow(scene, phone, ['Require: outbound', 'Flow-Timer: 60']);
     expect(message.values(Header.FlowTimer)).to.deep.equal(['60']);
     expect(phone.keepAlive).to.equal(60_000);
+  });
+
+  it('keeps nothing of a connection that closed before the answer came', async () => {
+    const scene = await Scene.begin(OVER_TCP);
+    const phone = scene.phoneStream(4, AT.bob, 40_000);
+    const asked = await asksForFlow(scene, phone);
+    Object.assign(phone, { open: false });
+    scene.core.flows.release(phone);
+    await scene.receives(respond(asked.message, 200), asked.hop.address);
+    expect([scene.core.flows.size, phone.holds]).to.deep.equal([0, 0]);
   });
 });
 
