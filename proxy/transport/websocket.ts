@@ -120,7 +120,10 @@ class WebSocketWire implements Wire {
     this.certificateNames = names;
     webSocket.on('message', (message) => {
       this.#whole = true;
-      user.received(latin1(message));
+      const text = latin1(message);
+      // the answer to a ping of RFC 5626 4.4.1, or nothing at all
+      if (text === '\r\n' || text === '') user.alive();
+      else user.received(text);
     });
     for (const control of ['ping', 'pong'] as const) {
       webSocket.on(control, () => {
@@ -192,8 +195,7 @@ class WholeMessages implements Framer {
   next(): string | undefined {
     const text = this.#text;
     this.#text = undefined;
-    // the answer to a ping, or nothing at all
-    return text === '\r\n' || text === '' ? undefined : text;
+    return text;
   }
 }
 

@@ -215,6 +215,26 @@ describe('WebSocket', () => {
       expect(scene.transports.counters).to.include({ closedSlow: 1 });
     });
 
+    it('that are answers to keep-alives may come in pieces, and are no message that was begun', async () => {
+      const scene = await open({ limits: { pingInterval: 1e9 } });
+      const { socket, text } = await raw(scene);
+      socket.setNoDelay(true);
+      socket.write(opening);
+      await until(() => text().includes('\r\n\r\n'));
+      const connection = [...scene.transports.connections()][0];
+      const message = Buffer.from(options({}));
+      const length = Buffer.from([message.length >> 8, message.length & 255]);
+      socket.write(Buffer.concat([Buffer.from([0x81, 0xfe]), length, Buffer.alloc(4), message]));
+      await until(() => scene.messages.length === 1);
+      if (connection !== undefined) connection.holds = 1;
+      for (const piece of ['\x81\x82\0\0\0\0', '\r\n']) {
+        socket.write(piece, 'latin1');
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      }
+      scene.pass(60_000);
+      expect([connection?.open, scene.transports.counters.closedSlow]).to.deep.equal([true, 0]);
+    });
+
     it('are not queued without bound for a phone that does not read', async () => {
       const scene = await open({ limits: { writeQueue: 100_000 } });
       const one = await connected(scene);
