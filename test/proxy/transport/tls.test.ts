@@ -104,6 +104,30 @@ describe('TLS', () => {
       });
     }
 
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      it(`that takes a session of ${version} up again has its names, but not once its authority is another`, async () => {
+        const scene = await open();
+        const shown = await authority.issue({ names: ['sbc1.example.com'] });
+        const by = { ...shown, minVersion: version, maxVersion: version };
+        const first = dial(scene, by);
+        let session: Buffer | undefined;
+        first.socket.on('session', (one: Buffer) => (session = one));
+        first.write(options({}));
+        await until(() => scene.messages.length === 1 && session !== undefined);
+        const again = dial(scene, { ...by, ...(session && { session }) });
+        again.write(options({}));
+        await until(() => scene.messages.length === 2);
+        directories.write('proxy', { ...(await authority.issue({ names: ['proxy.example.com'] })), ca: stranger.pem });
+        material.refresh();
+        const late = dial(scene, { ...by, ...(session && { session }) });
+        late.write(options({}));
+        await until(() => scene.messages.length === 3);
+        expect([again, late].map(({ socket }) => socket.isSessionReused())).to.deep.equal([true, false]);
+        const names = scene.messages.map(({ from }) => from.connection?.certificateNames);
+        expect(names).to.deep.equal([['sbc1.example.com'], ['sbc1.example.com'], []]);
+      });
+    }
+
     it('is refused by TLS 1.1', async () => {
       const scene = await open();
       const client = dial(scene, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
