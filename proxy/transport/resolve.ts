@@ -42,6 +42,9 @@ const choices = { sip: ['UDP', 'TCP', 'TLS'], sips: ['TLS'] } as const;
 /** RFC 3261 18.1.1: from here on a request goes by a transport with congestion control, where there is a choice. */
 export const LARGE = 1_300;
 
+/** SRV records of a name that are gone into: whoever writes a zone must not make us ask without end. */
+const maxServices = 32;
+
 /** NAPTR, SRV, A and AAAA, the system: with room for answers that run out while others are waited for. */
 const maxRounds = 8;
 
@@ -162,7 +165,8 @@ export class Resolver {
     if (answer instanceof Promise) return answer;
     if (answer.records.length === 0) return undefined;
     // RFC 2782: a lone root as target says that the service is decidedly not there.
-    const records = answer.records.filter((record) => record.name !== '' && record.name !== '.');
+    const targeted = answer.records.filter((record) => record.name !== '' && record.name !== '.');
+    const records = targeted.toSorted((a, b) => a.priority - b.priority).slice(0, maxServices);
     const found = records.map((record) => ({
       record,
       result: this.#addresses(record.name.toLowerCase(), record.port, transport),

@@ -159,6 +159,20 @@ describe('resolving a host (RFC 3263)', () => {
     expect(await texts('example.com', 0)).to.deep.equal(['192.0.2.1 2']);
   });
 
+  it('asks for the addresses of 32 SRV targets at most, the first by their priority', async () => {
+    const records = Array.from({ length: 2_000 }, (_, i) => ({
+      name: `t${i}.example`,
+      port: 5060,
+      priority: 2_000 - i,
+      weight: 0,
+    }));
+    zone.srv.set('_sip._udp.many.example', records);
+    zone.a.set('t1999.example', [{ address: '192.0.2.1', ttl: 60 }]);
+    zone.a.set('t0.example', [{ address: '192.0.2.2', ttl: 60 }]);
+    expect(await texts('many.example', 0)).to.deep.equal(['192.0.2.1 5060']);
+    expect(zone.asked.filter((question) => question.startsWith('A '))).to.have.length(32);
+  });
+
   it('takes the root as SRV target for "no such service"', async () => {
     zone.srv.set('_sip._udp.example.com', [{ name: '', port: 0, priority: 0, weight: 0 }]);
     zone.a.set('example.com', [{ address: '192.0.2.1', ttl: 60 }]);
