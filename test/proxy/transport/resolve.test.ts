@@ -253,7 +253,9 @@ describe('resolving a host (RFC 3263)', () => {
     it('for long enough to get through them all, where each name server is waited for in vain', async () => {
       zone.hosts.set('pbx.example', '192.0.2.9');
       zone.broken = 'ETIMEOUT';
-      zone.takes = () => (at += 8_000);
+      zone.takes = () => {
+        at += 8_000;
+      };
       expect(await texts('pbx.example', 0)).to.deep.equal(['192.0.2.9 5060']);
     });
 
