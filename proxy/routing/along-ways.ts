@@ -162,7 +162,9 @@ export abstract class AlongWays extends Tries {
 
   protected send(hop: Hop, way: Way | undefined): void {
     this.attempt++;
-    this.current = this.context.core.copier.send(this, hop, way, this.attempt, this.#timedSince);
+    const sent = this.context.core.copier.send(this, hop, way, this.attempt, this.#timedSince);
+    if (sent === undefined) this.fail(513, undefined);
+    else this.current = sent;
   }
 
   /** Another try has only what the one before left of Timer B or F. A 100 stops Timer B (RFC 3261 17.1.1.2), not F. */

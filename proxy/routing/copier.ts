@@ -1,7 +1,7 @@
 import type { ProxyConfig } from '../config.ts';
 import type { ClientTransaction } from '../transaction/client-transaction.ts';
 import type { Message } from '../sip/message.ts';
-import type { Hop } from '../transport/hop.ts';
+import { fits, type Hop } from '../transport/hop.ts';
 import { LARGE } from '../transport/resolve.ts';
 import type { Member } from '../upstream/pair.ts';
 import { Branches } from './branch.ts';
@@ -32,17 +32,21 @@ export class Copier {
     this.#names = namesOf(config);
   }
 
-  /** `startedAt`: since when Timer B or F counts, if not from now. */
+  /**
+   * `startedAt`: since when Timer B or F counts, if not from now. Undefined: with what it gets from us it fits in no
+   * datagram, and is not sent.
+   */
   send(
     copy: AlongWays,
     hop: Hop,
     way: Way | undefined,
     attempt: number,
     startedAt: number | undefined,
-  ): ClientTransaction {
+  ): ClientTransaction | undefined {
     const { received, callerEnd } = copy.context;
     const branch = this.#branch(received, hop, way, attempt);
     const text = this.#text(received, hop, way, callerEnd, branch, copy.breadth);
+    if (!fits(text.length, hop)) return undefined;
     if (text.length > LARGE && hop.transport === 'UDP') this.#core.counts.largeDatagrams++;
     return this.#core.layer.send(text, branch, received.message.method, hop, copy, startedAt);
   }

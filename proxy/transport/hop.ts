@@ -58,3 +58,12 @@ export interface Hop {
   /** TLS: the name that led to this address and that the peer's certificate must hold (RFC 5922 4). */
   readonly serverName?: string | undefined;
 }
+
+/** UDP's 16-bit length less its own header and that of IPv4; IPv6 does not count its fixed header. */
+const MOST_BY_UDP = { ipv4: 65_507, ipv6: 65_527 } as const;
+
+/** Whether a message of `length` bytes can be sent there at all. */
+export function fits(length: number, { transport, address }: Hop): boolean {
+  if (length <= MOST_BY_UDP.ipv4 || transport !== 'UDP') return true;
+  return length <= MOST_BY_UDP.ipv6 && address.includes(':');
+}

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { getSystemErrorName } from 'node:util';
 import { errorCode } from './error-code.ts';
 import { HopCache } from './hop-cache.ts';
-import type { Hop, Listener } from './hop.ts';
+import { fits, type Hop, type Listener } from './hop.ts';
 import { formatAddress, ListenError } from './listen-error.ts';
 import type { ListenerOptions } from './listener-options.ts';
 import { stunAnswer } from './stun.ts';
@@ -12,8 +12,6 @@ import type { UdpSocket, UdpSocketUser } from './udp-socket.ts';
 import { UdpWatch } from './udp-watch.ts';
 import type { TransportContext } from './user.ts';
 
-/** UDP's 16-bit length less its own header and that of IPv4; IPv6 does not count its fixed header. */
-const maxPayload = { 4: 65_507, 6: 65_527 } as const;
 /** No SIP message is shorter: what is, are the keep-alives of phones and NATs. */
 const minPayload = 8;
 /** A burst of messages waits here while the process does something else: a second of 10,000 packets at 400 bytes. */
@@ -92,9 +90,9 @@ export class UdpListener implements Listener {
       counters.blockedDropped++;
       return;
     }
-    if (text.length > maxPayload[this.family]) {
+    if (!fits(text.length, hop)) {
+      // of this message's making: the hop is well, and all else that waits for it would fail
       counters.tooLargeDropped++;
-      this.#context.fail(hop, new Error(`${text.length} bytes do not fit in a datagram`));
       return;
     }
     if (hop.port < 1 || hop.port > 65_535 || hop.address.includes(':') !== (this.family === 6)) {

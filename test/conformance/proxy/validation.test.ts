@@ -1,9 +1,18 @@
 import { expect } from 'chai';
+import type { ProxyConfig } from '../../../proxy/config.ts';
 import { Header } from '../../../proxy/sip/header.ts';
 import { ack, invite, options, register, request, respond } from '../../builders.ts';
 import { AT, aliceCalls, answers, requestIn, requests, type Scene, stage, statusesOf } from '../cast.ts';
 
 const sentBy = `${AT.alice}:5060`;
+
+/** The pairs of the scene, their members reached by TCP. */
+function overTcp({ config }: Scene): ProxyConfig['servers'] {
+  return config.servers.map((pair) => ({
+    ...pair,
+    members: pair.members.map((member) => ({ ...member, transport: 'TCP' as const })),
+  }));
+}
 
 describe('RFC 3261 16.3: what is taken in at all', () => {
   let scene: Scene;
@@ -207,15 +216,39 @@ describe('RFC 3261 16.3: what is taken in at all', () => {
       expect(await verdict(fields(257))).to.equal('400 Too Many Header Fields');
     });
 
-    it('64 KiB are taken, one byte more is answered 513', async () => {
+    /** An INVITE of so many bytes. */
+    const size = (bytes: number): string => {
       const given = { sentBy, callId: 'large', fromTag: 'large', branch: 'z9hG4bKlarge' };
-      const size = (bytes: number): string => {
-        const head = invite({ ...given, body: 'x'.repeat(60_000) }).length - 60_000;
-        return invite({ ...given, body: 'x'.repeat(bytes - head) });
-      };
+      const head = invite({ ...given, body: 'x'.repeat(60_000) }).length - 60_000;
+      return invite({ ...given, body: 'x'.repeat(bytes - head) });
+    };
+
+    it('64 KiB are taken, one byte more is answered 513', async () => {
       expect([size(65_536).length, size(65_537).length]).to.deep.equal([65_536, 65_537]);
+      scene = await stage({ servers: overTcp(scene) });
       expect(await verdict(size(65_536))).to.equal('forwarded');
       expect(await verdict(size(65_537))).to.equal('513 Message Too Large');
+    });
+
+    it('what fits in no datagram with what we add to it is answered 513, too', async () => {
+      const added = requestIn(await scene.receives(size(60_000), AT.alice)).text.length - 60_000;
+      scene = await stage();
+      expect(await verdict(size(65_507 - added))).to.equal('forwarded');
+      scene = await stage();
+      expect(await verdict(size(65_508 - added))).to.equal('513 Message Too Large');
+      await scene.passes(33_000);
+      expect(scene.core.pendingCopies + scene.core.unanswered).to.equal(0);
+    });
+
+    it('a phone that takes it by a stream rings, though another has no room for it', async () => {
+      await scene.registers('bob', AT.bob, { callId: 'by-udp' });
+      const stream = scene.phoneStream(7, '192.0.2.13', 5060);
+      const given = { from: 'bob', callId: 'by-tcp', sentBy: '192.0.2.13:5060', transport: 'TCP' };
+      const asked = requestIn(await scene.receives(register(given), '192.0.2.13', 5060, 'TCP', stream));
+      await scene.receives(respond(asked.message, 200), asked.hop.address);
+      const text = size(65_500).replace(AT.alice, AT.ss1.primary);
+      const rung = requests(await scene.receives(text, AT.ss1.primary));
+      expect(rung.map(({ hop }) => hop.transport)).to.deep.equal(['TCP']);
     });
   });
 
