@@ -1,7 +1,7 @@
 import { fnv1a, fnv1aBits } from '../hash.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
-import { parseVia } from '../sip/via.ts';
+import { viaAt } from '../sip/via.ts';
 
 const COOKIE = 'z9hG4bK';
 const NAME_LENGTH = 7;
@@ -90,7 +90,8 @@ export class Branches {
     if (!request.text.includes(this.#prefix)) return false;
     const end = text36(loop);
     for (const value of request.values(Header.Via)) {
-      const { branch } = parseVia(value);
+      // one that can't be read is none of ours, and nobody's business here (16.3 step 1)
+      const branch = viaAt(value, 0, value.length)?.branch ?? '';
       if (branch.length === LENGTH && this.isOurs(branch) && branch.endsWith(end)) return true;
     }
     return false;

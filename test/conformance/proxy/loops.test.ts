@@ -82,6 +82,15 @@ describe('RFC 5393: a request that comes back', () => {
     expect(requests(await scene.receives(text, AT.ss2.primary))).to.have.length(1);
   });
 
+  it('is no worse for a Via below that nobody can read: that is for who wrote it (16.3 step 1)', async () => {
+    const odd = `Via: SIP/2.0/UDP ${AT.ss1.primary}:5060;branch=z9hG4bKa, SIP/2.0/UDP ;;,;,,\r\n`;
+    const text = invite({ ...trunk }).replace(/Via: .*\r\n/, odd);
+    const copy = requestIn(await scene.receives(text, AT.ss1.primary)).text;
+    const spiral = copy.replace('5551234', '5551235');
+    expect(requests(await scene.receives(passedOn(spiral, AT.ss2.primary), AT.ss2.primary))).to.have.length(1);
+    expect(statusesOf(await scene.receives(passedOn(copy, AT.ss1.primary), AT.ss1.primary))).to.deep.equal([482]);
+  });
+
   it('as a retransmission through a restarted proxy has the branch that it had', async () => {
     const text = invite({ ...trunk, sentBy: `${AT.ss1.primary}:5060` });
     const first = requestIn(await scene.receives(text, AT.ss1.primary));
