@@ -119,7 +119,7 @@ export class Incoming implements TransactionUser {
   #notReady(message: Message, from: Hop): void {
     this.#core.counts.notReady++;
     if (!message.isRequest || message.toTag !== '' || message.method === 'ACK' || message.method === 'CANCEL') return;
-    this.#core.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2'], this.#core.tag()), from);
+    this.#core.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2']), from);
   }
 
   /** What could not be parsed: answered with the reason where an answer can be built, else counted and dropped. */
@@ -136,7 +136,7 @@ export class Incoming implements TransactionUser {
     const readable = faulty.via !== NO_VIA;
     const back = readable ? this.#senders.answersGo(faulty, from) : from;
     const request = readable ? withTrueSource(faulty, from, from.transport === 'UDP' && back === from) : faulty;
-    this.#core.outside.send(response(request, error.status, error.reason, error.headers, this.#core.tag()), back);
+    this.#core.outside.send(response(request, error.status, error.reason, error.headers), back);
   }
 
   #countDefect(reason: string): void {
@@ -171,7 +171,7 @@ export class Incoming implements TransactionUser {
     counts.foreignCancels++;
     if (!this.#senders.mayComplain(back)) return;
     counts.answeredLocally++;
-    outside.send(response(cancel, 481, reasonPhrase(481), undefined, this.#core.tag()), back);
+    outside.send(response(cancel, 481, reasonPhrase(481)), back);
   }
 
   mayEnd(invite: ServerTransaction, from: Hop): boolean {
@@ -437,7 +437,7 @@ export class Incoming implements TransactionUser {
     lines: readonly string[] | undefined,
   ): void {
     this.#core.counts.answeredLocally++;
-    this.#core.outside.send(response(message, status, reason, lines, this.#core.tag()), server.from);
+    this.#core.outside.send(response(message, status, reason, lines), server.from);
     server.drop();
   }
 

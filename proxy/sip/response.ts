@@ -124,15 +124,35 @@ export function response(
   return `${answer}Content-Length: 0\r\n\r\n`;
 }
 
-/** 64 bits of what identifies the transaction, by FNV-1a from two starts. */
+/** 64 bits of the call, and 32 of the branch: what was forked before us comes as several transactions (RFC 3261 19.3). */
+const TAG_LENGTH = { call: 14, branch: 7 };
+
 function statelessTag(request: Message): string {
-  const seed = `${request.via.branch} ${request.callId} ${request.fromTag} ${request.cseq}`;
-  let high = 0x811c9dc5;
-  let low = 0x01234567;
-  for (let i = 0; i < seed.length; i++) {
-    const c = seed.charCodeAt(i);
-    high = Math.imul(high ^ c, 0x01000193);
-    low = Math.imul(low ^ c, 0x01000193);
-  }
-  return (high >>> 0).toString(36) + (low >>> 0).toString(36);
+  return callTag(request) + text36(fnv1a(request.via.branch, 0x811c9dc5), TAG_LENGTH.branch);
+}
+
+/**
+ * Whether `ack` is for a refusal whose To tag response() made, of a request that left nothing else behind: it goes no
+ * further (RFC 3261 8.2.7). Not every ACK of a refusal has the branch that its INVITE had.
+ */
+export function isOfRefusal(ack: Message): boolean {
+  const { toTag } = ack;
+  return toTag.length === TAG_LENGTH.call + TAG_LENGTH.branch && toTag.startsWith(callTag(ack));
+}
+
+/** By FNV-1a from two starts. */
+function callTag({ callId, fromTag, cseq }: Message): string {
+  const seed = `${callId} ${fromTag} ${cseq}`;
+  const half = TAG_LENGTH.call / 2;
+  return text36(fnv1a(seed, 0x811c9dc5), half) + text36(fnv1a(seed, 0x01234567), half);
+}
+
+function fnv1a(text: string, start: number): number {
+  let hash = start;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+function text36(value: number, length: number): string {
+  return value.toString(36).padStart(length, '0');
 }

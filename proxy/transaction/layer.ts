@@ -1,6 +1,6 @@
 import type { Logger as Log } from 'pino';
 import type { Message } from '../sip/message.ts';
-import { response } from '../sip/response.ts';
+import { isOfRefusal, response } from '../sip/response.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { ClientOwner, ClientTransaction } from './client-transaction.ts';
 import { Clients } from './clients.ts';
@@ -67,8 +67,6 @@ export class TransactionLayer {
   readonly #user: TransactionUser;
   readonly #limit: number;
   readonly #log: Log;
-  /** To tag of what is refused without a transaction: its ACK is known by it, and goes no further. */
-  readonly #refusalTag: string;
   #fullLoggedAt = -Infinity;
 
   constructor(options: TransactionLayerOptions) {
@@ -92,7 +90,6 @@ export class TransactionLayer {
     this.#user = options.user;
     this.#limit = options.limits?.transactions ?? 250_000;
     this.#log = options.log;
-    this.#refusalTag = `full-${options.now().toString(36)}`;
   }
 
   /** No transaction is left, not even one that only absorbs retransmissions. */
@@ -169,7 +166,7 @@ export class TransactionLayer {
     const ofSuccess = invite === undefined || (invite.final >= 200 && invite.final < 300);
     if (!ofSuccess) {
       if (this.#user.mayEnd(invite, from)) invite.acknowledge();
-    } else if (ack.toTag !== this.#refusalTag) this.#user.ack(ack, from);
+    } else if (!isOfRefusal(ack)) this.#user.ack(ack, from);
   }
 
   #request(request: Message, from: Hop, back: Hop): void {
@@ -209,7 +206,7 @@ export class TransactionLayer {
 
   #refuse(request: Message, from: Hop): void {
     this.#counts.refused++;
-    this.#setting.send(response(request, 503, 'Service Unavailable', [], this.#refusalTag), from);
+    this.#setting.send(response(request, 503, 'Service Unavailable'), from);
     const now = this.#setting.now();
     if (now - this.#fullLoggedAt < LOG_FULL_EVERY) return;
     this.#fullLoggedAt = now;

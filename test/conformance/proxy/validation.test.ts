@@ -198,6 +198,17 @@ describe('RFC 3261 16.3: what is taken in at all', () => {
       expect(scene.core.counts.unparseable).to.equal(3);
     });
 
+    it('is refused without state: the ACK of an INVITE that was goes no further, whatever branch it has', async () => {
+      const given = { sentBy, callId: 'refused', fromTag: 'f', branch: 'z9hG4bKrefused' };
+      const faulty = invite({ ...given, headers: ['Max-Forwards: 70'] });
+      for (const branch of [given.branch, 'z9hG4bKanother']) {
+        const [answer] = answers(await scene.receives(faulty, AT.alice));
+        expect(answer?.message.status).to.equal(400);
+        const acknowledged = ack({ ...given, branch, toTag: answer?.message.toTag ?? '' });
+        expect(await scene.receives(acknowledged, AT.alice)).to.deep.equal([]);
+      }
+    });
+
     it('is answered with a To tag, and with received and rport filled in', async () => {
       const text = whole.replace('CSeq: 1 ', 'CSeq: one ').replace(`${AT.alice}:5060`, '10.9.9.9:5060');
       const [answer] = answers(await scene.receives(text, AT.alice, 40_000));

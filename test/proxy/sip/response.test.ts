@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import { type Message, parseMessage } from '../../../proxy/sip/message.ts';
-import { reasonPhrase, response } from '../../../proxy/sip/response.ts';
+import { isOfRefusal, reasonPhrase, response } from '../../../proxy/sip/response.ts';
 import { SipError } from '../../../proxy/sip/sip-error.ts';
-import { bye, invite } from '../../builders.ts';
+import { ack, bye, invite, type RequestOptions } from '../../builders.ts';
 
 /** The answer to a request that is refused. */
 function refusal(text: string): string {
@@ -47,6 +47,15 @@ describe('a response of our own (RFC 3261 8.2.6)', () => {
     const others = [{}, { callId: 'd' }, { fromTag: 'g' }, { cseq: 2 }, { branch: 'z9hG4bKc' }, { callId: 'cc' }];
     const tags = others.map((other) => response(parseMessage(invite({ ...same, ...other })), 404, 'Not Found'));
     expect(new Set(tags.map((text) => parseMessage(text).toTag)).size).to.equal(others.length);
+  });
+
+  it('is known by its To tag in its ACK, whatever branch that has', () => {
+    const same = { callId: 'c', fromTag: 'f', cseq: 1, branch: 'z9hG4bKb' };
+    const { toTag } = parseMessage(response(parseMessage(invite(same)), 404, 'Not Found'));
+    const isKnown = (given: RequestOptions): boolean => isOfRefusal(parseMessage(ack({ ...same, toTag, ...given })));
+    expect([{}, { branch: 'z9hG4bKc' }].map(isKnown)).to.deep.equal([true, true]);
+    const others = [{ callId: 'd' }, { fromTag: 'g' }, { cseq: 2 }, { toTag: `${toTag}1` }, { toTag: 'to-1' }];
+    expect(others.filter(isKnown)).to.deep.equal([]);
   });
 
   it('has the To tag it is given, unless there is one already', () => {
