@@ -29,7 +29,8 @@ export function sendCancel(transaction: ClientTransaction): void {
 }
 
 export function report(transaction: ClientTransaction, response: Message): void {
-  transaction.lastStatus = response.status;
+  // a 180 may overtake its 100, and rings all the same
+  transaction.lastStatus = Math.max(transaction.lastStatus, response.status);
   transaction.owner.response(transaction, response);
 }
 

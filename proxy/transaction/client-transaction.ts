@@ -37,7 +37,7 @@ export class ClientTransaction extends Transaction {
   readonly key: string;
   /** Since when Timer B or F counts, in ms. */
   readonly startedAt: number;
-  /** Status of the last response that was reported; 0: none yet. */
+  /** The greatest status of the responses that were reported; 0: none yet. */
   lastStatus = 0;
   owner: ClientOwner;
   /** The machine's state; its name is that of the RFC's figure. */

@@ -40,6 +40,12 @@ describe('a copy that was sent again when its pair switched', () => {
       expect(statuses(await scene.receives(respond(first.message, 200), memberOf(first)))).to.deep.equal([200]);
     });
 
+  it('rings on where the 180 of a try overtook its 100', async () => {
+    for (const status of [180, 100]) await scene.receives(respond(first.message, status), memberOf(first));
+    expect(statuses(await scene.receives(respond(second.message, 486), memberOf(second)))).to.deep.equal([]);
+    expect(statuses(await scene.receives(respond(first.message, 200), memberOf(first)))).to.deep.equal([200]);
+  });
+
   it('ends with a 603 of the second try, though the first rings: who was asked wants no call', async () => {
     await scene.receives(respond(first.message, 180), memberOf(first));
     const sent = await scene.receives(respond(second.message, 603), memberOf(second));
