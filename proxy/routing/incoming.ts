@@ -97,7 +97,7 @@ export class Incoming implements TransactionUser {
       if (message.has(Header.PAssertedIdentity) && !this.#senders.mayAssert(from)) message = withoutAsserted(message);
     }
     if (!this.#core.replica.ready) {
-      this.#notReady(message, from);
+      this.#notReady(message, back);
       return;
     }
     if (message.isRequest && message.method !== 'OPTIONS') {
@@ -116,10 +116,10 @@ export class Incoming implements TransactionUser {
    * Without keys and bindings we would send a dialog's requests astray: their sender repeats them, or takes another
    * proxy. What begins something new is told to do so at once.
    */
-  #notReady(message: Message, from: Hop): void {
+  #notReady(message: Message, back: Hop): void {
     this.#core.counts.notReady++;
     if (!message.isRequest || message.toTag !== '' || message.method === 'ACK' || message.method === 'CANCEL') return;
-    this.#core.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2']), from);
+    this.#core.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2']), back);
   }
 
   /** What could not be parsed: answered with the reason where an answer can be built, else counted and dropped. */

@@ -622,6 +622,13 @@ describe('the core', () => {
       expect(await early.receives(bye({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice)).to.deep.equal([]);
       expect(await early.receives(ack({ ...dialog, sentBy: `${AT.alice}:5060` }), AT.alice)).to.deep.equal([]);
     });
+
+    it('answers an SBC at the port of its Via, from whichever it sends (RFC 3261 18.2.2)', async () => {
+      const early = await Scene.begin({}, false);
+      const text = invite({ via: [`SIP/2.0/UDP ${AT.sbc}:5060;branch=z9hG4bKsbc`] });
+      const sent = await early.receives(text, AT.sbc, 40_000);
+      expect(sent.map(({ hop }) => hop.port)).to.deep.equal([5060]);
+    });
   });
 
   describe('under overload', () => {
