@@ -155,7 +155,11 @@ export class ResponseContext {
     if (best === undefined) {
       // RFC 4320: nothing is said of a non-INVITE that timed out; its sender has given up at the same time
       if (status === 408 && request.method !== 'INVITE') this.#respond('', 408);
-      else this.#respond(response(request, status, reasonPhrase(status), undefined, this.core.tag()), status);
+      else {
+        // RFC 3261 9.2: that of the CANCEL's 200
+        const toTag = this.#cancelled ? undefined : this.core.tag();
+        this.#respond(response(request, status, reasonPhrase(status), undefined, toTag), status);
+      }
     } else if (status === 503 && this.received.sender !== 'Proxy') {
       // 16.7 step 6: the next hop upstream would take a 503 for ours
       this.#respond(returning(best, this.server.hop).status(500, 'Server Out Of Service').render(), 500);
