@@ -282,19 +282,22 @@ function handedOver(received: Received, view: View): Decision {
   return answer(6, 430, 'Flow Failed');
 }
 
+/** Option tags (RFC 3327, RFC 5626). */
+const SUPPORTED: readonly string[] = ['path', 'outbound'];
 /** RFC 3261 11.2, for a proxy: without Allow, which would mean that it ends what it passes on. */
 const ABILITIES: readonly string[] = [
   'Accept: */*',
   'Accept-Encoding: identity',
   'Accept-Language: en',
-  'Supported: path, outbound',
+  `Supported: ${SUPPORTED.join(', ')}`,
 ];
 
 /** Row 1: SBCs and other peers balance on this. */
 function options({ message }: Received, view: View): Decision {
   // RFC 3261 8.2.2.3: here we are the user agent that Require speaks to
   const required = message.has(Header.Require) ? message.values(Header.Require) : [];
-  if (required.length > 0) return answer(1, 420, 'Bad Extension', [`Unsupported: ${required.join(', ')}`]);
+  const unsupported = required.filter((tag) => !SUPPORTED.includes(tag.toLowerCase()));
+  if (unsupported.length > 0) return answer(1, 420, 'Bad Extension', [`Unsupported: ${unsupported.join(', ')}`]);
   if (view.draining) return answer(1, 503, 'Draining', retryAfter(message.callId));
   const pair = view.upstreams.chooseForCall(message.callId) ?? remotePair(view, message.callId);
   return pair === undefined ? noServer(1, message) : answer(1, 200, 'OK', ABILITIES);

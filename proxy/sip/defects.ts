@@ -89,7 +89,11 @@ export const DEFECTS = {
   ),
   'Too Many Hops': row(483, 'has no hop left, and is no OPTIONS', '3261 16.3 step 3'),
   'Loop Detected': row(482, 'has been here before, and nothing that its way depends on has changed', '5393 4.2'),
-  'Bad Extension': row(420, 'has Proxy-Require, or is an OPTIONS to the proxy with Require', '3261 16.3 step 5'),
+  'Bad Extension': row(
+    420,
+    'has Proxy-Require, or is an OPTIONS to the proxy that requires more than path and outbound',
+    '3261 16.3 step 5',
+  ),
   'Max-Breadth Exceeded': row(440, 'would fork to more phones than its Max-Breadth allows', '5393 5.3.3'),
 } as const satisfies Readonly<Record<string, DefectRow>>;
 

@@ -131,6 +131,13 @@ describe('RFC 3261 16.3: what is taken in at all', () => {
       );
       expect([answer?.message.status, answer?.message.value(Header.Unsupported)]).to.deep.equal([420, 'nothing-known']);
     });
+
+    it('in an OPTIONS to the proxy itself may name what that says it supports', async () => {
+      expect(await verdict(options({ sentBy, headers: ['Require: Path, outbound'] }))).to.equal('200 OK');
+      const text = options({ sentBy, headers: ['Require: path, foo', 'Require: bar'] });
+      const [answer] = answers(await scene.receives(text, AT.alice));
+      expect(answer?.message.value(Header.Unsupported)).to.equal('foo, bar');
+    });
   });
 
   it('asks for the scheme first, then for hops, then for loops, then for extensions', async () => {
