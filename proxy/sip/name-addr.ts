@@ -73,8 +73,8 @@ export function addressEnd(text: string, start: number, end: number): number {
     if (c === COLON) colon = true;
     else if (c === SEMICOLON) break;
     // 20.10: an address with a comma, a question mark or a semicolon in its URI must stand in angle brackets.
-    // A comma in an unquoted display name is a fault that only looks bad (RFC 4475 3.1.2.15): callers have names.
-    else if (c === QUESTION || c === QUOTE || c === GREATER || (c === COMMA && colon)) return -1;
+    // In an unquoted display name they are a fault that only looks bad (RFC 4475 3.1.2.15): callers have names.
+    else if (c === QUOTE || c === GREATER || ((c === COMMA || c === QUESTION) && colon)) return -1;
   }
   const after = trimEnd(text, from, pos);
   if (!hasScheme(text, from, after)) return -1;

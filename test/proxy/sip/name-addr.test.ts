@@ -70,6 +70,7 @@ describe('an address', () => {
     ['Al <sip:a@h>', ['Al', 'sip:a@h', '']],
     ['Al <sip:a@h>;x="<"', ['Al', 'sip:a@h', ';x="<"']],
     ['Al Bo,  Ce\t<x:y>;z', ['Al Bo,  Ce', 'x:y', ';z']],
+    ['=?utf-8?q?J=C3=B6rg?= <sip:a@h>', ['=?utf-8?q?J=C3=B6rg?=', 'sip:a@h', '']],
     ['"" <sip:a@h>', ['', 'sip:a@h', '']],
     ['"a\\"<b>" <sip:a@h>;x="<;,>"', ['a"<b>', 'sip:a@h', ';x="<;,>"']],
   ] as const) {
@@ -100,6 +101,8 @@ describe('an address', () => {
     '<sip:a@h>,',
     'sip:a@h, sip:b@h',
     'sip:a?b',
+    'a? sip:b',
+    'sip:a? <sip:b>',
     'sip:a "b"',
     'sip:a b',
     'sip',
