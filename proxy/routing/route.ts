@@ -9,6 +9,7 @@ import type { Binding, CallRecord } from '../store/records.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Identity } from './identity.ts';
 import type { Received } from './received.ts';
+import { fnv1a } from '../hash.ts';
 import { tagHash, type End } from './token.ts';
 
 /** What the routing table reads of the world: all of it in memory, none of it changed by a decision. */
@@ -315,9 +316,13 @@ function pairOfToken(received: Received, view: View): Pair | undefined {
 }
 
 /** Which way: From tag equal to the caller's -> towards the callee, else towards the caller. */
-function otherEnd({ message, token }: Received): End {
+function otherEnd({ message, token, member }: Received): End {
   if (token === undefined) return { kind: 'open' };
-  return tagHash(message.fromTag) === token.callerTag ? token.callee : token.caller;
+  const { caller, callee, callerTag } = token;
+  if (tagHash(message.fromTag) !== callerTag) return caller;
+  // of one call in 65,536 the callee's tag has that hash, too: then it does not lead back to who sends this
+  const isOfBoth = member !== undefined && tagHash(message.toTag) === callerTag;
+  return isOfBoth && callee.kind === 'pair' && callee.pair === fnv1a(member.pair.name) ? caller : callee;
 }
 
 /** Any other proxy can take it as well: its sender tries the next one (RFC 3263 4.3). A phone's farewell is not turned away. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import type { Hop } from '../../../proxy/transport/hop.ts';
+import { tagHash } from '../../../proxy/routing/token.ts';
 import { ack, bye, invite, request, respond } from '../../builders.ts';
 import {
   AT,
@@ -165,6 +166,22 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
       });
       const sent = requestIn(await scene.receives(text, asked.hop.address));
       expect([sent.hop.address, sent.hop.port]).to.deep.equal([AT.alice, 5060]);
+    });
+
+    it('leads away from its sender, whoever called, where both tags have one hash of 16 bits', async () => {
+      const { dialog, asked } = await call();
+      let n = 0;
+      while (tagHash(`to-${n}`) !== tagHash(dialog.fromTag)) n++;
+      const given = { callId: dialog.callId, fromTag: `to-${n}`, toTag: dialog.fromTag, route: recordRoutes(asked) };
+      const away = bye({ ...given, sentBy: `${asked.hop.address}:5060`, uri: `sip:alice@${AT.alice}:5060` });
+      expect(requestIn(await scene.receives(away, asked.hop.address)).hop.address).to.equal(AT.alice);
+
+      await bobRegisters(scene, 1);
+      const [rung] = await rings(scene, { callId: 'to-bob', fromTag: dialog.fromTag });
+      if (rung === undefined) throw new Error('bob is not called');
+      const own = { callId: 'to-bob', fromTag: dialog.fromTag, toTag: `to-${n}`, route: recordRoutes(rung) };
+      const towards = bye({ ...own, ...server, uri: `sip:bob@${AT.bob}:5060` });
+      expect(requestIn(await scene.receives(towards, AT.ss1.primary)).hop.address).to.equal(AT.bob);
     });
   });
 
