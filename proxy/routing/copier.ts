@@ -116,7 +116,7 @@ export class Copier {
     const source = sender === 'Endpoint' && via.host !== from.address ? from.address : '';
     const key = via.branch === '' ? message.method : via.branch;
     const branches = way?.as === undefined ? this.#branches : this.#branches.of(way.as.name);
-    const target = way?.requestUri ?? hop.address;
+    const target = way?.requestUri === undefined ? hop.address : `${way.requestUri} ${phoneAt(hop, way)}`;
     const tried = way?.as?.attempt ?? attempt;
     return branches.branch(key, via.host, message.callId, message.cseq, target, tried, received.loop, source);
   }
@@ -158,6 +158,14 @@ export class Copier {
     const copy = { hop, branch, uri: way?.requestUri, recordRoute, facing, routes, sentBy, byRoute, maxBreadth };
     return forwardRequest(received, copy, this.#names);
   }
+}
+
+/** Which of the phones that have one contact, as behind NATs they may: by its flow at another proxy, its Path or its address. */
+function phoneAt({ address, port }: Hop, { handover, routes }: Way): string {
+  if (routes !== undefined) return routes.join();
+  const phone = handover?.end;
+  if (phone?.kind === 'flow') return `${phone.boot} ${phone.number}`;
+  return phone?.kind === 'udp' ? `${phone.address} ${phone.port}` : `${address} ${port}`;
 }
 
 function namesOf(config: ProxyConfig): Names {

@@ -5,7 +5,16 @@ import type { Target } from './target.ts';
 import { handOvers, type Received } from './received.ts';
 import type { Decision } from './route.ts';
 import { OPEN, pairEnd } from './token.ts';
-import { distinct, waysByAddress, waysByFlow, waysToDevice, waysToEnd, waysToRemotePair, type Way } from './way.ts';
+import {
+  distinct,
+  isSameWay,
+  waysByAddress,
+  waysByFlow,
+  waysToDevice,
+  waysToEnd,
+  waysToRemotePair,
+  type Way,
+} from './way.ts';
 
 const NONE: readonly Binding[] = [];
 /** The row of the routing table by which a server names one contact of a phone. */
@@ -72,7 +81,10 @@ export class Targets {
     const forks: Target[] = [];
     for (const flows of devices.values()) {
       const ways = waysToDevice(flows, reach);
-      if (ways.length > 0) forks.push({ pair: undefined, pinned: false, ways });
+      const [first] = ways;
+      // RFC 3261 16.5: once each. A phone that was set up anew has a new instance, and is where the old one was
+      if (first === undefined || forks.some((fork) => leadsOver(fork, first))) continue;
+      forks.push({ pair: undefined, pinned: false, ways });
     }
     return forks;
   }
@@ -103,4 +115,9 @@ export class Targets {
     }
     return others ?? NONE;
   }
+}
+
+function leadsOver({ ways }: Target, way: Way): boolean {
+  const [first] = ways;
+  return first !== undefined && isSameWay(first, way);
 }

@@ -119,13 +119,16 @@ export function distinct(ways: readonly Way[]): Way[] {
   return ways.filter((way, index) => ways.findIndex((other) => isSameWay(way, other)) === index);
 }
 
-function isSameWay(a: Way, b: Way): boolean {
+/** Whether both lead over the same to the same phone. */
+export function isSameWay(a: Way, b: Way): boolean {
   if (a.handover?.proxy !== b.handover?.proxy || a.uri !== b.uri || a.requestUri !== b.requestUri) return false;
+  if (a.routes?.join() !== b.routes?.join()) return false;
   if (a.handover !== undefined && !isSameEnd(a.handover.end, b.handover?.end)) return false;
   return a.hop?.address === b.hop?.address && a.hop?.port === b.hop?.port && a.hop?.connection === b.hop?.connection;
 }
 
 function isSameEnd(a: End, b: End | undefined): boolean {
+  if (a.kind === 'udp') return b?.kind === 'udp' && a.address === b.address && a.port === b.port;
   return a === b || (a.kind === 'flow' && b?.kind === 'flow' && a.number === b.number && a.boot === b.boot);
 }
 

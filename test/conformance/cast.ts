@@ -69,4 +69,4 @@ export async function aliceCalls(scene: Scene, given: RequestOptions = {}): Prom
   return requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060`, ...given }), AT.alice));
 }
 
-export { AT, requestIn, type Scene, type Sent };
+export { AT, requestIn, Scene, type Sent };

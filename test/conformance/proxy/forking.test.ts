@@ -12,7 +12,7 @@ import {
   distinct,
   requests,
   rings,
-  type Scene,
+  Scene,
   type Sent,
   stage,
   statusesOf,
@@ -35,6 +35,55 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     expect(forks.map((s) => s.hop.address)).to.have.members([...BOB_AT]);
     expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(3);
     expect(forks.map((s) => s.message.uri)).to.have.members(BOB_AT.map((at) => `sip:bob@${at}:5060`));
+  });
+
+  /** A phone with an instance of its own, whose Contact is what it has at home. */
+  async function registersFromHome(instance: number, at: string): Promise<void> {
+    const contact = `<sip:bob@192.168.1.10:5060>;+sip.instance="<urn:uuid:0000000${instance}>";reg-id=1`;
+    await scene.registers('bob', at, { contact, callId: `home-${instance}`, headers: ['Supported: outbound'] });
+  }
+
+  it('tells two phones apart that have one Contact, each behind its own NAT (16.6 step 8)', async () => {
+    for (const [i, at] of BOB_AT.entries()) await registersFromHome(i, at);
+    const forks = (await rings(scene)) as Three;
+    expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(3);
+    for (const fork of forks) await answered(scene, fork, 180);
+    const sent = await answered(scene, forks[0], 200);
+    expect(requests(sent, 'CANCEL').map((s) => s.hop.address)).to.have.members(
+      forks.slice(1).map((s) => s.hop.address),
+    );
+  });
+
+  it('and those whose flows another proxy holds', async () => {
+    const other = await Scene.begin({ place: { name: 'p2', address: '10.1.0.2' } }, true, scene.cluster);
+    const home = scene;
+    scene = other;
+    // the last one is the first one, set up anew
+    for (const [i, at] of [...BOB_AT, AT.bob].entries()) await registersFromHome(i, at);
+    scene = home;
+    await scene.hasProxy('p2', 'dc1', '10.1.0.2', 'boot1');
+    const forks = await rings(scene);
+    expect(forks.map((s) => s.hop.address)).to.deep.equal(['10.1.0.2', '10.1.0.2', '10.1.0.2']);
+    expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(3);
+  });
+
+  it('and those behind one SBC, by the rest of their Path', async () => {
+    for (const i of [0, 1]) {
+      const contact = `<sip:bob@192.168.1.10:5060>;+sip.instance="<urn:uuid:0000000${i}>";reg-id=1`;
+      const path = `Path: <sip:${AT.sbc};lr;ob>, <sip:edge-${i}@192.0.2.50;lr;ob>`;
+      const headers = [path, 'Supported: outbound, path'];
+      await scene.registers('bob', AT.sbc, { contact, callId: `home-${i}`, headers });
+    }
+    const forks = await rings(scene);
+    expect(forks.map((s) => s.hop.address)).to.deep.equal([AT.sbc, AT.sbc]);
+    expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(2);
+  });
+
+  it('rings a phone once that has registered under a new instance from where the old one was (16.5)', async () => {
+    for (const i of [1, 2]) await registersFromHome(i, AT.bob);
+    const forks = await rings(scene);
+    expect(forks.map((s) => s.hop.address)).to.deep.equal([AT.bob]);
+    expect(statusesOf(await answered(scene, forks[0] as Sent, 486))).to.deep.equal([486]);
   });
 
   for (const [contact, called] of [
