@@ -7,6 +7,7 @@ import type { Decision } from './route.ts';
 import { OPEN, pairEnd } from './token.ts';
 import {
   distinct,
+  isAtEnd,
   isSameWay,
   waysByAddress,
   waysByFlow,
@@ -90,8 +91,11 @@ export class Targets {
   }
 
   /** Inside a dialog: the contact's current flow beats the one in the token, since phones reconnect in mid-call. */
-  #dialog(bindings: readonly Binding[], end: Parameters<typeof waysToEnd>[0], received: Received): Target[] {
+  #dialog(bound: readonly Binding[], end: Parameters<typeof waysToEnd>[0], received: Received): Target[] {
     const { reach } = this.#core;
+    // of several phones that have this contact, as behind NATs they may, the one whose dialog it is
+    const its = bound.length > 1 ? bound.filter((binding) => isAtEnd(binding, end)) : bound;
+    const bindings = its.length > 0 ? its : bound;
     const others = this.#others(bindings);
     const ways = distinct([
       ...bindings.flatMap((binding) => waysByFlow(binding, reach)),

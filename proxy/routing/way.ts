@@ -235,6 +235,11 @@ function endOf(binding: Binding): End {
   return flowEnd(binding.owner, binding.boot, binding.flow);
 }
 
+/** Whether this is where the end of a token leads. */
+export function isAtEnd(binding: Binding, end: End): boolean {
+  return isSameEnd(endOf(binding), end);
+}
+
 function push(ways: Way[], hop: Hop | undefined, end: End, requestUri?: string): void {
   if (hop !== undefined) ways.push(requestUri === undefined ? { hop, end } : { hop, end, requestUri });
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import type { Hop } from '../../../proxy/transport/hop.ts';
-import { ack, request } from '../../builders.ts';
+import { ack, bye, register, request, respond } from '../../builders.ts';
 import {
   AT,
   BOB_AT,
@@ -10,6 +10,7 @@ import {
   bobRegisters,
   callToBob,
   distinct,
+  requestIn,
   requests,
   rings,
   Scene,
@@ -77,6 +78,23 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     const forks = await rings(scene);
     expect(forks.map((s) => s.hop.address)).to.deep.equal([AT.sbc, AT.sbc]);
     expect(new Set(forks.map((s) => s.message.via.branch)).size).to.equal(2);
+  });
+
+  it('and sends what follows in a dialog to the one that has it, whose flow the token names', async () => {
+    const streams = BOB_AT.map((at, i) => scene.phoneStream(i + 1, at, 40_000));
+    for (const [i, at] of BOB_AT.entries()) {
+      const contact = `<sip:bob@192.168.1.10:5060;transport=tcp>;+sip.instance="<urn:uuid:0000000${i}>";reg-id=1`;
+      const given = { from: 'bob', contact, callId: `home-${i}`, headers: ['Supported: outbound'], transport: 'TCP' };
+      const asked = await scene.receives(register({ ...given, sentBy: `${at}:40000` }), at, 40_000, 'TCP', streams[i]);
+      await scene.receives(respond(requestIn(asked).message, 200), requestIn(asked).hop.address);
+    }
+    const forks = await rings(scene, { callId: 'call', fromTag: 'f' });
+    expect(forks.map((s) => s.hop.connection)).to.have.members(streams);
+    for (const [i, { message, hop }] of forks.entries()) {
+      const given = { callId: 'call', fromTag: 'f', toTag: `t${i}`, route: message.values(Header.RecordRoute) };
+      const text = bye({ ...server, ...given, cseq: i + 2, uri: message.uri, to: 'bob' });
+      expect(requestIn(await scene.receives(text, AT.ss1.primary)).hop.connection).to.equal(hop.connection);
+    }
   });
 
   it('rings a phone once that has registered under a new instance from where the old one was (16.5)', async () => {
