@@ -1,19 +1,17 @@
-import { defect, isDefect } from '../sip/defects.ts';
+import { defect } from '../sip/defects.ts';
 import { Header } from '../sip/header.ts';
 import { parseMessage, type Message } from '../sip/message.ts';
 import { reasonPhrase, response } from '../sip/response.ts';
-import { NO_VIA } from '../sip/nouns.ts';
 import { SipError } from '../sip/sip-error.ts';
-import { formatUri } from '../sip/uri.ts';
 import type { ClientTransaction, TransactionUser } from '../transaction/layer.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Hop } from '../transport/hop.ts';
-import type { Pair } from '../upstream/pair.ts';
-import { Backlog } from './backlog.ts';
-import { classify, memberOf } from './classify.ts';
+import { Admission } from './admission.ts';
+import { Answers } from './answers.ts';
+import { memberOf } from './classify.ts';
 import type { Core } from './core.ts';
 import { withLostVias } from './lost-vias.ts';
-import { handOvers, readMaxBreadth, readRoutes, throughUs, type Received } from './received.ts';
+import { callerEndOf, handOvers, readRequest } from './received.ts';
 import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
@@ -21,13 +19,7 @@ import { Senders } from './senders.ts';
 import { hasViaBelow, withoutAsserted, withTrueSource } from './source.ts';
 import { LateNews, NEWS_OF_CALLS, Strays } from './strays.ts';
 import { Targets } from './targets.ts';
-import { flowEnd, OPEN, pairEnd, type End } from './token.ts';
-import { TokenBucket } from './token-bucket.ts';
-
-/** Schemes of a Request-URI that a SIP Server can route: with tel numbers (RFC 3966) and services (RFC 5031). */
-const ROUTABLE: ReadonlySet<string> = new Set(['sip', 'sips', 'tel', 'urn']);
-
-const NONE: readonly string[] = [];
+import { validate } from './validation.ts';
 
 /** What comes in: it is read, judged and given to the transaction layer, and what is new is routed. */
 export class Incoming implements TransactionUser {
@@ -35,24 +27,21 @@ export class Incoming implements TransactionUser {
   /** What belongs to other proxies. */
   readonly strays: Strays;
   readonly #targets: Targets;
-  readonly #invites: TokenBucket;
-  readonly #registers: TokenBucket;
-  readonly #backlog = new Backlog();
   readonly #senders: Senders;
+  readonly #admission: Admission;
+  readonly #answers: Answers;
 
   constructor(core: Core) {
     this.#core = core;
     this.#targets = new Targets(core);
     this.strays = new Strays(core, this.#targets);
     this.#senders = new Senders(core);
-    this.#invites = new TokenBucket(core.config.overload.invitesPerSecond);
-    this.#registers = new TokenBucket(core.config.overload.registersPerSecond);
+    this.#admission = new Admission(core);
+    this.#answers = new Answers(core, this.#senders);
   }
 
   reconfigure(): void {
-    const { overload } = this.#core.config;
-    this.#invites.retune(overload.invitesPerSecond);
-    this.#registers.retune(overload.registersPerSecond);
+    this.#admission.reconfigure();
     this.#senders.reconfigure();
   }
 
@@ -75,7 +64,7 @@ export class Incoming implements TransactionUser {
     try {
       message = parseMessage(text, this.#core.messageLimits);
     } catch (error) {
-      this.malformed(error, from);
+      this.#answers.malformed(error, from);
       return;
     }
     if (message.isRequest) {
@@ -97,7 +86,7 @@ export class Incoming implements TransactionUser {
       if (message.has(Header.PAssertedIdentity) && !this.#senders.mayAssert(from)) message = withoutAsserted(message);
     }
     if (!this.#core.replica.ready) {
-      this.#notReady(message, back);
+      this.#answers.notReady(message, back);
       return;
     }
     if (message.isRequest && message.method !== 'OPTIONS') {
@@ -107,40 +96,13 @@ export class Incoming implements TransactionUser {
     try {
       this.#core.layer.receive(message, from, back);
     } catch (error) {
-      if (error instanceof SipError) this.malformed(error, from);
+      if (error instanceof SipError) this.#answers.malformed(error, from);
       else throw error;
     }
   }
 
-  /**
-   * Without keys and bindings we would send a dialog's requests astray: their sender repeats them, or takes another
-   * proxy. What begins something new is told to do so at once.
-   */
-  #notReady(message: Message, back: Hop): void {
-    this.#core.counts.notReady++;
-    if (!message.isRequest || message.toTag !== '' || message.method === 'ACK' || message.method === 'CANCEL') return;
-    this.#core.outside.send(response(message, 503, 'Not Ready', ['Retry-After: 2']), back);
-  }
-
-  /** What could not be parsed: answered with the reason where an answer can be built, else counted and dropped. */
   malformed(error: unknown, from: Hop): void {
-    if (!(error instanceof SipError)) throw error;
-    this.#core.counts.unparseable++;
-    this.#countDefect(error.reason);
-    const faulty = error.answerable;
-    this.#core.log.debug(
-      { from: from.address, port: from.port, status: error.status, reason: error.reason },
-      'message refused',
-    );
-    if (!this.#senders.mayComplain(from) || faulty === undefined || !faulty.answerable) return;
-    const readable = faulty.via !== NO_VIA;
-    const back = readable ? this.#senders.answersGo(faulty, from) : from;
-    const request = readable ? withTrueSource(faulty, from, from.transport === 'UDP' && back === from) : faulty;
-    this.#core.outside.send(response(request, error.status, error.reason, error.headers), back);
-  }
-
-  #countDefect(reason: string): void {
-    if (isDefect(reason)) this.#core.defects[reason]++;
+    this.#answers.malformed(error, from);
   }
 
   request(server: ServerTransaction, message: Message, from: Hop): void {
@@ -149,10 +111,10 @@ export class Incoming implements TransactionUser {
       else this.#route(server, message, from);
     } catch (error) {
       if (error instanceof SipError) {
-        this.#refuse(server, message, from, error);
+        this.#answers.refuse(server, message, from, error);
         return;
       }
-      this.#answer(server, message, 500, 'Proxy Internal Error', undefined);
+      this.#answers.give(server, message, 500, 'Proxy Internal Error', undefined);
       throw error;
     }
   }
@@ -183,7 +145,7 @@ export class Incoming implements TransactionUser {
    * its call had their time to come.
    */
   #cancelElsewhere(server: ServerTransaction, cancel: Message, from: Hop, waited = false): void {
-    const received = this.#read(cancel, from);
+    const received = readRequest(this.#core, cancel, from);
     const invite = this.strays.inviteOf(received);
     if (invite !== undefined && !this.#senders.mayEndBelow(invite, cancel, handOvers(received))) {
       server.drop();
@@ -206,8 +168,8 @@ export class Incoming implements TransactionUser {
       this.#core.timers.schedule(new LateNews(again), this.#core.now() + NEWS_OF_CALLS);
     }
     // 430 is spoken between proxies only: the one that handed it over tries another way
-    else if (received.handover !== undefined) this.#answer(server, cancel, 430, 'Flow Failed', undefined);
-    else this.#refuse(server, cancel, from, new SipError(481, reasonPhrase(481)));
+    else if (received.handover !== undefined) this.#answers.give(server, cancel, 430, 'Flow Failed', undefined);
+    else this.#answers.refuse(server, cancel, from, new SipError(481, reasonPhrase(481)));
   }
 
   mayAnswer(transaction: ClientTransaction, _response: Message, from: Hop): boolean {
@@ -237,8 +199,8 @@ export class Incoming implements TransactionUser {
   /** ACK to a 2xx belongs to no transaction: it is sent on without state (RFC 3261 16.11). */
   ack(message: Message, from: Hop): void {
     try {
-      const received = this.#read(message, from);
-      if (this.#validate(received) !== undefined) {
+      const received = readRequest(this.#core, message, from);
+      if (validate(received, this.#core) !== undefined) {
         this.#core.counts.strayAcks++;
         return;
       }
@@ -267,41 +229,42 @@ export class Incoming implements TransactionUser {
   }
 
   #route(server: ServerTransaction, message: Message, from: Hop): void {
-    const received = this.#read(message, from);
+    const received = readRequest(this.#core, message, from);
     if (received.forged) this.#core.counts.forgedTokens++;
-    const refused = this.#validate(received);
+    const refused = validate(received, this.#core);
     if (refused !== undefined) {
-      this.#refuse(server, message, from, refused);
+      this.#answers.refuse(server, message, from, refused);
       return;
     }
     const decision = decide(received, this.#view());
     if (decision.do === 'answer') {
       if (decision.status >= 400 && decision.status < 500)
-        this.#refuse(
+        this.#answers.refuse(
           server,
           message,
           from,
           new SipError(decision.status, decision.reason, { headers: decision.lines }),
         );
-      else if (decision.row === 9) this.#turnAway(server, message, decision.status, decision.reason, decision.lines);
-      else this.#answer(server, message, decision.status, decision.reason, decision.lines);
+      else if (decision.row === 9)
+        this.#answers.turnAway(server, message, decision.status, decision.reason, decision.lines);
+      else this.#answers.give(server, message, decision.status, decision.reason, decision.lines);
       return;
     }
     if (decision.do === 'register' && !this.#senders.mayRegister(from)) {
       const headers = ['Retry-After: 60'];
-      this.#refuse(server, message, from, new SipError(503, 'Too Many Refused Registrations', { headers }));
+      this.#answers.refuse(server, message, from, new SipError(503, 'Too Many Refused Registrations', { headers }));
       return;
     }
     if (message.method === 'INVITE') server.respond(response(message, 100, 'Trying'), 100);
     else if (received.sender === 'Proxy') server.handedOver();
 
-    const callerEnd = this.#callerEnd(received);
+    const callerEnd = callerEndOf(received, this.#core);
     const targets = this.#targets.of(decision, received);
     if (targets.length === 0) {
       if (decision.do === 'pair' || decision.do === 'register')
-        this.#answer(server, message, 503, 'Data Centre Out Of Reach', undefined);
-      else if (received.sender === 'Proxy') this.#answer(server, message, 430, 'Flow Failed', undefined);
-      else this.#answer(server, message, 480, 'No Way To The Phone', undefined);
+        this.#answers.give(server, message, 503, 'Data Centre Out Of Reach', undefined);
+      else if (received.sender === 'Proxy') this.#answers.give(server, message, 430, 'Flow Failed', undefined);
+      else this.#answers.give(server, message, 480, 'No Way To The Phone', undefined);
       return;
     }
     const sequential = this.#core.config.registration.forking !== 'Parallel';
@@ -315,7 +278,7 @@ export class Incoming implements TransactionUser {
       const registration = aor === undefined ? undefined : Registration.begin(this.#core, context, aor);
       if (registration instanceof SipError) {
         this.#core.counts.registerRefused++;
-        this.#refuse(server, message, from, registration);
+        this.#answers.refuse(server, message, from, registration);
         return;
       }
       context.registration = registration;
@@ -324,47 +287,6 @@ export class Incoming implements TransactionUser {
     }
     this.#core.began(received, decision);
     context.start(sequential);
-  }
-
-  #read(message: Message, from: Hop): Received {
-    const now = this.#core.wall();
-    const routes = readRoutes(message, this.#core.identity, this.#core.signer, now);
-    const member = memberOf(message, from, this.#core.upstreams);
-    const sender = classify(from, member, routes.handover !== undefined, this.#core.trust, this.#core.identity);
-    // towards a pair the Request-URI stays as it is
-    const target = sender === 'Server' ? throughUs(routes.target, from, this.#core.identity) : routes.target;
-    return {
-      message,
-      from,
-      sender,
-      member,
-      // 16.6 step 3: where there is none, 70 goes out
-      maxForwards: message.maxForwards < 0 ? 71 : message.maxForwards,
-      maxBreadth: readMaxBreadth(message, this.#core.limits.maxBreadth),
-      loop: this.#core.copier.routingHash(message, sender),
-      uri: target === routes.target ? routes.uri : formatUri(target),
-      target,
-      ownRoutes: routes.ownRoutes,
-      strict: routes.strict,
-      token: routes.token,
-      handover: routes.handover,
-      forged: routes.forged,
-      route: routes.route,
-    };
-  }
-
-  /** RFC 3261 16.3, beyond what parsing has checked. */
-  #validate(received: Received): SipError | undefined {
-    const { message } = received;
-    // what a server names by its Route is for that hop to understand
-    if (!ROUTABLE.has(received.target.scheme) && (received.sender !== 'Server' || received.route === undefined))
-      return defect('Unsupported URI Scheme');
-    if (received.maxForwards <= 0 && message.method !== 'OPTIONS') return defect('Too Many Hops');
-    if (this.#core.copier.hasLooped(received)) return defect('Loop Detected');
-    const required = message.has(Header.ProxyRequire) ? message.values(Header.ProxyRequire) : NONE;
-    // 20.29: in an ACK it has nothing to say, since there would be nobody to answer
-    if (required.length === 0 || message.method === 'ACK') return undefined;
-    return defect('Bad Extension', { headers: [`Unsupported: ${required.join(', ')}`] });
   }
 
   #view(): View {
@@ -378,8 +300,8 @@ export class Incoming implements TransactionUser {
       upstreams: this.#core.upstreams,
       isSbc: this.#isSbc,
       isTrusted: this.#isTrusted,
-      admitInvite: this.#admitInvite,
-      admitRegister: this.#admitRegister,
+      admitInvite: this.#admission.admitInvite,
+      admitRegister: this.#admission.admitRegister,
     };
   }
 
@@ -389,69 +311,4 @@ export class Incoming implements TransactionUser {
     const { sbcs, servers } = this.#core.trust;
     return sbcs.hasHost(host) || servers.hasHost(host);
   };
-
-  readonly #admitInvite = (): boolean => {
-    const admitted = this.#invites.take(this.#core.now());
-    if (!admitted) this.#core.counts.overload++;
-    return admitted;
-  };
-
-  readonly #admitRegister = (pair: Pair | undefined): number => {
-    const now = this.#core.now();
-    if (pair?.registers.full === false && this.#registers.take(now)) {
-      this.#backlog.admitted(now);
-      return 0;
-    }
-    if (pair !== undefined) this.#core.counts.overload++;
-    return this.#backlog.refused(now, this.#core.random());
-  };
-
-  /** Our side of a new dialog's token; undefined where no Record-Route is added. */
-  #callerEnd(received: Received): End | undefined {
-    const { message, member, from } = received;
-    if (received.sender === 'Proxy' || message.toTag !== '') return undefined;
-    if (message.method !== 'INVITE' && message.method !== 'SUBSCRIBE' && message.method !== 'REFER') return undefined;
-    if (member !== undefined) return pairEnd(member.pair.name, member.pair.geoLocation);
-    if (received.sender !== 'Endpoint') return OPEN;
-    if (from.connection !== undefined)
-      return flowEnd(this.#core.config.place.name, this.#core.boot, from.connection.number);
-    return { kind: 'udp', address: from.address, port: from.port };
-  }
-
-  /** What is its sender's fault: answered, or beyond what is borne of one Endpoint forgotten, state and all. */
-  #refuse(server: ServerTransaction, message: Message, from: Hop, { status, reason, headers }: SipError): void {
-    this.#countDefect(reason);
-    if (this.#senders.mayComplain(from)) this.#answer(server, message, status, reason, headers);
-    else server.drop();
-  }
-
-  /**
-   * A REGISTER that there is no room for now leaves no state: those of a lost data centre would fill the table of
-   * transactions, and calls be refused for them. Sent again it is judged again (RFC 3261 8.2.7).
-   */
-  #turnAway(
-    server: ServerTransaction,
-    message: Message,
-    status: number,
-    reason: string,
-    lines: readonly string[] | undefined,
-  ): void {
-    this.#core.counts.answeredLocally++;
-    this.#core.outside.send(response(message, status, reason, lines), server.from);
-    server.drop();
-  }
-
-  #answer(
-    server: ServerTransaction,
-    message: Message,
-    status: number,
-    reason: string,
-    lines: readonly string[] | undefined,
-  ): void {
-    this.#core.counts.answeredLocally++;
-    server.respond(response(message, status, reason, lines, this.#core.tag()), status);
-    if (status >= 400 && message.method !== 'OPTIONS') {
-      this.#core.log.debug({ method: message.method, callId: message.callId, status, reason }, 'request answered here');
-    }
-  }
 }

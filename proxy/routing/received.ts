@@ -3,11 +3,13 @@ import { decimal } from '../sip/grammar.ts';
 import { Header } from '../sip/header.ts';
 import type { Message } from '../sip/message.ts';
 import { parseNameAddr, type NameAddr } from '../sip/name-addr.ts';
-import { hasMaddr, parseUri, readUri, uriParam, withoutMaddr, type SipUri } from '../sip/uri.ts';
+import { formatUri, hasMaddr, parseUri, readUri, uriParam, withoutMaddr, type SipUri } from '../sip/uri.ts';
 import type { Hop } from '../transport/hop.ts';
 import type { Member } from '../upstream/pair.ts';
+import { classify, memberOf } from './classify.ts';
+import type { Core } from './core.ts';
 import type { Identity } from './identity.ts';
-import { looksLikeToken, type Token, type TokenSigner } from './token.ts';
+import { flowEnd, looksLikeToken, OPEN, pairEnd, type End, type Token, type TokenSigner } from './token.ts';
 
 /** By transport identity only, never by a header. */
 export type SenderClass = 'Server' | 'Proxy' | 'Sbc' | 'Endpoint';
@@ -42,8 +44,36 @@ export interface Received {
   readonly loop: number;
 }
 
+/** Who sent a request, and what its Routes and Request-URI say. Throws SipError 400. */
+export function readRequest(core: Core, message: Message, from: Hop): Received {
+  const now = core.wall();
+  const routes = readRoutes(message, core.identity, core.signer, now);
+  const member = memberOf(message, from, core.upstreams);
+  const sender = classify(from, member, routes.handover !== undefined, core.trust, core.identity);
+  // towards a pair the Request-URI stays as it is
+  const target = sender === 'Server' ? throughUs(routes.target, from, core.identity) : routes.target;
+  return {
+    message,
+    from,
+    sender,
+    member,
+    // 16.6 step 3: where there is none, 70 goes out
+    maxForwards: message.maxForwards < 0 ? 71 : message.maxForwards,
+    maxBreadth: readMaxBreadth(message, core.limits.maxBreadth),
+    loop: core.copier.routingHash(message, sender),
+    uri: target === routes.target ? routes.uri : formatUri(target),
+    target,
+    ownRoutes: routes.ownRoutes,
+    strict: routes.strict,
+    token: routes.token,
+    handover: routes.handover,
+    forged: routes.forged,
+    route: routes.route,
+  };
+}
+
 /** What Routes and Request-URI hold: RFC 3261 16.4, and our tokens in them. */
-export function readRoutes(
+function readRoutes(
   message: Message,
   identity: Identity,
   signer: TokenSigner,
@@ -88,7 +118,7 @@ export function readRoutes(
  * RFC 3261 16.4: a Request-URI whose maddr led to us, by the port and transport that it names, means what it is without
  * them. Else it is `target` itself.
  */
-export function throughUs(target: SipUri, { transport }: Hop, identity: Identity): SipUri {
+function throughUs(target: SipUri, { transport }: Hop, identity: Identity): SipUri {
   if (!hasMaddr(target)) return target;
   const host = uriParam(target, 'maddr') ?? '';
   const asked = uriParam(target, 'transport') ?? (target.scheme === 'sips' ? 'TLS' : 'UDP');
@@ -118,7 +148,7 @@ function parseRoute(value: string): NameAddr {
  * RFC 5393 5.3.3: how many branches a request may have, which is `most` if it says nothing, and never more. Throws
  * SipError 400.
  */
-export function readMaxBreadth(message: Message, most: number): number {
+function readMaxBreadth(message: Message, most: number): number {
   const value = message.value(Header.MaxBreadth);
   if (value === undefined) return most;
   const breadth = decimal(value, 0, value.length);
@@ -136,4 +166,15 @@ export function isLoose(route: string): boolean {
 /** How often other proxies have handed this request over. */
 export function handOvers({ handover }: Received): number {
   return handover === undefined ? 0 : handover.callerTag + 1;
+}
+
+/** Our side of a new dialog's token; undefined where no Record-Route is added. */
+export function callerEndOf(received: Received, core: Core): End | undefined {
+  const { message, member, from } = received;
+  if (received.sender === 'Proxy' || message.toTag !== '') return undefined;
+  if (message.method !== 'INVITE' && message.method !== 'SUBSCRIBE' && message.method !== 'REFER') return undefined;
+  if (member !== undefined) return pairEnd(member.pair.name, member.pair.geoLocation);
+  if (received.sender !== 'Endpoint') return OPEN;
+  if (from.connection !== undefined) return flowEnd(core.config.place.name, core.boot, from.connection.number);
+  return { kind: 'udp', address: from.address, port: from.port };
 }
