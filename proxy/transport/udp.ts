@@ -84,7 +84,7 @@ export class UdpListener implements Listener {
   }
 
   send(text: string, hop: Hop): void {
-    const { counters, limits, blocked } = this.#context;
+    const { counters, blocked } = this.#context;
     if (this.#closed) return;
     if (blocked.size !== 0 && blocked.has(hop.address)) {
       counters.blockedDropped++;
@@ -109,8 +109,8 @@ export class UdpListener implements Listener {
       counters.udpSent++;
       return;
     }
+    // lost as on any network, which who sends is prepared for: the hop is well, and all else that waits for it would fail
     counters.sendQueueDropped++;
-    this.#context.fail(hop, new Error(`${limits.datagramsQueued} datagrams wait to be sent already`));
   }
 
   /**
