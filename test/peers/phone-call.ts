@@ -146,7 +146,9 @@ export class PhoneCall {
     try {
       await this.#answerTo(draft);
     } catch (error) {
-      if (!this.hasEnded) throw error; // both hung up at once otherwise
+      // both hung up at once, or a proxy died that had passed on the BYE and not yet its 200: the call is over (15.1.1)
+      const passedOn = error instanceof SipRefusal && error.status === 481 && (this.#reach?.tries ?? 1) > 1;
+      if (!this.hasEnded && !passedOn) throw error;
     } finally {
       this.#end('here');
     }

@@ -5,7 +5,7 @@ import { DnsServerStandIn } from './dns-server-stand-in.ts';
 import { ownAddress } from './loopback.ts';
 import { Phone, type PhoneOptions } from './phone.ts';
 import { SipRefusal } from './sip-refusal.ts';
-import { Transactions } from './transactions.ts';
+import { Transactions, type ServerTransaction } from './transactions.ts';
 
 describe('phone', () => {
   const name = 'proxies.example.com';
@@ -60,6 +60,24 @@ describe('phone', () => {
     expect(alice.counter.of('sent REGISTER')).to.equal(3);
     await alice.registers();
     expect(alice.counter.of('sent REGISTER')).to.equal(4); // it stays with what worked
+  });
+
+  it('takes a call for ended whose BYE went through a proxy that died, though the other way brings 481', async () => {
+    const [dying, other] = [ownAddress(), ownAddress()];
+    const proxy = async (address: string, bye: (transaction: ServerTransaction) => void): Promise<Transactions> => {
+      const request = (transaction: ServerTransaction): void => {
+        if (transaction.request.method === 'BYE') bye(transaction);
+        else transaction.respond(200, { toTag: 'bob', lines: [`Contact: <sip:bob@${name}>`] });
+      };
+      const peer = { request, cancelled: () => undefined, acknowledged: () => undefined };
+      return await Transactions.open({ address, port: 5060 }, peer);
+    };
+    const first = await proxy(dying, () => void first.close());
+    open.push(await proxy(other, (transaction) => transaction.respond(481)));
+    targets(dying, other);
+    const call = await (await phone()).calls('bob');
+    await call.hangsUp();
+    expect(call.hasEnded).to.equal(true);
   });
 
   it('has nowhere else to go when it was given an address', async () => {
