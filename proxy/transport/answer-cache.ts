@@ -30,6 +30,8 @@ const failureHolds = 5_000;
  * first must not have to be asked again when they are through (RFC 9520 3.2).
  */
 const failureHoldsTimes = 4;
+/** ms; RFC 9520 3.2: no failure is believed for longer. The clock goes on while this process is stopped. */
+const failureHoldsAtMost = 300_000;
 /** ms since it was last asked for in vain that an answer which has run out is still used without waiting. */
 const staleHolds = 60_000;
 /** ms; that a name has no record of a kind, as most have no AAAA, changes less often; and the longest either is believed. */
@@ -89,7 +91,8 @@ export class AnswerCache<Value> {
         entry.renewal = now + failureHolds;
       } else {
         entry.answer = { records: [], error };
-        entry.expires = now + Math.max(failureHolds, (now - asked) * failureHoldsTimes);
+        const holds = Math.max(failureHolds, (now - asked) * failureHoldsTimes);
+        entry.expires = now + Math.min(holds, failureHoldsAtMost);
         entry.renewal = entry.expires;
       }
     } finally {

@@ -104,6 +104,16 @@ describe('the cache of DNS answers', () => {
       expect(asked).to.deep.equal(['a.example', 'b.example', 'c.example']);
     });
 
+    it('believes it for five minutes at most, however long it was stopped meanwhile', async () => {
+      answering = false;
+      patience = 3_600_000;
+      await cache.get('a.example');
+      at += 299_999;
+      expect(cache.get('a.example')).to.deep.equal({ records: [], error: away });
+      at += 1;
+      expect(cache.get('a.example')).to.be.instanceOf(Promise);
+    });
+
     it('believes it for a few seconds only where they say so at once', async () => {
       answering = false;
       patience = 0;
