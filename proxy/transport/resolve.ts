@@ -42,7 +42,8 @@ const choices = { sip: ['UDP', 'TCP', 'TLS'], sips: ['TLS'] } as const;
 /** RFC 3261 18.1.1: from here on a request goes by a transport with congestion control, where there is a choice. */
 export const LARGE = 1_300;
 
-/** SRV records of a name that are gone into: whoever writes a zone must not make us ask without end. */
+/** NAPTR and SRV records of a name that are gone into: whoever writes a zone must not make us ask without end. */
+const maxOffers = 8;
 const maxServices = 32;
 
 /** NAPTR, SRV, A and AAAA, the system: with room for answers that run out while others are waited for. */
@@ -147,7 +148,8 @@ export class Resolver {
         const transport = naptrServices[service.toLowerCase()];
         if (transport === undefined || flags.toLowerCase() !== 's' || !this.#supports(transport)) return [];
         return scheme === 'sips' && transport !== 'TLS' ? [] : [{ name: replacement.toLowerCase(), transport }];
-      });
+      })
+      .slice(0, maxOffers);
   }
 
   #try(host: string, port: number, transport: Transport): Found | Promise<unknown> {

@@ -332,6 +332,15 @@ describe('resolving a URI (RFC 3263 4.1)', () => {
     expect(await texts('sip:a.example;maddr=192.0.2.77')).to.deep.equal(['UDP 192.0.2.77 5060']);
   });
 
+  it('asks for the SRV records of eight NAPTR records at most, the first in their order', async () => {
+    const records = Array.from({ length: 1_000 }, (_, i) => naptr(1_000 - i, 'SIP+D2U', `_sip._udp.t${i}.example`));
+    zone.naptr.set('many.example', records);
+    zone.srv.set('_sip._udp.t999.example', [{ name: 'first.example', port: 5060, priority: 0, weight: 0 }]);
+    zone.a.set('first.example', [{ address: '192.0.2.1', ttl: 60 }]);
+    expect(await texts('sip:many.example')).to.deep.equal(['UDP 192.0.2.1 5060']);
+    expect(zone.asked.filter((question) => question.startsWith('SRV '))).to.have.length(8);
+  });
+
   it('goes by NAPTR in its order, as far as the transports are there', async () => {
     zone.naptr.set('example.net', [
       naptr(30, 'SIP+D2U', '_sip._udp.example.net'),
