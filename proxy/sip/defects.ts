@@ -55,7 +55,7 @@ export const DEFECTS = {
   ),
   'Bad To': row(
     400,
-    'has a malformed To, or one with an empty tag, two different tags or two addresses',
+    'has a malformed To, or one with an empty tag, two different tags or two addresses, and is no ACK',
     '4475 3.1.2.6, 14',
   ),
   'Bad Call-ID': row(400, 'has an empty Call-ID, or one with spaces or control characters', '3261 20.8'),

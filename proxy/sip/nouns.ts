@@ -85,8 +85,10 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
     case Header.To: {
       const after = addressEnd(text, start, end);
       if (after < 0) return false;
-      // a response is matched by its topmost Via: what else is in it is for who asked, though two would read it differently
-      const tag = tagAt(text, after, end) ?? (method === '' ? (paramAt(text, after, end, 'tag') ?? '') : undefined);
+      // a response is matched by its topmost Via: what else is in it is for who asked, though two would read it differently;
+      // and an ACK has the To that its response had (RFC 3261 17.1.1.3)
+      const isOfResponse = method === '' || (method === 'ACK' && id === Header.To);
+      const tag = tagAt(text, after, end) ?? (isOfResponse ? (paramAt(text, after, end, 'tag') ?? '') : undefined);
       if (tag === undefined) return false;
       if (id === Header.From) nouns.fromTag = tag;
       else nouns.toTag = tag;

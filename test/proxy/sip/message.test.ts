@@ -286,6 +286,17 @@ describe('a faulty message', () => {
       expect(parseMessage(but({ OPTIONS: 'SIP/2.0 200 OK', To: `To: ${To}` })).toTag, To).to.equal(tag);
   });
 
+  it('that is an ACK has the To of the response that it is for, whatever that is (RFC 3261 17.1.1.3)', () => {
+    for (const [To, tag] of [
+      ['<sip:a@b>;tag=1;tag=2', '1'],
+      ['<sip:a@b>;tag=', ''],
+    ] as const) {
+      const text = but({ OPTIONS: 'ACK sip:a@b SIP/2.0', CSeq: 'CSeq: 1 ACK', To: `To: ${To}` });
+      expect(parseMessage(text).toTag, To).to.equal(tag);
+      expect(errorOf(text.replace('From: ', 'From: <sip:x@y>;tag=5, ')).reason).to.equal('Bad From');
+    }
+  });
+
   it('with one tag twice means what it says once: SIPp adds its own to what it was sent', () => {
     expect(parseMessage(but({ To: 'To: <sip:a@b>;tag=7;tag=7' })).toTag).to.equal('7');
   });
