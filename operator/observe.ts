@@ -54,6 +54,7 @@ export class Observer {
   readonly #options: ObserverOptions;
   readonly #clusters = new Map<string, Map<string, Followed>>();
   readonly #connections = new EtcdConnections();
+  #closed = false;
 
   constructor(options: ObserverOptions) {
     this.#options = options;
@@ -61,6 +62,8 @@ export class Observer {
 
   /** Follows these, and nothing else, for that SipCluster. One whose access changed is opened again. */
   follow(cluster: string, targets: readonly ObserveTarget[]): void {
+    // by a reconciliation that was under way when the operator ended: nobody would close what it opens
+    if (this.#closed) return;
     const now = this.#clusters.get(cluster) ?? new Map<string, Followed>();
     const next = new Map<string, Followed>();
     for (const target of targets) {
@@ -89,6 +92,7 @@ export class Observer {
 
   /** What is claimed stays so until another operator of this Kubernetes cluster leads. */
   close(): void {
+    this.#closed = true;
     for (const followed of [...this.#clusters.values()].flatMap((each) => [...each.values()])) followed.close(false);
     this.#clusters.clear();
   }
