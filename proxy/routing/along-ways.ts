@@ -35,6 +35,8 @@ export abstract class AlongWays extends Tries {
   #way = 0;
   /** Names of the way that is to be tried now. */
   #lookingUp = false;
+  /** It has no room in a datagram by one of the ways. */
+  #tooLarge = false;
   #silence: Silence | undefined;
 
   constructor(context: ResponseContext, target: Target, breadth: number) {
@@ -81,6 +83,8 @@ export abstract class AlongWays extends Tries {
   protected nextWay(): void {
     const { core } = this.context;
     core.pending.release(this);
+    // what the way before does says nothing of this one
+    this.listenNoMore();
     const way = this.target.ways[this.#way++];
     if (this.cancelled) {
       this.fail(487, undefined);
@@ -124,6 +128,7 @@ export abstract class AlongWays extends Tries {
   }
 
   get #noWay(): number {
+    if (this.#tooLarge) return 513;
     const { message, sender } = this.context.received;
     if (sender === 'Proxy') return 430;
     if (message.method === 'CANCEL') return 481;
@@ -155,7 +160,6 @@ export abstract class AlongWays extends Tries {
 
   #listen(proxy: string | undefined, silence: number): void {
     const { timers } = this.context.core;
-    this.listenNoMore();
     this.#silence = new Silence(this, proxy);
     timers.schedule(this.#silence, this.context.core.now() + silence);
   }
@@ -163,8 +167,14 @@ export abstract class AlongWays extends Tries {
   protected send(hop: Hop, way: Way | undefined): void {
     this.attempt++;
     const sent = this.context.core.copier.send(this, hop, way, this.attempt, this.#timedSince);
-    if (sent === undefined) this.fail(513, undefined);
-    else this.current = sent;
+    if (sent !== undefined) {
+      this.current = sent;
+      return;
+    }
+    // the next way may be a stream
+    this.#tooLarge = true;
+    if (this.target.ways.length > 0) this.nextWay();
+    else this.fail(513, undefined);
   }
 
   /** Another try has only what the one before left of Timer B or F. A 100 stops Timer B (RFC 3261 17.1.1.2), not F. */

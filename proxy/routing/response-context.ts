@@ -126,7 +126,12 @@ export class ResponseContext {
       this.#best = message;
       this.#bestStatus = status;
     }
-    if (status >= 600) this.#cancelOthers(copy, status, reasonPhrase(status));
+    if (status >= 600) {
+      this.#cancelOthers(copy, status, reasonPhrase(status));
+      // RFC 3261 16.7 step 5: no new branch, so none that still has to be found is waited for
+      for (const other of this.#copies) other.endLookUp();
+      if (this.status >= 200) return;
+    }
     if (this.#copies.some((other) => other.pending)) return;
     if (this.#queue.length > 0) this.#startNext();
     else this.#respondBest(copy);

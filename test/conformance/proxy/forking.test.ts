@@ -192,6 +192,21 @@ describe('RFC 3261 16.7: forking in parallel', () => {
     expect(statusesOf(await answered(scene, second, 487))).to.deep.equal([603]);
   });
 
+  it('is ended by a 6xx at once where the other is still being looked up: that one is not rung any more', async () => {
+    await bobRegisters(scene, 1);
+    const headers = ['Path: <sip:edge.example.net;lr>', 'Supported: path'];
+    await scene.registers('bob', AT.sbc, { callId: 'sbc', contact: '<sip:bob@10.99.0.1>', headers });
+    scene.names.set('sip:edge.example.net;lr', ['198.51.100.21']);
+    scene.core.incoming.receive(callToBob(), scene.hop('UDP', AT.ss1.primary, 5060) as Hop);
+    const [first] = requests(scene.takes()) as [Sent];
+    scene.core.incoming.receive(respond(first.message, 603), first.hop);
+    const sent = scene.takes();
+    expect([statusesOf(sent), requests(sent).map((s) => s.message.method)]).to.deep.equal([[603], ['ACK']]);
+    await scene.settled();
+    expect(scene.takes()).to.deep.equal([]);
+    expect(scene.core.pendingCopies).to.equal(0);
+  });
+
   it('takes a 2xx even after a 6xx', async () => {
     await bobRegisters(scene, 2);
     const [first, second] = (await rings(scene)) as Two;

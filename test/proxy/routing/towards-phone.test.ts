@@ -120,6 +120,21 @@ describe('towards a phone', () => {
       expect(copies(sent).map(({ hop }) => hop.connection)).to.deep.equal([here]);
     });
 
+    it('takes no third way while the second is still being looked up, however long that takes', async () => {
+      await scene.hasProxy('q1', 'dc1', '10.1.0.2', 'boot9');
+      const device = { instance: 'urn:uuid:b', sourceAddress: AT.sbc };
+      await bound({ ...device, id: 'urn:uuid:b;1', contact: 'sip:bob@pool.sbc.example.net', transport: 'UDP' });
+      await bound({ ...device, id: 'urn:uuid:b;2', regId: 2, owner: 'q1', boot: 'boot9', flow: 7 });
+      scene.names.set('sip:bob@pool.sbc.example.net', ['198.51.100.6']);
+      const [handedOver] = copies(await calls());
+      scene.layer.transportError(handedOver?.hop ?? requestIn([]).hop);
+      scene.time += 1_000;
+      scene.core.advance(scene.time);
+      await scene.settled();
+      expect(copies(scene.takes()).map(({ hop }) => hop.address)).to.deep.equal(['198.51.100.6']);
+      expect(scene.core.counts.handoverSilent).to.equal(0);
+    });
+
     it('takes the other one where the server names the contact of the first, which is gone', async () => {
       const first = await flow(1, 1);
       const [known] = scene.replica.bindings('bob@example.com', scene.time);
@@ -219,6 +234,16 @@ describe('towards a phone', () => {
       await bound({ id: 't', owner: 'q9', boot: 'x', flow: 3 });
       expect(statuses(await calls()).at(-1)).to.equal(480);
     });
+  });
+
+  it('is reached straight by a stream where a request has no room in a datagram to the proxy that holds its flow', async () => {
+    await scene.hasProxy('q1', 'dc1', '10.1.0.2', 'boot9');
+    const contact = `sip:bob@${NAT}:5060;transport=tcp`;
+    await bound({ id: contact, contact, owner: 'q1', boot: 'boot9', flow: 7 });
+    const [copy, ...more] = copies(await calls({ body: 'x'.repeat(65_000) }));
+    expect([copy?.hop.transport, copy?.hop.address, more]).to.deep.equal(['TCP', NAT, []]);
+    scene.layer.transportError(copy?.hop ?? requestIn([]).hop);
+    expect(statuses(scene.takes())).to.deep.equal([513]);
   });
 
   it('is told by which transport to come back where another proxy holds its flow, and its server by which', async () => {
