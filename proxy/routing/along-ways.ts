@@ -58,8 +58,10 @@ export abstract class AlongWays extends Tries {
     this.#silence = undefined;
     if (!this.pending || this.ringing || this.cancelled || this.current?.lastStatus !== 0) return;
     const { core } = this.context;
-    if (proxy === undefined) core.counts.targetSilent++;
-    else {
+    if (proxy === undefined) {
+      core.counts.targetSilent++;
+      this.targetFailed(this.current);
+    } else {
       core.counts.handoverSilent++;
       core.suspects.add(proxy);
     }
@@ -121,6 +123,17 @@ export abstract class AlongWays extends Tries {
   protected get hasNextTarget(): boolean {
     const next = this.target.ways[this.#way];
     return this.#isResolved && !this.ringing && next !== undefined && next.uri === this.target.ways[this.#way - 1]?.uri;
+  }
+
+  /** Of several that one name leads to, others are tried before it for a while. `duration`: that it asked for, ms. */
+  protected targetFailed({ hop }: ClientTransaction, duration?: number): void {
+    const { ways } = this.target;
+    const uri = ways.find((way) => way.hop === hop)?.uri;
+    if (uri === undefined || !ways.some((way) => way.uri === uri && way.hop !== hop)) return;
+    const { core } = this.context;
+    if (!core.failedTargets.add(hop, core.now(), duration)) return;
+    const target = `${hop.transport} ${hop.address}:${hop.port}`;
+    core.log.info({ target, uri }, 'a next hop failed: others of its name are tried before it for a while');
   }
 
   protected wasHandedOver({ hop }: ClientTransaction): boolean {

@@ -87,7 +87,8 @@ export class Copier {
     });
   }
 
-  #hops({ uri = '' }: Way, received: Received, take: (hops: readonly Hop[]) => void): void {
+  #hops({ uri = '' }: Way, received: Received, use: (hops: readonly Hop[]) => void): void {
+    const take = (hops: readonly Hop[]): void => use(this.#core.failedTargets.last(hops, this.#core.now()));
     const unresolved = (error: unknown): void => {
       this.#core.counts.unresolved++;
       this.#core.log.info({ uri, err: error }, 'next hop could not be resolved');

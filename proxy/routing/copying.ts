@@ -169,6 +169,7 @@ export class Copying extends AlongWays {
     const hasIt = transaction.lastStatus >= 100 && transaction.method === 'INVITE';
     if (hasIt && this.wasHandedOver(transaction)) this.#linkClosed(transaction);
     else if (pair === undefined || ways.length > 0) {
+      this.targetFailed(transaction);
       this.abandon(transaction);
       // of two tries the other one is under way
       if (transaction === this.earlier) this.earlier = undefined;
@@ -273,9 +274,10 @@ export class Copying extends AlongWays {
   /** RFC 3261 21.5.4: what a server asks for holds for what comes after, too. */
   #heedRetryAfter(transaction: ClientTransaction, message: Message): void {
     const { pair, ways } = this.target;
-    if (pair === undefined || ways.length > 0) return;
-    const seconds = Number.parseInt(message.value(Header.RetryAfter) ?? '', 10);
-    if (seconds > 0) this.context.core.memberBusy(pair, transaction.hop, seconds * 1000);
+    const retryAfter = Number.parseInt(message.value(Header.RetryAfter) ?? '', 10) * 1000;
+    if (!(retryAfter > 0)) return;
+    if (pair === undefined || ways.length > 0) this.targetFailed(transaction, retryAfter);
+    else this.context.core.memberBusy(pair, transaction.hop, retryAfter);
   }
 
   #mayTryOther(): boolean {

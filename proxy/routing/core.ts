@@ -21,6 +21,7 @@ import { HeldAcks } from './held-acks.ts';
 import type { Identity } from './identity.ts';
 import { Incoming } from './incoming.ts';
 import { Pending } from './pending.ts';
+import { FailedTargets } from './failed-targets.ts';
 import type { Received } from './received.ts';
 import type { ResponseContext } from './response-context.ts';
 import type { Decision } from './route.ts';
@@ -87,6 +88,7 @@ export class Core {
   readonly pending = new Pending();
   readonly heldAcks: HeldAcks;
   readonly suspects = new Suspects();
+  readonly failedTargets = new FailedTargets();
   readonly arrivals: Arrivals;
   readonly random: () => number;
   /** What comes in: the edges give it messages, the transaction layer what is new in them. */

@@ -86,8 +86,9 @@ describe('a copy to a name that leads to several targets (RFC 3263 4.3)', () => 
 
   const fromServer = (make = invite): string => make({ uri: TRUNK, sentBy: `${AT.ss1.primary}:5060` });
   const calls = async (text = fromServer()): Promise<Sent> => requestIn(await scene.receives(text, AT.ss1.primary));
-  const invites = (sent: readonly Sent[]): string[] =>
-    sent.filter(({ message }) => message.isRequest && message.method !== 'ACK').map(memberOf);
+  const copies = (sent: readonly Sent[]): Sent[] =>
+    sent.filter(({ message }) => message.isRequest && message.method !== 'ACK');
+  const invites = (sent: readonly Sent[]): string[] => copies(sent).map(memberOf);
 
   it('goes to the next one when one says 503, and the caller is told what the last one says', async () => {
     const one = await calls();
@@ -161,7 +162,40 @@ describe('a copy to a name that leads to several targets (RFC 3263 4.3)', () => 
       const sent = scene.takes();
       expect([statuses(sent), invites(sent)]).to.deep.equal([[], []]);
       expect(statuses(await scene.receives(respond(one.message, 200), first))).to.deep.equal([200]);
+      // that one said nothing is forgotten
+      await scene.passes(30_000);
     }
+  });
+
+  for (const [what, fails] of [
+    ['said nothing', async (): Promise<unknown> => scene.passes(3_700)],
+    [
+      'could not be reached',
+      async (one: Sent): Promise<unknown> => Promise.resolve(scene.layer.transportError(one.hop)),
+    ],
+    [
+      'asked for no requests for a while',
+      async (one: Sent): Promise<unknown> =>
+        scene.receives(respond(one.message, 503, { headers: ['Retry-After: 30'] }), first),
+    ],
+  ] as const)
+    it(`begins with the next one where the first one ${what} a short while ago, and takes that last`, async () => {
+      await fails(await calls());
+      scene.takes();
+      let asked = await calls();
+      const tried = [memberOf(asked)];
+      for (let i = 0; i < 2; i++) {
+        asked = requestIn(copies(await scene.receives(respond(asked.message, 503), memberOf(asked))));
+        tried.push(memberOf(asked));
+      }
+      expect(tried).to.deep.equal([second, third, first]);
+      await scene.passes(30_000);
+      expect(memberOf(await calls())).to.equal(first);
+    });
+
+  it('begins with the first one though that said 503, if it does not say for how long', async () => {
+    await scene.receives(respond((await calls()).message, 503), first);
+    expect(memberOf(await calls())).to.equal(first);
   });
 
   it('stays where it rings', async () => {
