@@ -20,11 +20,16 @@ export class DnsError extends Error {
 interface DnsClientOptions {
   /** `192.0.2.53`, `192.0.2.53:5353`, `[2001:db8::53]:5353`: as node:dns's getServers() gives them. */
   readonly servers: () => readonly string[];
+  /** ms, of a clock that is not set. */
+  readonly now: () => number;
   /** ms a server has to answer. */
   readonly timeout?: number;
   /** How often all servers are asked. */
   readonly tries?: number;
 }
+
+/** How long a server that said nothing is asked after the others, ms. */
+const SILENT = 30_000;
 
 /** RFC 1035 4.1.1 */
 const truncatedBit = 0x0200;
@@ -37,11 +42,15 @@ const nameError = 3;
  */
 export class DnsClient {
   readonly #servers: () => readonly string[];
+  readonly #now: () => number;
   readonly #timeout: number;
   readonly #tries: number;
+  /** Until when, of servers that there are. */
+  readonly #silent = new Map<string, number>();
 
-  constructor({ servers, timeout = 2_000, tries = 2 }: DnsClientOptions) {
+  constructor({ servers, now, timeout = 2_000, tries = 2 }: DnsClientOptions) {
     this.#servers = servers;
+    this.#now = now;
     this.#timeout = timeout;
     this.#tries = tries;
   }
@@ -51,17 +60,30 @@ export class DnsClient {
     const question = `query ${type} ${name}`;
     let last = new DnsError('ESERVFAIL', question);
     for (let attempt = 0; attempt < this.#tries; attempt++) {
-      for (const server of this.#servers()) {
+      for (const server of this.#inOrder()) {
         try {
-          return answersIn(await this.#ask(server, name, type), type, question);
+          const packet = await this.#ask(server, name, type);
+          this.#silent.delete(server);
+          return answersIn(packet, type, question);
         } catch (error) {
           if (!(error instanceof DnsError)) throw error;
+          if (error.code === 'ETIMEOUT') this.#silent.set(server, this.#now() + SILENT);
           if (error.code === 'ENOTFOUND' || error.code === 'ENODATA') throw error;
           last = error;
         }
       }
     }
     throw last;
+  }
+
+  /** As they were given, but who said nothing a short while ago last: else each question would wait for it anew. */
+  #inOrder(): readonly string[] {
+    const servers = this.#servers();
+    for (const server of this.#silent.keys()) if (!servers.includes(server)) this.#silent.delete(server);
+    if (this.#silent.size === 0) return servers;
+    const now = this.#now();
+    const isSilent = (server: string): boolean => (this.#silent.get(server) ?? 0) > now;
+    return [...servers.filter((server) => !isSilent(server)), ...servers.filter(isSilent)];
   }
 
   async #ask(server: string, name: string, type: RecordType): Promise<DecodedPacket> {

@@ -17,9 +17,9 @@ export interface DnsResolver {
 const assumedTtl = 30;
 
 /** The system's DNS servers; 2 s a try, so that a call set-up outlives one dead server. */
-function systemResolver(): DnsResolver {
+function systemResolver(now: () => number): DnsResolver {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
-  const client = new DnsClient({ servers: () => resolver.getServers() });
+  const client = new DnsClient({ servers: () => resolver.getServers(), now });
   return {
     resolve4: (name, options) => resolver.resolve4(name, options),
     resolve6: (name, options) => resolver.resolve6(name, options),
@@ -50,7 +50,7 @@ export class Dns {
   readonly naptr: AnswerCache<NaptrRecord>;
   readonly system: AnswerCache<string>;
 
-  constructor(now: () => number, resolver: DnsResolver = systemResolver()) {
+  constructor(now: () => number, resolver: DnsResolver = systemResolver(now)) {
     this.a = new AnswerCache(now, async (name) => addresses(await resolver.resolve4(name, { ttl: true })));
     this.aaaa = new AnswerCache(now, async (name) => addresses(await resolver.resolve6(name, { ttl: true })));
     this.srv = new AnswerCache(now, async (name) => {

@@ -38,7 +38,8 @@ describe('a DNS client', () => {
     return `127.0.0.1:${socket.address().port}`;
   }
 
-  const client = (...servers: string[]) => new DnsClient({ servers: () => servers, timeout: 200, tries: 1 });
+  const client = (...servers: string[]) =>
+    new DnsClient({ servers: () => servers, now: () => 0, timeout: 200, tries: 1 });
 
   /** An SRV answer to this query. */
   function srvTo(query: Buffer, target: string, changes: { id?: number; name?: string } = {}): Buffer {
@@ -100,6 +101,39 @@ describe('a DNS client', () => {
     expect(srv?.data.target).to.equal('a.example.com');
     expect(await codeOf(client(silent).query('_sip._udp.example.com', 'SRV'))).to.equal('ETIMEOUT');
     expect(await codeOf(client('127.0.0.1:1').query('_sip._udp.example.com', 'SRV'))).to.equal('ECONNREFUSED');
+  });
+
+  it('asks a server that said nothing after the others for 30 s, and first again when it answers', async () => {
+    let [now, isSilent] = [0, true];
+    const asked: string[] = [];
+    const name = '_sip._udp.example.com';
+    const one = await answering((query) => {
+      asked.push('one');
+      return isSilent ? [] : [srvTo(query, 'a.example.com')];
+    });
+    const other = await answering((query) => {
+      asked.push('other');
+      return [srvTo(query, 'a.example.com')];
+    });
+    const servers = [one, other];
+    const dns = new DnsClient({ servers: () => servers, now: () => now, timeout: 200, tries: 1 });
+    const askedFor = async (): Promise<string[]> => {
+      await dns.query(name, 'SRV');
+      return asked.splice(0);
+    };
+    expect(await askedFor()).to.deep.equal(['one', 'other']);
+    now = 29_000;
+    expect(await askedFor()).to.deep.equal(['other']);
+    // it is left out of nothing: the others may be gone
+    isSilent = false;
+    servers.splice(1, 1, '127.0.0.1:1');
+    expect(await askedFor()).to.deep.equal(['one']);
+    servers.splice(1, 1, other);
+    expect(await askedFor()).to.deep.equal(['one']);
+    isSilent = true;
+    expect(await askedFor()).to.deep.equal(['one', 'other']);
+    now = 60_000;
+    expect(await askedFor()).to.deep.equal(['one', 'other']);
   });
 
   it('believes no answer to another question, nor what is none (RFC 5452 4)', async () => {
