@@ -131,6 +131,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     now,
     log,
     supports: (transport) => transports.listeners.some((listener) => listener.transport === transport),
+    isConnected: ({ transport, address, port }) => transports.isConnected(transport, address, port),
+    hasHeard: ({ address, port }) => transports.hasHeard(address, port),
   });
   const pinger = new Pinger({
     localAddress: config.place.address,
@@ -203,11 +205,11 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     trust: trustOf(config),
     outside: {
       send,
-      resolve: (text, size) => {
+      resolve: (text, size, reached) => {
         const uri = parseUri(text);
         const hops = (targets: readonly Target[]): Hop[] =>
           targets.flatMap(({ transport, address, port }) => hopTo(transport, address, port, uri.host) ?? []);
-        const found = resolver.targets(uri, size);
+        const found = resolver.targets(uri, size, reached);
         return found instanceof Promise ? found.then(hops) : hops(found);
       },
       reach,

@@ -87,7 +87,7 @@ export class Copier {
     });
   }
 
-  #hops({ uri = '' }: Way, received: Received, use: (hops: readonly Hop[]) => void): void {
+  #hops({ uri = '', reached }: Way, received: Received, use: (hops: readonly Hop[]) => void): void {
     const take = (hops: readonly Hop[]): void => use(this.#core.failedTargets.last(hops, this.#core.now()));
     const unresolved = (error: unknown): void => {
       this.#core.counts.unresolved++;
@@ -96,7 +96,7 @@ export class Copier {
     };
     let found: readonly Hop[] | Promise<readonly Hop[]>;
     try {
-      found = this.#core.outside.resolve(uri, received.message.text.length + GROWTH);
+      found = this.#core.outside.resolve(uri, received.message.text.length + GROWTH, reached);
     } catch (error) {
       unresolved(error);
       return;

@@ -8,6 +8,7 @@ import type { ProxyRecord } from '../store/records.ts';
 import type { Message, ParseLimits } from '../sip/message.ts';
 import type { Replica } from '../store/replica.ts';
 import type { Connection, Hop } from '../transport/hop.ts';
+import type { Reached } from '../transport/resolve.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import { Calls } from './calls.ts';
@@ -34,9 +35,9 @@ export interface Outside {
   send(text: string, hop: Hop): void;
   /**
    * RFC 3263: the hops that a URI leads to, best first, for a request of `size` bytes; at once where nothing needs to be
-   * looked up. Throws or rejects if it leads nowhere.
+   * looked up. `reached`: it is the contact of whom a dialog is with. Throws or rejects if it leads nowhere.
    */
-  resolve(uri: string, size: number): readonly Hop[] | Promise<readonly Hop[]>;
+  resolve(uri: string, size: number, reached?: Reached): readonly Hop[] | Promise<readonly Hop[]>;
   readonly reach: Reach;
 }
 

@@ -26,6 +26,8 @@ export interface Received {
   readonly target: SipUri;
   /** How many Route values at the top are ours and go. */
   readonly ownRoutes: number;
+  /** The last of them. */
+  readonly lastOwn: SipUri | undefined;
   /** Whether the last Route value became the Request-URI, and goes as well. */
   readonly strict: boolean;
   /** Valid, from a Record-Route of ours. */
@@ -64,6 +66,7 @@ export function readRequest(core: Core, message: Message, from: Hop): Received {
     uri: target === routes.target ? routes.uri : formatUri(target),
     target,
     ownRoutes: routes.ownRoutes,
+    lastOwn: routes.lastOwn,
     strict: routes.strict,
     token: routes.token,
     handover: routes.handover,
@@ -78,7 +81,7 @@ function readRoutes(
   identity: Identity,
   signer: TokenSigner,
   now: number,
-): Pick<Received, 'uri' | 'target' | 'ownRoutes' | 'strict' | 'token' | 'handover' | 'forged' | 'route'> {
+): Pick<Received, 'uri' | 'target' | 'ownRoutes' | 'lastOwn' | 'strict' | 'token' | 'handover' | 'forged' | 'route'> {
   const routes = message.find(Header.Route) < 0 ? NONE : message.values(Header.Route);
   let uri = message.uri;
   let target = message.target ?? parseUri(uri);
@@ -105,13 +108,16 @@ function readRoutes(
     strict = true;
   }
   let own = 0;
+  let lastOwn: SipUri | undefined;
   while (own < last) {
     const route = routeUri(parseRoute(routes[own] ?? '').uri);
     if (!identity.isOurs(route)) break;
     take(route.user);
+    lastOwn = route;
     own++;
   }
-  return { uri, target, ownRoutes: own, strict, token, handover, forged, route: own < last ? routes[own] : undefined };
+  const route = own < last ? routes[own] : undefined;
+  return { uri, target, ownRoutes: own, lastOwn, strict, token, handover, forged, route };
 }
 
 /**

@@ -7,6 +7,7 @@ import { aorOf } from '../registrar/binding.ts';
 import { contactsOf } from '../registrar/contact.ts';
 import type { Binding, CallRecord } from '../store/records.ts';
 import type { Member, Pair } from '../upstream/pair.ts';
+import type { Reached } from '../transport/resolve.ts';
 import type { Identity } from './identity.ts';
 import type { Received } from './received.ts';
 import { fnv1a } from '../hash.ts';
@@ -70,8 +71,17 @@ export type Decision =
       readonly bindings: readonly Binding[];
       readonly end: End | undefined;
     }
-  /** By RFC 3263 to `uri`: a Route's, the Request-URI, or what X-Genesys-Route names. */
-  | { readonly do: 'uri'; readonly row: number; readonly uri: string; readonly byRoute: boolean };
+  /**
+   * By RFC 3263 to `uri`: a Route's, the Request-URI, or what X-Genesys-Route names. `reached`: it is the contact of
+   * whom its dialog is with.
+   */
+  | {
+      readonly do: 'uri';
+      readonly row: number;
+      readonly uri: string;
+      readonly byRoute: boolean;
+      readonly reached: Reached | undefined;
+    };
 
 export function decide(received: Received, view: View): Decision {
   const { message, sender } = received;
@@ -180,7 +190,7 @@ function fromServer(received: Received, view: View): Decision {
     const hop = parseUri(uri);
     const member = view.upstreams.memberAt(hop.host, hop.port === 0 ? 5060 : hop.port);
     if (member !== undefined) return { do: 'pair', row: 5, pair: member.pair, pinned: true, remember: false };
-    if (!view.identity.isOurs(hop)) return { do: 'uri', row: 5, uri, byRoute: false };
+    if (!view.identity.isOurs(hop)) return { do: 'uri', row: 5, uri, byRoute: false, reached: undefined };
   }
 
   if (received.token !== undefined) {
@@ -213,14 +223,26 @@ function fromServer(received: Received, view: View): Decision {
   }
 
   if (received.route !== undefined)
-    return { do: 'uri', row: 16, uri: parseNameAddr(received.route).uri, byRoute: true };
+    return { do: 'uri', row: 16, uri: parseNameAddr(received.route).uri, byRoute: true, reached: undefined };
   return elsewhere(received);
 }
 
+/** So they are in one though who answered has no tag, as under RFC 2543 (RFC 3261 12.2.1.1). */
+const ONLY_IN_DIALOGS: ReadonlySet<string> = new Set(['ACK', 'BYE', 'PRACK', 'UPDATE', 'INFO']);
+
 /** Row 16, where no Route says where to. */
-function elsewhere({ target, uri }: Received): Decision {
+function elsewhere(received: Received): Decision {
+  const { target, uri, message } = received;
   if (target.scheme !== 'sip' && target.scheme !== 'sips') return answer(16, 416, 'Unsupported URI Scheme');
-  return { do: 'uri', row: 16, uri, byRoute: false };
+  const isInDialog = message.toTag !== '' || ONLY_IN_DIALOGS.has(message.method);
+  const reached = isInDialog ? howReached(received) : undefined;
+  return { do: 'uri', row: 16, uri, byRoute: false, reached };
+}
+
+/** RFC 5658: the last Record-Route of ours is the far side's. Some phones answer without it, and nothing is known then. */
+function howReached({ token, lastOwn }: Received): Reached | undefined {
+  if (token === undefined || lastOwn === undefined) return 'Unknown';
+  return uriParam(lastOwn, 'transport')?.toLowerCase() === 'tcp' ? 'ByTcp' : undefined;
 }
 
 /** RFC 5627 5.1: a public GRUU names one instance of its AOR, and leads to no other; what is no URN is the server's to know. */

@@ -42,7 +42,7 @@ export class Targets {
           {
             pair: undefined,
             pinned: false,
-            ways: [{ hop: undefined, uri: decision.uri, byRoute: decision.byRoute, end: OPEN }],
+            ways: [{ ...decision, hop: undefined, end: OPEN }],
           },
         ];
       case 'bindings':

@@ -1,5 +1,6 @@
 import type { Binding, ProxyAddress, ProxyRecord } from '../store/records.ts';
 import type { Connection, Hop, Transport } from '../transport/hop.ts';
+import type { Reached } from '../transport/resolve.ts';
 import { fnv1a } from '../hash.ts';
 import { parseNameAddr } from '../sip/name-addr.ts';
 import { parseUri } from '../sip/uri.ts';
@@ -12,6 +13,8 @@ export interface Way {
   readonly uri?: string;
   /** `uri` is that of the topmost Route: a strict router there needs it in the Request-URI (RFC 3261 16.6 step 6). */
   readonly byRoute?: boolean;
+  /** `uri` is the contact of whom a dialog is with. */
+  readonly reached?: Reached | undefined;
   /** The Request-URI of a copy that goes this way: a binding's contact. Undefined leaves it as it is. */
   readonly requestUri?: string;
   /** What the Record-Route token says of this side. */

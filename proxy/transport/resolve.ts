@@ -14,6 +14,12 @@ export interface Target {
   readonly port: number;
 }
 
+/**
+ * How whoever has a contact was reached in this dialog before, where TCP comes into question. Unknown: the request does
+ * not say.
+ */
+export type Reached = 'ByTcp' | 'Unknown';
+
 interface ResolverOptions {
   readonly now: () => number;
   readonly log: Log;
@@ -22,6 +28,10 @@ interface ResolverOptions {
   readonly supports?: ((transport: Transport) => boolean) | undefined;
   /** 0 up to 1: SRV weights. */
   readonly random?: (() => number) | undefined;
+  /** Whether a connection leads there already. Default: none does. */
+  readonly isConnected?: ((target: Target) => boolean) | undefined;
+  /** Whether something has come from there by UDP lately. Default: nothing has. */
+  readonly hasHeard?: ((target: Target) => boolean) | undefined;
 }
 
 /** RFC 3263 4.1, 4.2; RFC 7118 5 defines no SRV service for WebSocket. */
@@ -55,12 +65,16 @@ export class Resolver {
   readonly #random: () => number;
   readonly #log: Log;
   readonly #supports: (transport: Transport) => boolean;
+  readonly #isConnected: (target: Target) => boolean;
+  readonly #hasHeard: (target: Target) => boolean;
 
   constructor(options: ResolverOptions) {
     this.#dns = new Dns(options.now, options.dns);
     this.#random = options.random ?? Math.random;
     this.#log = options.log;
     this.#supports = options.supports ?? ((transport) => transport !== 'WS' && transport !== 'WSS');
+    this.#isConnected = options.isConnected ?? (() => false);
+    this.#hasHeard = options.hasHeard ?? (() => false);
   }
 
   /**
@@ -74,11 +88,39 @@ export class Resolver {
   /**
    * The targets of a URI, at once where nothing needs to be looked up; else a promise, which rejects as resolve() does.
    * @param size of the request, bytes: a large one prefers streams where RFC 3263 has the choice (RFC 3261 18.1.1)
+   * @param reached given, the URI is the contact of whom a dialog is with: TCP is chosen where that leads there and the URI
+   *   names no transport
    */
-  targets(uri: SipUri, size: number): Target[] | Promise<Target[]> {
+  targets(uri: SipUri, size: number, reached?: Reached): Target[] | Promise<Target[]> {
     const found = this.#tryUri(uri, size);
-    if (!(found instanceof Promise) && found.targets.length > 0) return found.targets;
-    return this.#settle(`${uri.scheme}:${uri.host}`, () => this.#tryUri(uri, size));
+    const targets =
+      !(found instanceof Promise) && found.targets.length > 0
+        ? found.targets
+        : this.#settle(`${uri.scheme}:${uri.host}`, () => this.#tryUri(uri, size));
+    if (
+      reached === undefined ||
+      uri.scheme !== 'sip' ||
+      uriParam(uri, 'transport') !== undefined ||
+      !this.#supports('TCP')
+    )
+      return targets;
+    return targets instanceof Promise
+      ? targets.then((late) => this.#withStreams(late, reached))
+      : this.#withStreams(targets, reached);
+  }
+
+  /**
+   * What is by UDP for want of a word goes over the connection that leads there (RFC 3261 18), though not to who was heard
+   * by UDP, unless this dialog is by TCP; and without one by TCP where UDP fails, if it is: the URI alone means UDP (RFC
+   * 3263 4.1).
+   */
+  #withStreams(targets: readonly Target[], reached: Reached): Target[] {
+    const byTcp = reached === 'ByTcp';
+    const connected = targets.map((target) => {
+      const stream = overTcp(target);
+      return this.#isConnected(stream) && (byTcp || !this.#hasHeard(target)) ? stream : target;
+    });
+    return byTcp ? distinct([...connected, ...targets.map(overTcp)]) : connected;
   }
 
   async #settle(what: string, attempt: () => Found | Promise<unknown>): Promise<Target[]> {
@@ -220,15 +262,19 @@ function askedTransport(asked: string, scheme: 'sip' | 'sips'): Transport | unde
 
 /** By TCP before UDP, which is left for those who have no TCP (RFC 3261 18.1.1). */
 function streamsFirst(targets: readonly Target[]): Target[] {
-  const streams = targets.map((target): Target =>
-    target.transport === 'UDP' ? { ...target, transport: 'TCP' } : target,
-  );
   const datagrams = targets.filter(({ transport }) => transport === 'UDP');
-  const distinct = streams.filter(
+  return [...distinct(targets.map(overTcp)), ...datagrams];
+}
+
+function overTcp(target: Target): Target {
+  return target.transport === 'UDP' ? { ...target, transport: 'TCP' } : target;
+}
+
+function distinct(targets: readonly Target[]): Target[] {
+  return targets.filter(
     (target, index) =>
-      streams.findIndex(
+      targets.findIndex(
         (one) => one.transport === target.transport && one.address === target.address && one.port === target.port,
       ) === index,
   );
-  return [...distinct, ...datagrams];
 }

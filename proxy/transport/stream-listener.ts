@@ -90,6 +90,10 @@ export class StreamListener implements Listener {
     return this.#hops.get(address, port);
   }
 
+  isConnected(address: string, port: number): boolean {
+    return this.#connected(this.hop(address, port)) !== undefined;
+  }
+
   send(text: string, hop: Hop): void {
     if (this.#closed) return;
     if (hop.connection === undefined) {

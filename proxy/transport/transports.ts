@@ -131,6 +131,18 @@ export class Transports {
     return { transport, address, port, listener: from, connection: undefined, serverName };
   }
 
+  /** Whether a connection leads there already, by which what is sent there from hop() goes. */
+  isConnected(transport: Transport, address: string, port: number): boolean {
+    const from = this.listenerTowards(transport, address, port);
+    return from instanceof StreamListener && from.isConnected(address, port);
+  }
+
+  /** Whether something has come from there by UDP lately. */
+  hasHeard(address: string, port: number): boolean {
+    const from = this.listenerTowards('UDP', address, port);
+    return from instanceof UdpListener && from.hasHeard(address, port);
+  }
+
   /** Never throws; what can't be sent is told to user.failed on a later turn. */
   send(text: string, hop: Hop): void {
     const from = this.#senders.get(hop.listener);

@@ -36,6 +36,7 @@ function copy(text: string, from: Transport | Hop, to: Hop, name = 'p'): Message
     uri: message.uri,
     target: parseUri(message.uri),
     ownRoutes: 0,
+    lastOwn: undefined,
     strict: false,
     token: undefined,
     handover: undefined,

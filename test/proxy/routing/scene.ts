@@ -5,12 +5,14 @@ import { Core } from '../../../proxy/routing/core.ts';
 import { Identity } from '../../../proxy/routing/identity.ts';
 import type { Reach } from '../../../proxy/routing/way.ts';
 import { DEFAULT_LIMITS, Message } from '../../../proxy/sip/message.ts';
+import { parseUri } from '../../../proxy/sip/uri.ts';
 import { MemoryCluster } from '../../../proxy/store/memory.ts';
 import type { ProxyRecord } from '../../../proxy/store/records.ts';
 import { Replica } from '../../../proxy/store/replica.ts';
 import { TransactionLayer } from '../../../proxy/transaction/layer.ts';
 import { TimerWheel } from '../../../proxy/transaction/timers.ts';
 import type { Connection, Hop, Listener, Transport } from '../../../proxy/transport/hop.ts';
+import { type Reached, Resolver } from '../../../proxy/transport/resolve.ts';
 import { Upstreams } from '../../../proxy/upstream/upstreams.ts';
 import { bye, invite, register, respond, type RegisterOptions, type RequestOptions } from '../../builders.ts';
 
@@ -89,6 +91,7 @@ export class Scene {
   readonly config: ProxyConfig;
   readonly #listeners = new Map<Transport, Listener>();
   readonly #hops = new Map<string, Hop>();
+  readonly #resolver: Resolver;
 
   /** What the proxy logged as an error, a line of JSON each. */
   readonly errors: string[] = [];
@@ -131,6 +134,15 @@ export class Scene {
       onSwitch: (pair, _from, to) => this.core.pairSwitched(pair, to),
       onChange: () => undefined,
     });
+    this.#resolver = new Resolver({
+      now,
+      log: LOG,
+      supports: (transport) => this.#listeners.has(transport),
+      isConnected: ({ transport, address, port }) =>
+        [...this.connections.values()].some(
+          (c) => c.open && c.transport === transport && c.remoteAddress === address && c.remotePort === port,
+        ),
+    });
     const reach: Reach = {
       proxy: place.name,
       boot: 'boot1',
@@ -144,14 +156,17 @@ export class Scene {
       // Read, not refused: the answer to a faulty request may carry its faulty header fields
       send: (text: string, hop: Hop): void =>
         void this.sent.push({ text, hop, message: new Message(text, DEFAULT_LIMITS) }),
-      resolve: (uri: string): readonly Hop[] | Promise<readonly Hop[]> => {
+      resolve: (uri: string, _size: number, reached?: Reached): readonly Hop[] | Promise<readonly Hop[]> => {
         const named = this.names.get(uri);
         const transport = uri.endsWith(';transport=tcp') ? 'TCP' : 'UDP';
         if (named !== undefined) return Promise.resolve(named.flatMap((host) => this.hop(transport, host, 5060) ?? []));
         const [, host = '', port = '5060'] = /^sips?:(?:[^@]*@)?([^:;>]+)(?::(\d+))?/.exec(uri) ?? [];
         const hop = this.hop(transport, host, Number(port));
         if (hop === undefined || !/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
-        return [hop];
+        if (reached === undefined) return [hop];
+        const targets = this.#resolver.targets(parseUri(uri), 0, reached);
+        if (targets instanceof Promise) throw new Error(`${uri} is numeric and needs no waiting for`);
+        return targets.flatMap((target) => this.hop(target.transport, target.address, target.port) ?? []);
       },
       reach,
     };

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { DnsResolver } from '../../../proxy/transport/dns.ts';
 import { parseUri } from '../../../proxy/sip/uri.ts';
 import type { Transport } from '../../../proxy/transport/hop.ts';
-import { Resolver } from '../../../proxy/transport/resolve.ts';
+import { type Reached, Resolver } from '../../../proxy/transport/resolve.ts';
 
 type Srv = Awaited<ReturnType<DnsResolver['resolveSrv']>>[number];
 type Naptr = Awaited<ReturnType<DnsResolver['resolveNaptr']>>[number];
@@ -276,17 +276,23 @@ describe('resolving a host (RFC 3263)', () => {
 
 describe('resolving a URI (RFC 3263 4.1)', () => {
   let zone: Zone;
+  let connected: readonly string[];
+  let heard: readonly string[];
   let supported: readonly Transport[];
   let resolver: Resolver;
 
   beforeEach(() => {
     zone = new Zone();
     supported = ['UDP', 'TCP', 'TLS'];
+    connected = [];
+    heard = [];
     resolver = new Resolver({
       now: () => 1_000_000,
       dns: zone,
       random: () => 0,
       supports: (transport) => supported.includes(transport),
+      isConnected: ({ transport, address, port }) => connected.includes(`${transport} ${address} ${port}`),
+      hasHeard: ({ address, port }) => heard.includes(`${address} ${port}`),
       log: pino({ level: 'silent' }),
     });
     for (const [index, name] of ['a', 'b', 'c'].entries())
@@ -381,6 +387,45 @@ describe('resolving a URI (RFC 3263 4.1)', () => {
     expect(await texts('sip:192.0.2.9;transport=udp', 2_000)).to.deep.equal(['UDP 192.0.2.9 5060']);
     supported = ['UDP'];
     expect(await texts('sip:a.example', 2_000)).to.deep.equal(['UDP 192.0.2.1 5060']);
+  });
+
+  describe('for whom a dialog by TCP is with', () => {
+    const reached = async (uri: string, reachedBy: Reached = 'ByTcp') => {
+      const targets = await resolver.targets(parseUri(uri), 0, reachedBy);
+      return targets.map(({ transport, address, port }) => `${transport} ${address} ${port}`);
+    };
+
+    it('takes the connection that leads there (RFC 3261 18)', async () => {
+      connected = ['TCP 192.0.2.9 5080', 'TCP 192.0.2.1 5060'];
+      expect(await reached('sip:bob@192.0.2.9:5080')).to.deep.equal(['TCP 192.0.2.9 5080']);
+      expect(await reached('sip:bob@a.example')).to.deep.equal(['TCP 192.0.2.1 5060']);
+    });
+
+    it('goes by UDP where none does, as the URI says, and by TCP where that fails', async () => {
+      connected = ['TCP 192.0.2.9 5081', 'UDP 192.0.2.9 5080'];
+      expect(await reached('sip:bob@192.0.2.9:5080')).to.deep.equal(['UDP 192.0.2.9 5080', 'TCP 192.0.2.9 5080']);
+    });
+
+    it('takes it also where nobody says how it was reached, but not if it was heard by UDP', async () => {
+      connected = ['TCP 192.0.2.9 5080'];
+      expect(await reached('sip:bob@192.0.2.9:5080', 'Unknown')).to.deep.equal(['TCP 192.0.2.9 5080']);
+      expect(await reached('sip:bob@192.0.2.9:5081', 'Unknown')).to.deep.equal(['UDP 192.0.2.9 5081']);
+      heard = ['192.0.2.9 5080'];
+      expect(await reached('sip:bob@192.0.2.9:5080', 'Unknown')).to.deep.equal(['UDP 192.0.2.9 5080']);
+      expect(await reached('sip:bob@192.0.2.9:5080', 'ByTcp')).to.deep.equal(['TCP 192.0.2.9 5080']);
+    });
+
+    it('takes the word of a URI that names a transport or a scheme', async () => {
+      connected = ['TCP 192.0.2.9 5060', 'TCP 192.0.2.9 5061'];
+      expect(await reached('sip:bob@192.0.2.9;transport=udp')).to.deep.equal(['UDP 192.0.2.9 5060']);
+      expect(await reached('sips:bob@192.0.2.9')).to.deep.equal(['TLS 192.0.2.9 5061']);
+    });
+
+    it('goes by UDP alone where nobody listens by TCP', async () => {
+      supported = ['UDP'];
+      connected = ['TCP 192.0.2.9 5060'];
+      expect(await reached('sip:bob@192.0.2.9')).to.deep.equal(['UDP 192.0.2.9 5060']);
+    });
   });
 
   it('says which name could not be resolved', async () => {

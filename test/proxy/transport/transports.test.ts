@@ -27,6 +27,23 @@ describe('Transports', () => {
     await Promise.all(scenes.splice(0).map((scene) => scene.transports.close()));
   });
 
+  it('knows where a connection leads, by whichever side it was opened, and who was heard by UDP', async () => {
+    const [near, far] = [await open(), await open()];
+    const leads = (port: number): boolean => near.transports.isConnected('TCP', '127.0.0.1', port);
+    const [tcp, udp] = [far.port('TCP'), far.port('UDP')];
+    expect([leads(tcp), near.transports.hasHeard('127.0.0.1', udp)]).to.deep.equal([false, false]);
+    near.transports.send(options({}), near.hopTo(far, 'TCP'));
+    far.transports.send(options({}), far.hopTo(near, 'UDP'));
+    await until(() => far.messages.length === 1 && near.messages.length === 1);
+    expect([leads(tcp), near.transports.hasHeard('127.0.0.1', udp)]).to.deep.equal([true, true]);
+    expect(near.transports.isConnected('UDP', '127.0.0.1', udp)).to.equal(false);
+    const from = far.messages[0]?.from;
+    expect(far.transports.isConnected('TCP', '127.0.0.1', from?.port ?? 0)).to.equal(true);
+    far.transports.closeConnection(from?.connection?.number ?? 0, 'to be gone');
+    await until(() => near.closed.length === 1);
+    expect([leads(tcp), far.transports.hasHeard('127.0.0.1', near.port('UDP'))]).to.deep.equal([false, false]);
+  });
+
   describe('listening', () => {
     it('tells which ports the system chose and advertises them', async () => {
       const scene = await open();
