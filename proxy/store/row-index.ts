@@ -19,8 +19,8 @@ const FILLED = 4 / 3;
  */
 export class RowIndex {
   readonly #links: Links;
-  /** Places in pieces, none of which is ever copied. */
-  readonly #pieces: Int32Array[] = [new Int32Array(PIECE).fill(NONE)];
+  /** Places in pieces, none of which is ever copied; each is made with the first row in it. */
+  readonly #pieces: (Int32Array | undefined)[] = [];
   /** Places before the current doubling, and how many of them were split in two since. */
   #level = PIECE;
   #split = 0;
@@ -34,7 +34,7 @@ export class RowIndex {
   reserve(rows: number): void {
     if (this.#size > 0) return;
     while (this.#level * FILLED < rows) this.#level *= 2;
-    while (this.#pieces.length < this.#level / PIECE) this.#pieces.push(new Int32Array(PIECE).fill(NONE));
+    while (this.#pieces.length < this.#level / PIECE) this.#pieces.push(undefined);
   }
 
   /** The first row that may be one with this hash; links lead to the others. */
@@ -71,8 +71,6 @@ export class RowIndex {
   /** One more place: it takes over what belongs there of the one that is half of it. */
   #grow(): void {
     const from = this.#split;
-    const end = this.#level + from;
-    if (end >> PIECE_BITS === this.#pieces.length) this.#pieces.push(new Int32Array(PIECE).fill(NONE));
     this.#split++;
     if (this.#split === this.#level) {
       this.#level *= 2;
@@ -97,7 +95,7 @@ export class RowIndex {
   }
 
   #setFirst(place: number, row: number): void {
-    const piece = this.#pieces[place >> PIECE_BITS];
-    if (piece !== undefined) piece[place & MASK] = row;
+    const piece = (this.#pieces[place >> PIECE_BITS] ??= new Int32Array(PIECE).fill(NONE));
+    piece[place & MASK] = row;
   }
 }

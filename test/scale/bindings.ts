@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { takeFlags } from '../../operator/processes/proxy-flags.ts';
 import { EtcdStore } from '../../proxy/store/etcd.ts';
@@ -27,13 +28,22 @@ const check = (what: string, value: number, bound: number, unit: string): void =
   say(`${what.padEnd(34)} ${value.toFixed(1).padStart(9)} ${unit.padEnd(6)} ${holds ? 'within' : 'OVER'} ${bound}`);
 };
 
-/** One proxy's replica of an etcd with so many bindings, and what its loading was like. */
-async function load(etcd: Etcd, count: number, now: number): Promise<{ replica: Replica; ms: number }> {
+/** One proxy's replica of an etcd with so many bindings, and how long it took to load; `delay` measures that. */
+async function load(
+  etcd: Etcd,
+  count: number,
+  now: number,
+  delay: ReturnType<typeof monitorEventLoopDelay>,
+): Promise<{ replica: Replica; ms: number }> {
   const own = new EtcdStore({ geoLocation: 'dc1', endpoints: [etcd.endpoint], prefix: PREFIX, log, now: Date.now });
   const replica = new Replica({ proxy: 'p1', boot: 'b1', own, others: [], now: Date.now, log });
   const start = performance.now();
   replica.start();
+  // making a client of etcd is no part of the list
+  await setImmediate();
+  delay.enable();
   await new Promise<void>((resolve) => replica.onReady(resolve));
+  delay.disable();
   const ms = performance.now() - start;
   const known = replica.counts(now).bindings;
   if (known !== count) throw new Error(`${known} of ${count} bindings are known`);
@@ -69,11 +79,11 @@ say(`Filling an etcd with ${COUNT} bindings …`);
 const etcd = await filled(COUNT, now);
 try {
   const before = held();
+  // its own two collections are told in a later turn
+  await setImmediate();
   pauses.length = 0;
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const { replica, ms } = await load(etcd, COUNT, now);
-  delay.disable();
+  const { replica, ms } = await load(etcd, COUNT, now, delay);
   const loadPauses = [...pauses].toSorted((a, b) => a - b);
   const bytes = (held() - before) / COUNT;
 
@@ -101,8 +111,8 @@ try {
   say(`${COUNT} bindings; RSS ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`);
   check('memory a binding', bytes, BOUNDS.bytes, 'bytes');
   check('ready after', ms / 1000, BOUNDS.loadSeconds, 's');
-  check('event loop held up, loading, p99.9', delay.percentile(99.9) / 1e6, BOUNDS.stall, 'ms');
-  say(`  at the most ${(delay.max / 1e6).toFixed(1)} ms`);
+  check('event loop held up while loading', delay.max / 1e6, BOUNDS.stall, 'ms');
+  say(`  ${(delay.percentile(99.9) / 1e6).toFixed(1)} ms at p99.9`);
   check('GC pause while loading, p99', p(loadPauses, 0.99), BOUNDS.gcP99, 'ms');
   say(`  ${loadPauses.length} pauses, at the most ${p(loadPauses, 0.9999).toFixed(1)} ms`);
   check('wrong answers to look-ups', wrong, 0, '');
