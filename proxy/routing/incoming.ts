@@ -1,5 +1,4 @@
 import { defect } from '../sip/defects.ts';
-import { Header } from '../sip/header.ts';
 import { parseMessage, type Message } from '../sip/message.ts';
 import { reasonPhrase, response } from '../sip/response.ts';
 import { SipError } from '../sip/sip-error.ts';
@@ -16,7 +15,7 @@ import { Registration } from './registration.ts';
 import { ResponseContext } from './response-context.ts';
 import { decide, type View } from './route.ts';
 import { Senders } from './senders.ts';
-import { hasViaBelow, withoutAsserted, withTrueSource } from './source.ts';
+import { hasAsserted, hasViaBelow, withoutAsserted, withTrueSource } from './source.ts';
 import { LateNews, NEWS_OF_CALLS, Strays } from './strays.ts';
 import { Targets } from './targets.ts';
 import { validate } from './validation.ts';
@@ -83,7 +82,7 @@ export class Incoming implements TransactionUser {
         this.#core.counts.viasGivenBack++;
         message = whole;
       }
-      if (message.has(Header.PAssertedIdentity) && !this.#senders.mayAssert(from)) message = withoutAsserted(message);
+      if (hasAsserted(message) && !this.#senders.mayAssert(from)) message = withoutAsserted(message);
     }
     if (!this.#core.replica.ready) {
       this.#answers.notReady(message, back);

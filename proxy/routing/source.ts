@@ -7,8 +7,6 @@ import { skipParamValue } from '../sip/param.ts';
 import { parseVia, type Via } from '../sip/via.ts';
 import type { Hop, Transport } from '../transport/hop.ts';
 
-const ASSERTED = Header.PAssertedIdentity;
-
 /**
  * RFC 3261 18.2.1 and RFC 3581: the top Via says where the request truly came from, so that copies and answers carry
  * it. A request whose Via is right already stays as it is. What a sender says of its own `received` counts for nothing.
@@ -69,10 +67,17 @@ function without(value: string, name: string): string {
   return kept + value.slice(from);
 }
 
+/** What says whose call it is, and what others may take for that. */
+const ASSERTED = [Header.PAssertedIdentity, Header.Unreadable] as const;
+
+export function hasAsserted(response: Message): boolean {
+  return response.has(Header.PAssertedIdentity) || response.has(Header.Unreadable);
+}
+
 /** RFC 3325 5: what is said of whose call it is counts only between those who trust one another, in responses too. */
 export function withoutAsserted(response: Message): Message {
   const edit = new Edit(response);
-  for (let i = response.find(ASSERTED); i >= 0; i = response.find(ASSERTED, i + 1)) edit.remove(i);
+  for (const id of ASSERTED) for (let i = response.find(id); i >= 0; i = response.find(id, i + 1)) edit.remove(i);
   return new Message(edit.render(), RELAXED_LIMITS);
 }
 

@@ -30,7 +30,7 @@ export const DEFECTS = {
   'Version Not Supported': row(505, 'is of another version than SIP/2.0', '4475 3.1.2.16'),
   'Message Too Large': row(513, 'is larger than the limit, or fits in no datagram to where it goes', '3261 21.5.7'),
   'Too Many Header Fields': row(400, 'has more header fields than the limit', ''),
-  'Bad Header Field': row(400, 'has a line in its head that is no header field', '3261 7.3.1'),
+  'Bad Header Field': row(400, 'is a request, and has a line in its head that is no header field', '3261 7.3.1, 16.3'),
   'Bad Line End': row(
     400,
     'has a lone CR or LF in its head, which others may read as a line of its own, or ends its lines with LF',

@@ -1,6 +1,6 @@
 import type { Defect } from './defects.ts';
 import { COLON, CR, LF, SPACE, TAB, isTokenChar } from './grammar.ts';
-import { headerIdAt } from './header.ts';
+import { Header, headerIdAt } from './header.ts';
 
 /** Numbers a field takes in the array: its id, the offsets of its first character, of its colon, and after its CRLF. */
 export const STRIDE = 4;
@@ -16,12 +16,14 @@ export interface Head {
 
 /**
  * One pass over the header section from `pos` to the empty line; the fields go into `fields` from its start on. Lines
- * that are no field, or not a whole one, are left out, so that no answer repeats them.
+ * that are no field, or not a whole one, are left out, so that no answer repeats them. In a response, which
+ * would come no better again, a line that is no field is no fault (RFC 3261 16.3: what a proxy does not need is ignored and goes on as it
+ * is), and is put in as Header.Unreadable.
  *
  * A line ends with CRLF and nothing else. Lone CRs and LFs are refused although many parsers take them: we forward
  * bytes untouched, and what we would read as one field the next element could read as two.
  */
-export function readHead(text: string, pos: number, maxFields: number, fields: number[]): Head {
+export function readHead(text: string, pos: number, maxFields: number, fields: number[], isResponse = false): Head {
   const { length } = text;
   let fault: Defect | '' = '';
   let size = 0;
@@ -36,7 +38,8 @@ export function readHead(text: string, pos: number, maxFields: number, fields: n
     while (pos < length && isTokenChar(c)) c = text.charCodeAt(++pos);
     const nameEnd = pos;
     while (c === SPACE || c === TAB) c = text.charCodeAt(++pos);
-    let whole = nameEnd > start && c === COLON;
+    const isField = nameEnd > start && c === COLON;
+    let whole = isField || isResponse;
     if (!whole) fault ||= 'Bad Header Field';
     const colon = pos;
 
@@ -64,7 +67,7 @@ export function readHead(text: string, pos: number, maxFields: number, fields: n
       if (c !== SPACE && c !== TAB) break;
     }
     if (whole) {
-      fields[size] = headerIdAt(text, start, nameEnd);
+      fields[size] = isField ? headerIdAt(text, start, nameEnd) : Header.Unreadable;
       fields[size + 1] = start;
       fields[size + 2] = colon;
       fields[size + 3] = pos;

@@ -48,6 +48,8 @@ export const Header = {
   Subject: 40,
   Date: 41,
   Accept: 42,
+  /** A line of a response that is no field. */
+  Unreadable: 43,
 } as const;
 
 export type HeaderId = (typeof Header)[keyof typeof Header];

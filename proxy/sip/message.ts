@@ -80,7 +80,8 @@ export class Message {
     if (text.length > limits.maxBytes) fault = 'Message Too Large';
     fault ||= line.fault;
 
-    const head = readHead(text, lineEnd < 0 ? text.length : lineEnd + 2, limits.maxFields, scratch);
+    const headStart = lineEnd < 0 ? text.length : lineEnd + 2;
+    const head = readHead(text, headStart, limits.maxFields, scratch, line.status > 0);
     const fields = scratch.slice(0, head.size);
     fault ||= head.fault;
 

@@ -1,7 +1,19 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import { bye, invite, request, respond } from '../../builders.ts';
-import { AT, aliceCalls, answered, answers, requestIn, requests, type Scene, stage, statusesOf } from '../cast.ts';
+import {
+  AT,
+  aliceCalls,
+  answered,
+  answers,
+  requestIn,
+  requests,
+  rings,
+  type Scene,
+  type Sent,
+  stage,
+  statusesOf,
+} from '../cast.ts';
 
 const sentBy = `${AT.alice}:5060`;
 const lengthless = (text: string): string => text.replace(/Content-Length: \d+\r\n/, '');
@@ -26,6 +38,35 @@ describe('RFC 3261 16.7: a response on its way back', () => {
     const text = respond(asked.message, 200).replace(/(Via: .*\r\n)+/, `v: ${vias.join(' , ')}\r\n`);
     const [answer] = answers(await scene.receives(text, asked.hop.address));
     expect(answer?.message.values(Header.Via)).to.deep.equal(vias.slice(1));
+  });
+
+  const unreadable = ['X Odd: 1', 'no colon', ': no name', 'P-Asserted-Identity\0: <sip:boss@example.com>'];
+
+  it('keeps lines that nobody can read, where all that matters can be read: else a call would be lost for them', async () => {
+    const asked = await aliceCalls(scene);
+    const text = respond(asked.message, 200, { headers: unreadable, body: 'v=0\r\n' });
+    const [answer] = answers(await scene.receives(text, asked.hop.address));
+    expect(answer?.text).to.equal(text.replace(/Via: .*\r\n/, ''));
+  });
+
+  it('loses such lines where it comes from a phone: others may read in them whose call that is (RFC 3325)', async () => {
+    await scene.registers('bob', AT.bob);
+    const [asked] = (await rings(scene)) as [Sent];
+    const clean = respond(asked.message, 200, { headers: ['X-Odd: 1'], body: 'v=0\r\n' });
+    const text = clean.replace('X-Odd', () => `${unreadable.join('\r\n')}\r\nX-Odd`);
+    const [answer] = answers(await scene.receives(text, AT.bob));
+    expect(answer?.text).to.equal(clean.replace(/Via: .*\r\n/, ''));
+  });
+
+  it('is dropped where its lines end as no line does, or what matters can not be read', async () => {
+    const asked = await aliceCalls(scene);
+    const text = respond(asked.message, 200, { headers: ['no colon'] });
+    for (const bad of [
+      text.replace('no colon', 'no\rcolon'),
+      text.replace('CSeq:', 'CSeq'),
+      text.replace('CSeq:', 'C Seq:'),
+    ])
+      expect(await scene.receives(bad, asked.hop.address)).to.deep.equal([]);
   });
 
   it('keeps whatever tags its user agent made of To: SIPp adds its own to the one that is there', async () => {

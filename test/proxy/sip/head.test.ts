@@ -74,6 +74,33 @@ describe('the head of a message', () => {
     });
   }
 
+  for (const line of [
+    'no colon',
+    ': no name',
+    ' folded: to nothing',
+    'Two Words: x\r\n and more',
+    'Na\0me: x',
+    'Name\r\n : x',
+  ])
+    it(`of a response has ${JSON.stringify(line)} in it as what can't be read`, () => {
+      const numbers: number[] = [];
+      const text = `${line}\r\nTo: x\r\n\r\nbody`;
+      const head = readHead(text, 0, 10, numbers, true);
+      expect(head).to.deep.equal({ bodyStart: text.indexOf('body'), size: 2 * STRIDE, fault: '' });
+      expect([numbers[0], numbers[1], numbers[3], numbers[STRIDE]]).to.deep.equal([
+        Header.Unreadable,
+        0,
+        line.length + 2,
+        Header.To,
+      ]);
+    });
+
+  it('of a response is refused where a line ends as none does, though that is no field either', () => {
+    for (const line of ['\rFrom: x', 'a\n: x', 'no colon\r', 'no\ncolon'])
+      expect(readHead(`${line}\r\nTo: x\r\n\r\n`, 0, 10, [], true)).to.include({ size: STRIDE, fault: 'Bad Line End' });
+    expect(readHead('no colon\r\nTo: x\r\n\r\n', 0, 1, [], true).fault).to.equal('Too Many Header Fields');
+  });
+
   it('names the first of several faults', () => {
     expect(read('no colon\r\nTo: a\rb\r\nX').fault).to.equal('Bad Header Field');
     expect(read('To: a\rb\r\nno colon\r\nX').fault).to.equal('Bad Line End');

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Header, headerId, headerName, isList } from '../../../proxy/sip/header.ts';
 
 describe('header names', () => {
-  const ids = Object.values(Header).filter((id) => id !== Header.Other);
+  const ids = Object.values(Header).filter((id) => id !== Header.Other && id !== Header.Unreadable);
 
   it('are found by their canonical spelling', () => {
     for (const id of ids) expect(headerId(headerName(id)), headerName(id)).to.equal(id);
