@@ -208,7 +208,7 @@ function fromServer(received: Received, view: View): Decision {
     if (bound.length > 0) return { do: 'bindings', row: 13, bindings: bound, end: undefined };
 
     // RFC 3261 16.5: it is the whole target set, whatever domain it is in
-    if (hasMaddr(target)) return elsewhere(received);
+    if (hasMaddr(target)) return elsewhere(received, view);
 
     if (target.user !== '' && view.identity.servesAor(target)) {
       const bindings = withGruu(target, view.replica.bindings(aorOf(target), view.now));
@@ -224,17 +224,15 @@ function fromServer(received: Received, view: View): Decision {
 
   if (received.route !== undefined)
     return { do: 'uri', row: 16, uri: parseNameAddr(received.route).uri, byRoute: true, reached: undefined };
-  return elsewhere(received);
+  return elsewhere(received, view);
 }
 
-/** So they are in one though who answered has no tag, as under RFC 2543 (RFC 3261 12.2.1.1). */
-const ONLY_IN_DIALOGS: ReadonlySet<string> = new Set(['ACK', 'BYE', 'PRACK', 'UPDATE', 'INFO']);
-
 /** Row 16, where no Route says where to. */
-function elsewhere(received: Received): Decision {
+function elsewhere(received: Received, view: View): Decision {
   const { target, uri, message } = received;
   if (target.scheme !== 'sip' && target.scheme !== 'sips') return answer(16, 416, 'Unsupported URI Scheme');
-  const isInDialog = message.toTag !== '' || ONLY_IN_DIALOGS.has(message.method);
+  // who answers without a tag, as under RFC 2543, has none to be called by (RFC 3261 12.2.1.1)
+  const isInDialog = message.toTag !== '' || view.replica.call(message.callId) !== undefined;
   const reached = isInDialog ? howReached(received) : undefined;
   return { do: 'uri', row: 16, uri, byRoute: false, reached };
 }

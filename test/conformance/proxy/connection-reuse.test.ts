@@ -123,8 +123,9 @@ describe('RFC 3261 18 and RFC 5923: the connection that there is is used again',
       expect(requestIn(await inCall('BYE', dialog)).hop.transport).to.equal('TCP');
     });
 
-    for (const method of ['ACK', 'BYE', 'UPDATE', 'INFO'])
+    for (const method of IN_CALL)
       it(`has the ${method} also where the phone has no tag, as under RFC 2543`, async () => {
+        await calls(trunk);
         dialled();
         expect(requestIn(await inCall(method, { ...dialog, toTag: '' })).hop.transport).to.equal('TCP');
       });
