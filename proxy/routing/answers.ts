@@ -9,10 +9,14 @@ import type { Core } from './core.ts';
 import type { Senders } from './senders.ts';
 import { withTrueSource } from './source.ts';
 
+/** How often the log says that a peer sends what is malformed, ms. */
+const TELL_EVERY = 10_000;
+
 /** What this proxy answers itself, and whom it does not answer any more. */
 export class Answers {
   readonly #core: Core;
   readonly #senders: Senders;
+  #toldAt = -Infinity;
 
   constructor(core: Core, senders: Senders) {
     this.#core = core;
@@ -39,11 +43,23 @@ export class Answers {
       { from: from.address, port: from.port, status: error.status, reason: error.reason },
       'message refused',
     );
+    if (this.#senders.isTrusted(from)) this.#tell(error, from);
     if (!this.#senders.mayComplain(from) || faulty === undefined || !faulty.answerable) return;
     const readable = faulty.via !== NO_VIA;
     const back = readable ? this.#senders.answersGo(faulty, from) : from;
     const request = readable ? withTrueSource(faulty, from, from.transport === 'UDP' && back === from) : faulty;
     this.#core.outside.send(response(request, error.status, error.reason, error.headers), back);
+  }
+
+  /** Whoever looks for why calls with that peer fail must be told which end is wrong: its responses are lost without a word. */
+  #tell({ reason }: SipError, { transport, address, port }: Hop): void {
+    const { log, now } = this.#core;
+    if (now() - this.#toldAt < TELL_EVERY) return;
+    this.#toldAt = now();
+    log.warn(
+      { from: `${transport} ${address}:${port}`, reason },
+      'a SIP Server, proxy or SBC sent what is malformed: a request is answered so, a response is lost',
+    );
   }
 
   #countDefect(reason: string): void {

@@ -64,6 +64,25 @@ describe('the core', () => {
       expect([answer?.message.status, answer?.message.reason]).to.deep.equal([400, 'CSeq Method Mismatch']);
       expect(await scene.receives('complete nonsense\r\n\r\n', AT.alice)).to.deep.equal([]);
     });
+
+    it('says in the log which SIP Server, proxy or SBC sends what is malformed, every 10 s at most, and of no phone', async () => {
+      const bad = respond(
+        requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060` }), AT.alice)).message,
+        200,
+      );
+      const text = bad.replace(/CSeq: .*/, 'CSeq: many');
+      await scene.receives(text, AT.alice);
+      expect(scene.warnings).to.deep.equal([]);
+      for (const wait of [0, 9_000, 1_000]) {
+        scene.time += wait;
+        await scene.receives(text, AT.ss1.primary);
+      }
+      expect(scene.warnings).to.have.length(2);
+      expect(JSON.parse(scene.warnings[0] ?? '')).to.include({
+        from: `UDP ${AT.ss1.primary}:5060`,
+        reason: 'Bad CSeq',
+      });
+    });
   });
 
   describe('before its store has been loaded', () => {

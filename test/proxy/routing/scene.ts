@@ -95,9 +95,14 @@ export class Scene {
 
   /** What the proxy logged as an error, a line of JSON each. */
   readonly errors: string[] = [];
+  /** And as a warning. */
+  readonly warnings: string[] = [];
 
   private constructor(changes: Partial<ProxyConfig>, cluster: MemoryCluster | undefined) {
-    const log = pino({ level: 'error' }, { write: (line: string) => void this.errors.push(line) });
+    const log = pino(
+      { level: 'warn' },
+      { write: (line: string) => void (line.startsWith('{"level":40') ? this.warnings : this.errors).push(line) },
+    );
     const now = (): number => this.time;
     this.config = config(changes);
     const { geoLocation, place } = this.config;
