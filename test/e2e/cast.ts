@@ -25,6 +25,9 @@ interface Pod {
   readonly status: { readonly podIP?: string };
 }
 
+/** The name by which a pair sends out, and who knows it. */
+type Outbound = Pick<MemberOrder, 'proxies' | 'dns'>;
+
 const label = 'sipcluster-e2e';
 const everyone = dataCentres.flatMap((dataCentre) => [...people[dataCentre], ...crowd[dataCentre]]);
 
@@ -32,8 +35,7 @@ const everyone = dataCentres.flatMap((dataCentre) => [...people[dataCentre], ...
 export class Cast {
   readonly #kubectl: Kubectl;
   readonly #addresses = new Map<string, string>();
-  /** The name by which a pair sends out. */
-  #outbound = ({ dataCentre }: PairPlace): string => proxiesOf(dataCentre);
+  #outbound = ({ dataCentre }: PairPlace): Outbound => ({ proxies: proxiesOf(dataCentre) });
 
   constructor(kubectl: Kubectl) {
     this.#kubectl = kubectl;
@@ -73,13 +75,13 @@ export class Cast {
       domain,
       users: everyone,
       password,
-      proxies: this.#outbound(pair),
+      ...this.#outbound(pair),
     };
     await this.#ask(memberPod(pair, role), 'starts', order);
   }
 
   /** All pairs start again, to send out by other proxies. */
-  async leadsOut(outbound: (pair: PairPlace) => string): Promise<void> {
+  async leadsOut(outbound: (pair: PairPlace) => Outbound): Promise<void> {
     this.#outbound = outbound;
     const members = pairs.flatMap((pair) => roles.map((role) => [pair, role] as const));
     await Promise.all(members.map(([pair, role]) => this.killsMember(pair, role)));

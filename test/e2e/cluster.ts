@@ -24,12 +24,14 @@ export interface Cluster {
   readonly images: ImageNames;
   /** Where logs are, if it was made for the story. */
   readonly folder: string | undefined;
+  /** Runs a program in the node's network, if it was made for the story; resolves to what it said. */
+  readonly inside: Node['inside'] | undefined;
   /** Ends what was made. */
   close(folder: 'removed' | 'kept'): Promise<void>;
 }
 
 const execute = promisify(execFile);
-const volumes = 4;
+const volumes = 6;
 /** The user that etcd runs as: a hostPath volume is not given to it otherwise. */
 const etcdUser = 65532;
 
@@ -57,7 +59,8 @@ async function ownCluster(say: (line: string) => void): Promise<Cluster> {
       await node.stop();
       if (what === 'removed') rmSync(folder, { recursive: true });
     };
-    return { kubectl: node.kubectl, images: names, folder, close };
+    const inside: Cluster['inside'] = (path, ...args) => node.inside(path, ...args);
+    return { kubectl: node.kubectl, images: names, folder, inside, close };
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -88,7 +91,7 @@ async function usersCluster(kubeconfig: string, say: (line: string) => void): Pr
       if (what === 'removed') await removed();
       else say(`what the story has made in your cluster stays, to be looked at: namespaces ${made.join(' and ')}`);
     };
-    return { kubectl, images: names, folder: undefined, close };
+    return { kubectl, images: names, folder: undefined, inside: undefined, close };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,8 @@
 import { paint, Story } from '../demo/story.ts';
 import { program } from '../tools/programs.ts';
+import { apart } from './apart.ts';
 import { Cast } from './cast.ts';
+import { meetAtOneAddress } from './chapters/apart.ts';
 import { callsAcross, phonesRegister } from './chapters/calls.ts';
 import { etcdRestarted, proxyDeleted } from './chapters/faults.ts';
 import { balancer, callsFromOutside, exposed, portsTaken } from './chapters/exposure.ts';
@@ -17,8 +19,8 @@ import { cluster as contactCenter, namespace } from './places.ts';
 import type { Stage } from './stage.ts';
 import { Terminations } from './terminations.ts';
 
-/** Parts of the story, in their order: $STEP names the only one to tell. Phones outside the cluster need one that was made here. */
-const parts = { story: contactCentre, exposure: fromOutside } as const;
+/** Parts of the story, in their order: $STEP names the only one to tell. All but the first need a cluster that was made here. */
+const parts = { story: contactCentre, exposure: fromOutside, apart: dataCentresApart } as const;
 
 /** `make e2e`: the operator and its proxies on a real Kubernetes. Exits 0 only if the story went as told. */
 const story = new Story();
@@ -49,8 +51,8 @@ async function tell(): Promise<void> {
   story.chapter('A cluster');
   const helm = await program('helm', (line) => story.says(line));
   opening = openCluster((line) => story.says(line));
-  const { kubectl, images } = await opening;
-  const stage: Stage = { kubectl, images, story, helm, cast: new Cast(kubectl) };
+  const { kubectl, images, inside } = await opening;
+  const stage: Stage = { kubectl, images, inside, story, helm, cast: new Cast(kubectl) };
   await stage.cast.enters(images.peers);
   story.tells('three SIP Server pairs and their phones are pods');
 
@@ -120,6 +122,24 @@ async function fromOutside(stage: Stage): Promise<void> {
     await wrongIsSaid(stage);
     story.chapter('kubectl delete, again');
     await removed(stage, outside, onHost);
+  } finally {
+    await balanced.close();
+  }
+}
+
+/** Two data centres that reach each other by one address each. */
+async function dataCentresApart(stage: Stage): Promise<void> {
+  const { inside, kubectl } = stage;
+  if (inside === undefined) {
+    story.says('data centres that are cut off from each other are left out: they need the node that is made here');
+    return;
+  }
+  const balanced = balancer(kubectl);
+  try {
+    story.chapter("Data centres whose pods can't reach each other");
+    await meetAtOneAddress({ ...stage, inside });
+    story.chapter('kubectl delete, of those apart');
+    await removed(stage, apart);
   } finally {
     await balanced.close();
   }

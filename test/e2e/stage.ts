@@ -3,7 +3,7 @@ import type { Cast } from './cast.ts';
 import type { Cluster } from './cluster.ts';
 
 /** What every chapter plays on. */
-export interface Stage extends Pick<Cluster, 'kubectl' | 'images'> {
+export interface Stage extends Pick<Cluster, 'kubectl' | 'images' | 'inside'> {
   readonly story: Story;
   /** Path of the program. */
   readonly helm: string;

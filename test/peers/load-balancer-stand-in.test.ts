@@ -31,4 +31,24 @@ describe('load balancer stand-in', () => {
       await balancer.close();
     }
   });
+
+  it('gives a Service the address that it asks for', async () => {
+    const given: string[] = [];
+    const balancer = new LoadBalancerStandIn(
+      {
+        services: () => Promise.resolve([{ name: 'a', address: undefined, wants: '192.0.2.9' }]),
+        assign: (name, address) => {
+          given.push(`${name} ${address}`);
+          return Promise.resolve();
+        },
+      },
+      ['192.0.2.1'],
+    );
+    try {
+      await balancer.look();
+      expect(given).to.deep.equal(['a 192.0.2.9']);
+    } finally {
+      await balancer.close();
+    }
+  });
 });

@@ -3,6 +3,8 @@ export interface BalancedService {
   readonly name: string;
   /** What it was given. */
   readonly address: string | undefined;
+  /** The address that it asks for, of none that others are given. */
+  readonly wants?: string | undefined;
 }
 
 /** How Services are read and written. */
@@ -26,7 +28,7 @@ export class LoadBalancerStandIn {
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
 
-  /** @param addresses what it may give, each to one Service */
+  /** @param addresses what it may give, each to one Service that asks for none */
   constructor(edge: BalancerEdge, addresses: readonly string[]) {
     this.#edge = edge;
     this.#free = [...addresses];
@@ -46,8 +48,12 @@ export class LoadBalancerStandIn {
       this.#given.delete(name);
       this.#free.push(address);
     }
-    for (const { name, address } of services) {
+    for (const { name, address, wants } of services) {
       if (address !== undefined) continue;
+      if (wants !== undefined) {
+        await this.#edge.assign(name, wants);
+        continue;
+      }
       const given = this.#given.get(name) ?? this.#free.shift();
       if (given === undefined) continue; // pending, as in a cluster whose pool is used up
       this.#given.set(name, given);

@@ -5,6 +5,16 @@ import type { Names } from './names.ts';
 import { Reach, type Patience, type ReachListener } from './reach.ts';
 import type { Transactions } from './transactions.ts';
 
+interface LineOptions {
+  readonly user: string;
+  readonly domain: string;
+  readonly transport: 'UDP' | 'TCP';
+  readonly proxy: string;
+  /** Its address, if undefined. */
+  readonly contactHost: string | undefined;
+  readonly patience: Patience;
+}
+
 /** What a phone's registration and calls send with. */
 export class PhoneLine {
   readonly user: string;
@@ -15,18 +25,15 @@ export class PhoneLine {
   readonly transactions: Transactions;
   readonly names: Names;
   readonly counter: Counter;
+  readonly #contactHost: string | undefined;
   readonly #patience: Patience;
 
-  constructor(
-    options: { user: string; domain: string; transport: 'UDP' | 'TCP'; proxy: string; patience: Patience },
-    transactions: Transactions,
-    names: Names,
-    counter: Counter,
-  ) {
+  constructor(options: LineOptions, transactions: Transactions, names: Names, counter: Counter) {
     this.user = options.user;
     this.domain = options.domain;
     this.transport = options.transport;
     this.proxy = options.proxy;
+    this.#contactHost = options.contactHost;
     this.#patience = options.patience;
     this.transactions = transactions;
     this.names = names;
@@ -40,7 +47,8 @@ export class PhoneLine {
 
   get contact(): string {
     const transport = this.transport === 'TCP' ? ';transport=tcp' : '';
-    return `sip:${this.user}@${formatAddress(this.transactions.wire)}${transport}`;
+    const { address, port } = this.transactions.wire;
+    return `sip:${this.user}@${formatAddress({ address: this.#contactHost ?? address, port })}${transport}`;
   }
 
   /** Sends to the targets of `nextHop` (a URI), one after the other. */

@@ -28,6 +28,8 @@ export interface PhoneOptions {
   readonly ringsFor?: number;
   /** Registration it asks for, seconds. */
   readonly expires?: number;
+  /** Host of its Contact, in place of its address: that of a phone which knows nothing of the NAT before it. */
+  readonly contactHost?: string;
   /** Parameters of its registered Contact, as written. */
   readonly contactParams?: string;
   readonly patience?: Partial<Patience>;
@@ -159,7 +161,7 @@ export class Phone {
 
   async #open(): Promise<void> {
     const { user, domain, address, port = 0, transport = 'UDP', tracer } = this.#options;
-    const { password = '', expires = 60, contactParams = '', dns, patience } = this.#options;
+    const { password = '', expires = 60, contactHost, contactParams = '', dns, patience } = this.#options;
     const counter = new Counter();
     const transactions = await Transactions.open(
       { address, port, tcp: transport === 'TCP', tracer, counter },
@@ -170,8 +172,9 @@ export class Phone {
         lost: (remote) => this.#lost(remote),
       },
     );
+    const proxy = `sip:${this.#options.proxy};lr`;
     this.#line = new PhoneLine(
-      { user, domain, transport, proxy: `sip:${this.#options.proxy};lr`, patience: { ...usualPatience, ...patience } },
+      { user, domain, transport, proxy, contactHost, patience: { ...usualPatience, ...patience } },
       transactions,
       new Names(dns),
       counter,

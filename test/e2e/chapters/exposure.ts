@@ -4,6 +4,7 @@ import { eventually } from '../../peers/deadline.ts';
 import { DnsServerStandIn } from '../../peers/dns-server-stand-in.ts';
 import { Phone } from '../../peers/phone.ts';
 import type { Kubectl } from '../../kubernetes/kubectl.ts';
+import { addressWanted } from '../apart.ts';
 import { exposedManifest, exposures, onHost, outside, partOf, proxiesOfDn, type Exposed } from '../exposed.ts';
 import { network } from '../node/network.ts';
 import { domain, namespace, password } from '../places.ts';
@@ -11,7 +12,7 @@ import { conditionsOf, readOf } from '../resource.ts';
 import { since, type Stage } from '../stage.ts';
 
 interface Service {
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: { readonly type?: string; readonly ports: readonly { protocol: string; nodePort: number }[] };
   readonly status: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] } };
 }
@@ -32,7 +33,11 @@ export function balancer(kubectl: Kubectl): LoadBalancerStandIn {
       const { items } = await kubectl.json<{ items: readonly Service[] }>('get', 'services', '-n', namespace);
       return items
         .filter(({ spec }) => spec.type === 'LoadBalancer')
-        .map(({ metadata, status }) => ({ name: metadata.name, address: status.loadBalancer?.ingress?.[0]?.ip }));
+        .map(({ metadata, status }) => ({
+          name: metadata.name,
+          address: status.loadBalancer?.ingress?.[0]?.ip,
+          wants: metadata.annotations?.[addressWanted],
+        }));
     },
     assign: async (name, ip) => {
       const patch = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip }] } } });
@@ -47,7 +52,7 @@ export async function exposed({ kubectl, cast, story }: Stage): Promise<void> {
   await cast.leadsOut(({ name }) => {
     const found = exposures.find(({ pair }) => pair.name === name);
     if (found === undefined) throw new Error(`nothing leads to ${name}`);
-    return proxiesOfDn(found);
+    return { proxies: proxiesOfDn(found) };
   });
   const began = performance.now();
   await kubectl.apply(exposedManifest(cast));

@@ -7,6 +7,11 @@ export const network = {
   /** Addresses that the load balancer stand-in gives to Services. */
   balancers: '198.18.254.0/24',
   balanced: ['198.18.254.1', '198.18.254.2', '198.18.254.3'],
+  /** Those that two data centres ask for which reach each other by nothing else: for phones, and for the other's proxies. */
+  apart: {
+    dc1: { phones: '198.18.254.11', proxies: '198.18.254.12' },
+    dc2: { phones: '198.18.254.21', proxies: '198.18.254.22' },
+  },
   services: '198.19.0.0/16',
   /** The API server's as pods know it. */
   kubernetes: '198.19.0.1',

@@ -80,6 +80,11 @@ export class Node {
     await this.#ctr('images', 'tag', '--force', image, name);
   }
 
+  /** Runs a program where its network is, to its end; resolves to what it said. */
+  async inside(path: string, ...args: readonly string[]): Promise<string> {
+    return this.#namespaces.run(path, ...args);
+  }
+
   /** Ends everything; nothing of it is left on the machine but its folder. */
   async stop(): Promise<void> {
     await this.#namespaces.close();

@@ -15,6 +15,8 @@ export interface MemberOrder {
   readonly password: string;
   /** Name of the proxies of its data centre, with SRV records. */
   readonly proxies: string;
+  /** `IP:PORT` of its DNS server, if not the cluster's. */
+  readonly dns?: string;
 }
 
 const sip = 5060;
@@ -24,10 +26,10 @@ let member: SipServerProcess | undefined;
 
 /** A pod with one member of a SIP Server pair, which can be killed and started again at the same address. */
 serve({
-  starts: async ({ role, partner, domain, users, password, proxies }: MemberOrder) => {
+  starts: async ({ role, partner, domain, users, password, proxies, dns }: MemberOrder) => {
     const accounts = join(folder, 'accounts');
     writeFileSync(accounts, users.map((user) => `${user} ${password}\n`).join(''));
-    const [dns = ''] = getServers();
+    const [clusterDns = ''] = getServers();
     // On a busy machine half a second of silence is no death; a killed partner's closed link is seen at once.
     const patience = { 'heartbeat-timeout': '10000' };
     const options = {
@@ -36,7 +38,7 @@ serve({
       peer: `${partner}:${link}`,
       domain,
       accounts,
-      dns: `${dns}:53`,
+      dns: dns ?? `${clusterDns}:53`,
       'outbound-name': proxies,
     };
     const argv = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
