@@ -2,6 +2,17 @@ import { randomInt } from 'node:crypto';
 import { Header } from '../proxy/sip/header.ts';
 import { type Message, parseMessage } from '../proxy/sip/message.ts';
 import { reasonPhrase } from '../proxy/sip/response.ts';
+import type { Listener } from '../proxy/transport/hop.ts';
+
+/** A listener like any other. */
+export const LISTENER: Listener = {
+  transport: 'UDP',
+  address: '127.0.0.1',
+  port: 5060,
+  side: 'Both',
+  advertisedAddress: '127.0.0.1',
+  advertisedPort: 5060,
+};
 
 /** What every request builder takes; everything has a default. */
 export interface RequestOptions {

@@ -16,9 +16,9 @@ export interface Head {
 
 /**
  * One pass over the header section from `pos` to the empty line; the fields go into `fields` from its start on. Lines
- * that are no field, or not a whole one, are left out, so that no answer repeats them. In a response, which
- * would come no better again, a line that is no field is no fault (RFC 3261 16.3: what a proxy does not need is ignored and goes on as it
- * is), and is put in as Header.Unreadable.
+ * that are no field, or not a whole one, are left out, so that no answer repeats them. In a response, which would come no
+ * better again, a line that is no field is no fault and is put in as Header.Unreadable (RFC 3261 16.3: what a proxy does
+ * not need it ignores, and passes on as it is).
  *
  * A line ends with CRLF and nothing else. Lone CRs and LFs are refused although many parsers take them: we forward
  * bytes untouched, and what we would read as one field the next element could read as two.

@@ -1,4 +1,5 @@
 import type { ProxyConfig } from '../../proxy/config.ts';
+import { Header } from '../../proxy/sip/header.ts';
 import { type RegisterOptions, invite, respond, type RequestOptions, type ResponseOptions } from '../builders.ts';
 import { AT, requestIn, Scene, type Sent } from '../proxy/routing/scene.ts';
 
@@ -67,6 +68,14 @@ export async function answered(
 /** alice's phone calls; the INVITE as her pair gets it. */
 export async function aliceCalls(scene: Scene, given: RequestOptions = {}): Promise<Sent> {
   return requestIn(await scene.receives(invite({ sentBy: `${AT.alice}:5060`, ...given }), AT.alice));
+}
+
+export function recordRoutes(sent: Sent): readonly string[] {
+  return sent.message.values(Header.RecordRoute);
+}
+
+export function routes(sent: Sent): readonly string[] {
+  return sent.message.values(Header.Route);
 }
 
 export { AT, requestIn, Scene, type Sent };

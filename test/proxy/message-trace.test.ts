@@ -1,16 +1,7 @@
 import { expect } from 'chai';
 import pino from 'pino';
 import { traceMessage, withoutSecrets } from '../../proxy/message-trace.ts';
-import { register } from '../builders.ts';
-
-const listener = {
-  transport: 'UDP',
-  address: '127.0.0.1',
-  port: 5060,
-  side: 'Both',
-  advertisedAddress: '127.0.0.1',
-  advertisedPort: 5060,
-} as const;
+import { LISTENER, register } from '../builders.ts';
 
 describe('a message in the trace', () => {
   it('leaves credentials out, folded ones and all', () => {
@@ -29,7 +20,7 @@ describe('a message in the trace', () => {
   it('says whom it came from or went to', () => {
     const lines: string[] = [];
     const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
-    traceMessage(log, 'sent', 'OPTIONS', { transport: 'UDP', address: '192.0.2.1', port: 5060, listener });
+    traceMessage(log, 'sent', 'OPTIONS', { transport: 'UDP', address: '192.0.2.1', port: 5060, listener: LISTENER });
     expect(JSON.parse(lines[0] ?? '')).to.include({
       to: 'UDP 192.0.2.1:5060',
       message: 'OPTIONS',

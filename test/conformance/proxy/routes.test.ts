@@ -1,18 +1,22 @@
 import { expect } from 'chai';
 import { Header } from '../../../proxy/sip/header.ts';
 import { bye, invite, request } from '../../builders.ts';
-import { AT, aliceCalls, bobRegisters, requestIn, rings, type Scene, type Sent, stage, statusesOf } from '../cast.ts';
+import {
+  AT,
+  aliceCalls,
+  bobRegisters,
+  recordRoutes,
+  requestIn,
+  rings,
+  routes,
+  type Scene,
+  type Sent,
+  stage,
+  statusesOf,
+} from '../cast.ts';
 
 const alice = { sentBy: `${AT.alice}:5060` };
 const server = { sentBy: `${AT.ss1.primary}:5060` };
-
-function recordRoutes(sent: Sent): readonly string[] {
-  return sent.message.values(Header.RecordRoute);
-}
-
-function routes(sent: Sent): readonly string[] {
-  return sent.message.values(Header.Route);
-}
 
 describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
   let scene: Scene;

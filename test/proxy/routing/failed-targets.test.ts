@@ -1,16 +1,14 @@
 import { expect } from 'chai';
 import { FailedTargets } from '../../../proxy/routing/failed-targets.ts';
 import type { Hop, Transport } from '../../../proxy/transport/hop.ts';
+import { LISTENER } from '../../builders.ts';
 
-const listener = {
-  transport: 'UDP',
-  address: '10.1.0.1',
+const to = (address: string, transport: Transport = 'UDP'): Hop => ({
+  transport,
+  address,
   port: 5060,
-  side: 'Both',
-  advertisedAddress: '10.1.0.1',
-  advertisedPort: 5060,
-} as const;
-const to = (address: string, transport: Transport = 'UDP'): Hop => ({ transport, address, port: 5060, listener });
+  listener: LISTENER,
+});
 
 describe('targets that failed', () => {
   const [a, b, c] = [to('198.51.100.1'), to('198.51.100.2'), to('198.51.100.3')];

@@ -2,18 +2,10 @@ import { expect } from 'chai';
 import { nextVia, withTrueSource } from '../../../proxy/routing/source.ts';
 import { Header } from '../../../proxy/sip/header.ts';
 import { parseMessage } from '../../../proxy/sip/message.ts';
-import type { Hop, Listener } from '../../../proxy/transport/hop.ts';
-import { request, respond } from '../../builders.ts';
+import type { Hop } from '../../../proxy/transport/hop.ts';
+import { LISTENER, request, respond } from '../../builders.ts';
 
-const listener: Listener = {
-  transport: 'UDP',
-  address: '10.1.0.1',
-  port: 5060,
-  side: 'Both',
-  advertisedAddress: '10.1.0.1',
-  advertisedPort: 5060,
-};
-const from: Hop = { transport: 'UDP', address: '192.0.2.11', port: 40_000, listener };
+const from: Hop = { transport: 'UDP', address: '192.0.2.11', port: 40_000, listener: LISTENER };
 
 /** The top Via of a request with these Via values, once its source was written into it. */
 function written(via: string, forced = false): string {

@@ -12,12 +12,8 @@ describe('TCP', () => {
     describe('whose peer sends no more (FIN)', () => {
       async function halfClosed(holds: number): Promise<{ scene: Scene; client: Client; from: Hop }> {
         const scene = await tcp.open();
-        const client = await tcp.dial(scene);
-        client.write(options({}));
-        await until(() => scene.messages.length === 1);
-        const from = scene.messages[0]?.from;
-        if (from?.connection === undefined) throw new Error('no connection');
-        from.connection.holds = holds;
+        const { client, from, connection } = await tcp.heard(scene);
+        connection.holds = holds;
         client.socket.end();
         await until(() => scene.closed.length === 1);
         return { scene, client, from };

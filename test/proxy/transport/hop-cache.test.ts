@@ -1,26 +1,17 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { HopCache } from '../../../proxy/transport/hop-cache.ts';
-import type { Listener } from '../../../proxy/transport/hop.ts';
-
-const listener: Listener = {
-  transport: 'UDP',
-  address: '127.0.0.1',
-  port: 5060,
-  side: 'Both',
-  advertisedAddress: '127.0.0.1',
-  advertisedPort: 5060,
-};
+import { LISTENER } from '../../builders.ts';
 
 describe('the hops of a listener', () => {
   it('are one object for each address and port', () => {
-    const hops = new HopCache(listener, 10);
+    const hops = new HopCache(LISTENER, 10);
     const hop = hops.get('192.0.2.1', 5060);
     expect(hop).to.deep.include({
       transport: 'UDP',
       address: '192.0.2.1',
       port: 5060,
-      listener,
+      listener: LISTENER,
       connection: undefined,
     });
     expect(hops.get('192.0.2.1', 5060)).to.equal(hop);
@@ -29,7 +20,7 @@ describe('the hops of a listener', () => {
   });
 
   it('keep their identity as long as they are asked for', () => {
-    const hops = new HopCache(listener, 10);
+    const hops = new HopCache(LISTENER, 10);
     const hop = hops.get('192.0.2.1', 5060);
     for (let port = 1; port < 1_000; port++) {
       hops.get('192.0.2.9', port);
@@ -43,7 +34,7 @@ describe('the hops of a listener', () => {
         fc.integer({ min: 1, max: 8 }),
         fc.array(fc.record({ host: fc.nat(5), port: fc.nat(5) }), { maxLength: 200 }),
         (limit, peers) => {
-          const hops = new HopCache(listener, limit);
+          const hops = new HopCache(LISTENER, limit);
           const recent = new Map<string, unknown>();
           for (const { host, port } of peers) {
             const key = `${host}:${port}`;

@@ -63,42 +63,32 @@ describe('TCP', () => {
   describe('a connection that came in', () => {
     it('is the way back, and names itself by its number', async () => {
       const scene = await tcp.open();
-      const client = await tcp.dial(scene);
-      client.write(options({}));
-      await until(() => scene.messages.length === 1);
-      const from = scene.messages[0]?.from;
-      if (from?.connection === undefined) throw new Error('no connection');
+      const { client, from, connection } = await tcp.heard(scene);
       expect(from).to.include({ transport: 'TCP', address: '127.0.0.1', port: client.port });
-      expect(from.connection).to.include({ inbound: true, open: true, remotePort: client.port });
-      expect(scene.transports.connection(from.connection.number)).to.equal(from.connection);
+      expect(connection).to.include({ inbound: true, open: true, remotePort: client.port });
+      expect(scene.transports.connection(connection.number)).to.equal(connection);
       scene.transports.send('answer', from);
       await until(() => client.received === 'answer');
     });
 
     it('is used again for its address and port', async () => {
       const scene = await tcp.open();
-      const client = await tcp.dial(scene);
-      client.write(options({}));
-      await until(() => scene.messages.length === 1);
+      const { client } = await tcp.heard(scene);
       scene.transports.send('a request', scene.transports.hop('TCP', '127.0.0.1', client.port));
       await until(() => client.received === 'a request');
     });
 
     it('is told of when the peer closes it, and what was sent over it has failed', async () => {
       const scene = await tcp.open();
-      const client = await tcp.dial(scene);
-      client.write(options({}));
-      await until(() => scene.messages.length === 1);
-      const from = scene.messages[0]?.from;
-      if (from?.connection === undefined) throw new Error('no connection');
+      const { client, from, connection } = await tcp.heard(scene);
       scene.transports.send('a request', from);
       await until(() => client.received === 'a request');
       client.socket.end();
       await until(() => scene.closed.length === 1);
-      expect(scene.closed[0]).to.equal(from.connection);
-      expect(from.connection.open).to.equal(false);
+      expect(scene.closed[0]).to.equal(connection);
+      expect(connection.open).to.equal(false);
       expect(scene.failures.map(({ hop }) => hop)).to.deep.equal([from]);
-      expect(scene.transports.connection(from.connection.number)).to.equal(undefined);
+      expect(scene.transports.connection(connection.number)).to.equal(undefined);
       scene.transports.send('another', from);
       await until(() => scene.failures.length === 2);
       expect(scene.failures[1]?.error.message).to.match(/^TCP connection 1 from 127.0.0.1:\d+ is closed$/);
@@ -219,11 +209,7 @@ describe('TCP', () => {
 
   it('closes with what is queued sent and nothing left open', async () => {
     const scene = await tcp.open();
-    const client = await tcp.dial(scene);
-    client.write(options({}));
-    await until(() => scene.messages.length === 1);
-    const from = scene.messages[0]?.from;
-    if (from === undefined) throw new Error('no message');
+    const { client, from } = await tcp.heard(scene);
     const text = 'y'.repeat(900_000);
     scene.transports.send(text, from);
     await scene.transports.close();

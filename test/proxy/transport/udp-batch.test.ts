@@ -6,18 +6,10 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Hop } from '../../../proxy/transport/hop.ts';
 import { BatchSocket, native } from '../../../proxy/transport/udp-batch.ts';
-import { options } from '../../builders.ts';
+import { LISTENER, options } from '../../builders.ts';
 import { Scene, until } from './scene.ts';
 
-const listener = {
-  transport: 'UDP',
-  address: '127.0.0.1',
-  port: 5060,
-  side: 'Both',
-  advertisedAddress: '127.0.0.1',
-  advertisedPort: 5060,
-} as const;
-const to: Hop = { transport: 'UDP', address: '127.0.0.1', port: 5070, listener };
+const to: Hop = { transport: 'UDP', address: '127.0.0.1', port: 5070, listener: LISTENER };
 const user = {
   hop: () => to,
   received: () => undefined,
