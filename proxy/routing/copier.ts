@@ -82,8 +82,14 @@ export class Copier {
 
   /** As resolve(), for what is sent without state. */
   resolveStateless(received: Received, way: Way): void {
-    this.#hops(way, received, ([hop]) => {
-      if (hop !== undefined) this.sendStateless(received, hop, way);
+    this.#hops(way, received, (hops) => {
+      const [first] = hops;
+      if (first === undefined) return;
+      this.sendStateless(received, first, way);
+      if (way.reached !== 'ByTcp' || first.transport !== 'UDP') return;
+      // nobody says that a datagram finds no listener in time, and twice the ACK does no harm
+      const stream = hops.find(({ transport }) => transport === 'TCP');
+      if (stream !== undefined) this.sendStateless(received, stream, way);
     });
   }
 

@@ -104,6 +104,20 @@ describe('RFC 3261 18 and RFC 5923: the connection that there is is used again',
       expect(statusesOf(scene.takes())).to.deep.equal([500]);
     });
 
+    it('is opened for an ACK that comes to a proxy without it, and UDP is not left out: nobody says whether it arrived', async () => {
+      const route = await calls(trunk);
+      const acks = requests(await inCall('ACK', { ...dialog, route }));
+      const ways = acks.map(({ hop }) => `${hop.transport} ${hop.address} ${hop.port}`);
+      expect(ways).to.deep.equal([`UDP ${AT.bob} 5062`, `TCP ${AT.bob} 5062`]);
+    });
+
+    it('is not opened for the ACK of a call that is by UDP', async () => {
+      const route = await calls(CONTACT);
+      expect(requests(await inCall('ACK', { ...dialog, route })).map(({ hop }) => hop.transport)).to.deep.equal([
+        'UDP',
+      ]);
+    });
+
     it('has nothing of a call that went by UDP, though it leads to the same port', async () => {
       const route = await calls(CONTACT);
       dialled();
