@@ -94,7 +94,10 @@ export class Copier {
   }
 
   #hops({ uri = '', reached }: Way, received: Received, use: (hops: readonly Hop[]) => void): void {
-    const take = (hops: readonly Hop[]): void => use(this.#core.failedTargets.last(hops, this.#core.now()));
+    const { failedTargets, now } = this.#core;
+    // a dialog is known to one target alone, and another would end it by 481
+    const take = (hops: readonly Hop[]): void =>
+      use(received.message.toTag === '' ? failedTargets.last(hops, now()) : hops);
     const unresolved = (error: unknown): void => {
       this.#core.counts.unresolved++;
       this.#core.log.info({ uri, err: error }, 'next hop could not be resolved');

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { register } from '../../builders.ts';
-import { AT, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
+import { AT, bye, invite, requestIn, respond, Scene, statuses, type Sent } from './scene.ts';
 
 const memberOf = (sent: Sent): string => sent.hop.address;
 const pairOf = (address: string): 'ss1' | 'ss2' => (address.startsWith('10.1.1.') ? 'ss1' : 'ss2');
@@ -196,6 +196,12 @@ describe('a copy to a name that leads to several targets (RFC 3263 4.3)', () => 
   it('begins with the first one though that said 503, if it does not say for how long', async () => {
     await scene.receives(respond((await calls()).message, 503), first);
     expect(memberOf(await calls())).to.equal(first);
+  });
+
+  it('begins with the first one inside a dialog, which that may have, whatever it said to others', async () => {
+    await scene.receives(respond((await calls()).message, 503, { headers: ['Retry-After: 30'] }), first);
+    expect(memberOf(await calls())).to.equal(second);
+    expect(memberOf(await calls(fromServer((given) => bye({ ...given, toTag: 'b' }))))).to.equal(first);
   });
 
   it('stays where it rings', async () => {
