@@ -125,11 +125,16 @@ export abstract class AlongWays extends Tries {
     return this.#isResolved && !this.ringing && next !== undefined && next.uri === this.target.ways[this.#way - 1]?.uri;
   }
 
-  /** Of several that one name leads to, others are tried before it for a while. `duration`: that it asked for, ms. */
+  /**
+   * Of several addresses that one name leads to, others are tried before it for a while: one that is tried by another
+   * transport only, as a phone is, has no others. `duration`: that it asked for, ms.
+   */
   protected targetFailed({ hop }: ClientTransaction, duration?: number): void {
     const { ways } = this.target;
     const uri = ways.find((way) => way.hop === hop)?.uri;
-    if (uri === undefined || !ways.some((way) => way.uri === uri && way.hop !== hop)) return;
+    const isElsewhere = (other: Hop | undefined): boolean =>
+      other !== undefined && (other.address !== hop.address || other.port !== hop.port);
+    if (uri === undefined || !ways.some((way) => way.uri === uri && isElsewhere(way.hop))) return;
     const { core } = this.context;
     if (!core.failedTargets.add(hop, core.now(), duration)) return;
     const target = `${hop.transport} ${hop.address}:${hop.port}`;

@@ -30,12 +30,12 @@ export class FailedTargets {
    */
   add(hop: Hop, now: number, duration = HELD_AGAINST): boolean {
     const key = keyOf(hop);
-    const isNews = (this.#until.get(key) ?? 0) <= now;
+    const before = this.#until.get(key) ?? 0;
     this.#until.delete(key);
     const [oldest] = this.#until.keys();
     if (oldest !== undefined && this.#until.size >= this.#limit) this.#until.delete(oldest);
-    this.#until.set(key, now + Math.min(duration, LONGEST));
-    return isNews;
+    this.#until.set(key, Math.max(before, now + Math.min(duration, LONGEST)));
+    return before <= now;
   }
 
   /** The same hops in their order, but those that failed after the others. */

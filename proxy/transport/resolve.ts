@@ -116,8 +116,11 @@ export class Resolver {
    */
   #withStreams(targets: readonly Target[], reached: Reached): Target[] {
     const byTcp = reached === 'ByTcp';
+    // a large one has both already (RFC 3261 18.1.1)
+    const named = targets.filter(({ transport }) => transport === 'TCP');
     const connected = targets.map((target) => {
       const stream = overTcp(target);
+      if (named.some((one) => isSame(one, stream))) return target;
       return this.#isConnected(stream) && (byTcp || !this.#hasHeard(target)) ? stream : target;
     });
     return byTcp ? distinct([...connected, ...targets.map(overTcp)]) : connected;
@@ -271,10 +274,9 @@ function overTcp(target: Target): Target {
 }
 
 function distinct(targets: readonly Target[]): Target[] {
-  return targets.filter(
-    (target, index) =>
-      targets.findIndex(
-        (one) => one.transport === target.transport && one.address === target.address && one.port === target.port,
-      ) === index,
-  );
+  return targets.filter((target, index) => targets.findIndex((one) => isSame(one, target)) === index);
+}
+
+function isSame(a: Target, b: Target): boolean {
+  return a.transport === b.transport && a.address === b.address && a.port === b.port;
 }

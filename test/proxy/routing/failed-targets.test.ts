@@ -45,6 +45,14 @@ describe('targets that failed', () => {
     ]);
   });
 
+  it('that fail meanwhile keep the longer of both times', () => {
+    const failed = new FailedTargets();
+    failed.add(a, 0, 120_000);
+    failed.add(a, 1_000);
+    expect(failed.last([a, b], 119_999)).to.deep.equal([b, a]);
+    expect(failed.last([a, b], 120_000)).to.deep.equal([a, b]);
+  });
+
   it('are news once', () => {
     const failed = new FailedTargets();
     expect([failed.add(a, 0), failed.add(a, 1_000), failed.add(b, 1_000), failed.add(a, 31_000)]).to.deep.equal([

@@ -390,8 +390,8 @@ describe('resolving a URI (RFC 3263 4.1)', () => {
   });
 
   describe('for whom a dialog by TCP is with', () => {
-    const reached = async (uri: string, reachedBy: Reached = 'ByTcp') => {
-      const targets = await resolver.targets(parseUri(uri), 0, reachedBy);
+    const reached = async (uri: string, reachedBy: Reached = 'ByTcp', size = 0) => {
+      const targets = await resolver.targets(parseUri(uri), size, reachedBy);
       return targets.map(({ transport, address, port }) => `${transport} ${address} ${port}`);
     };
 
@@ -413,6 +413,14 @@ describe('resolving a URI (RFC 3263 4.1)', () => {
       heard = ['192.0.2.9 5080'];
       expect(await reached('sip:bob@192.0.2.9:5080', 'Unknown')).to.deep.equal(['UDP 192.0.2.9 5080']);
       expect(await reached('sip:bob@192.0.2.9:5080', 'ByTcp')).to.deep.equal(['TCP 192.0.2.9 5080']);
+    });
+
+    it('goes once by TCP and once by UDP if it is large, connected or not', async () => {
+      const both = ['TCP 192.0.2.9 5080', 'UDP 192.0.2.9 5080'];
+      expect(await reached('sip:bob@192.0.2.9:5080', 'Unknown', 2_000)).to.deep.equal(both);
+      connected = ['TCP 192.0.2.9 5080'];
+      expect(await reached('sip:bob@192.0.2.9:5080', 'Unknown', 2_000)).to.deep.equal(both);
+      expect(await reached('sip:bob@192.0.2.9:5080', 'ByTcp', 2_000)).to.deep.equal(both);
     });
 
     it('takes the word of a URI that names a transport or a scheme', async () => {
