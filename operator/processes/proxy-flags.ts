@@ -7,6 +7,7 @@ export const PROXY_FLAGS: readonly string[] = [
   '--min-semi-space-size=4',
   '--max-semi-space-size=4',
   '--v8-pool-size=1',
+  '--heap-growing-percent=300',
 ];
 
 /** The flags that are not among those a Node.js was started with; none where whoever started it chose sizes. */

@@ -32,8 +32,10 @@ export interface WatchOptions {
   readonly times?: WatchTimes;
 }
 
-/** How many keys of a list, or events, are taken in before what else there is has its turn. */
-const KEYS_A_TURN = 100;
+/** How long keys of a list are taken in before what else there is has its turn, ms: the first hundred need thirty. */
+const TURN = 3;
+/** How many events are taken in before what else there is has its turn. */
+const EVENTS_A_TURN = 100;
 /** With more events waiting than these, some 50 MiB, whole answers are taken in at a turn. */
 const WAITING_EVENTS = 100_000;
 
@@ -173,13 +175,14 @@ export class Watch {
 
   /** A few keys a turn of the event loop: calls don't wait for a list. */
   async #takeIn({ kvs }: IRangeResponse): Promise<void> {
-    for (let from = 0; from < kvs.length; from += KEYS_A_TURN) {
-      await setImmediate();
-      if (this.#closed) throw new StoreError('Closed', 'closed while listing');
-      for (let i = from; i < Math.min(from + KEYS_A_TURN, kvs.length); i++) {
-        const kv = kvs[i];
-        if (kv !== undefined) this.#put(kv.key, kv.value);
+    let end = 0;
+    for (const { key, value } of kvs) {
+      if (performance.now() >= end) {
+        await setImmediate();
+        if (this.#closed) throw new StoreError('Closed', 'closed while listing');
+        end = performance.now() + TURN;
       }
+      this.#put(key, value);
     }
   }
 
@@ -204,7 +207,7 @@ export class Watch {
           const problem = this.#problemWith(response);
           if (problem !== undefined) {
             reject(problem);
-          } else if (waiting.length === 0 && response.events.length <= KEYS_A_TURN) {
+          } else if (waiting.length === 0 && response.events.length <= EVENTS_A_TURN) {
             this.#takeEvents(response.events);
             this.#advance(response);
           } else if (waiting.push(response) === 1) {
@@ -253,7 +256,7 @@ export class Watch {
     for (let response = waiting[0]; response !== undefined; response = waiting[0]) {
       const { events } = response;
       for (let from = 0; from < events.length;) {
-        const most = sumOf(waiting) > WAITING_EVENTS ? events.length : KEYS_A_TURN;
+        const most = sumOf(waiting) > WAITING_EVENTS ? events.length : EVENTS_A_TURN;
         this.#takeEvents(events.slice(from, from + most));
         from += most;
         await setImmediate();
