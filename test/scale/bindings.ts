@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
+import { PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { takeFlags } from '../../operator/processes/proxy-flags.ts';
@@ -13,6 +13,7 @@ import { EtcdStore } from '../../proxy/store/etcd.ts';
 import { Replica } from '../../proxy/store/replica.ts';
 import { Etcd } from '../peers/etcd.ts';
 import { aorOf, phone, PREFIX } from './phones.ts';
+import { Turns } from './turns.ts';
 
 const COUNT = Number(process.argv[2] ?? 1_000_000);
 const SAMPLE = 10_000;
@@ -25,29 +26,24 @@ const broken: string[] = [];
 const check = (what: string, value: number, bound: number, unit: string): void => {
   const holds = value <= bound;
   if (!holds) broken.push(what);
-  say(`${what.padEnd(34)} ${value.toFixed(1).padStart(9)} ${unit.padEnd(6)} ${holds ? 'within' : 'OVER'} ${bound}`);
+  say(`${what.padEnd(37)} ${value.toFixed(1).padStart(9)} ${unit.padEnd(6)} ${holds ? 'within' : 'OVER'} ${bound}`);
 };
 
-/** One proxy's replica of an etcd with so many bindings, and how long it took to load; `delay` measures that. */
-async function load(
-  etcd: Etcd,
-  count: number,
-  now: number,
-  delay: ReturnType<typeof monitorEventLoopDelay>,
-): Promise<{ replica: Replica; ms: number }> {
+/** One proxy's replica of an etcd with so many bindings, and what its loading was like. */
+async function load(etcd: Etcd, count: number, now: number): Promise<{ replica: Replica; ms: number; turns: Turns }> {
   const own = new EtcdStore({ geoLocation: 'dc1', endpoints: [etcd.endpoint], prefix: PREFIX, log, now: Date.now });
   const replica = new Replica({ proxy: 'p1', boot: 'b1', own, others: [], now: Date.now, log });
   const start = performance.now();
   replica.start();
   // making a client of etcd is no part of the list
   await setImmediate();
-  delay.enable();
+  const turns = new Turns();
   await new Promise<void>((resolve) => replica.onReady(resolve));
-  delay.disable();
+  turns.end();
   const ms = performance.now() - start;
   const known = replica.counts(now).bindings;
   if (known !== count) throw new Error(`${known} of ${count} bindings are known`);
-  return { replica, ms };
+  return { replica, ms, turns };
 }
 
 async function filled(count: number, now: number): Promise<Etcd> {
@@ -83,9 +79,8 @@ say(`Filling an etcd with ${COUNT} bindings …`);
 const etcd = await filled(COUNT, now);
 try {
   const before = held();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
   const start = performance.now();
-  const { replica, ms } = await load(etcd, COUNT, now, delay);
+  const { replica, ms, turns } = await load(etcd, COUNT, now);
   const loaded = performance.now();
   const bytes = (held() - before) / COUNT;
 
@@ -114,8 +109,9 @@ try {
   say(`${COUNT} bindings; RSS ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`);
   check('memory a binding', bytes, BOUNDS.bytes, 'bytes');
   check('ready after', ms / 1000, BOUNDS.loadSeconds, 's');
-  check('event loop held up while loading', delay.max / 1e6, BOUNDS.stall, 'ms');
-  say(`  ${(delay.percentile(99.9) / 1e6).toFixed(1)} ms at p99.9`);
+  // by the clock it is longer where etcd, which has no machine of its own here, takes both cores
+  check('event loop busy in one turn, loading', turns.busiest, BOUNDS.stall, 'ms');
+  say(`  ${turns.longest.toFixed(1)} ms by the clock, at the most`);
   check('GC pause while loading, p99', p(loadPauses, 0.99), BOUNDS.gcP99, 'ms');
   say(`  ${loadPauses.length} pauses, at the most ${(loadPauses.at(-1) ?? 0).toFixed(1)} ms`);
   check('wrong answers to look-ups', wrong, 0, '');
