@@ -29,6 +29,9 @@ const MAX_OPS = 128;
 const MAX_BYTES = 1 << 20;
 /** How long an operation waits for company, ms. */
 const WAIT = 2;
+/** So many that came in that time say that more are coming: they wait for these, ms, as a transaction costs as much as twenty operations. */
+const BUSY = 3;
+const BUSY_WAIT = 10;
 /** Transactions on their way at once: while one is committed the next is gathered. */
 const MAX_FLYING = 4;
 /** How long an operation is tried, unless told otherwise, ms. */
@@ -148,7 +151,12 @@ export class Group {
   #schedule(): void {
     if (this.#pausing || this.#flying >= MAX_FLYING) return;
     if (this.#ready.length >= MAX_OPS) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), WAIT);
+    else this.#timer ??= setTimeout(() => this.#gathered(), WAIT);
+  }
+
+  #gathered(): void {
+    if (this.#ready.length < BUSY) this.#flush();
+    else this.#timer = setTimeout(() => this.#flush(), BUSY_WAIT - WAIT);
   }
 
   #flush(): void {
@@ -241,7 +249,7 @@ export class Group {
         if (this.#presence.id === undefined) throw new StoreError('Unreachable', 'there is no presence lease');
         op.lease = this.#presence.id;
       } else {
-        op.lease = await this.#expiryLease(op.life.expires);
+        op.lease = this.#expiry.take(op.life.expires) ?? (await this.#expiryLease(op.life.expires));
       }
     }
   }
