@@ -2,7 +2,7 @@ import type { ProxyConfig } from '../config.ts';
 import { holdsName } from '../transport/certificate-names.ts';
 import type { Hop, Listener } from '../transport/hop.ts';
 import type { ProxyRecord } from '../store/records.ts';
-import type { SipUri } from '../sip/uri.ts';
+import { hasMaddr, uriParam, type SipUri } from '../sip/uri.ts';
 import { proxyName } from './branch.ts';
 
 /**
@@ -52,10 +52,12 @@ export class Identity {
     else ports.add(port);
   }
 
+  /** Whether it leads to one of this shard's proxies; with a maddr whatever its host says (RFC 3261 19.1.1). */
   isOurs(uri: SipUri): boolean {
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return false;
-    if (this.#names.has(uri.host)) return true;
-    const ports = this.#addresses.get(uri.host);
+    const host = hasMaddr(uri) ? (uriParam(uri, 'maddr') ?? '').toLowerCase() : uri.host;
+    if (this.#names.has(host)) return true;
+    const ports = this.#addresses.get(host);
     return ports !== undefined && ports.has(uri.port === 0 ? (uri.scheme === 'sips' ? 5061 : 5060) : uri.port);
   }
 

@@ -126,9 +126,8 @@ function readRoutes(
  */
 function throughUs(target: SipUri, { transport }: Hop, identity: Identity): SipUri {
   if (!hasMaddr(target)) return target;
-  const host = uriParam(target, 'maddr') ?? '';
   const asked = uriParam(target, 'transport') ?? (target.scheme === 'sips' ? 'TLS' : 'UDP');
-  const isHere = identity.isOurs({ ...target, host: host.toLowerCase() }) && asked.toUpperCase() === transport;
+  const isHere = identity.isOurs(target) && asked.toUpperCase() === transport;
   return isHere ? withoutMaddr(target) : target;
 }
 

@@ -173,7 +173,9 @@ function keepsToServers(received: Received, view: View): boolean {
   return routes.slice(ownRoutes, strict ? -1 : routes.length).every((route) => {
     const uri = parseUri(parseNameAddr(route).uri);
     const maddr = uriParam(uri, 'maddr');
-    return staysAt(uri, view) && (maddr === undefined || staysAt({ ...uri, host: maddr }, view));
+    // whoever follows the Route may know of no maddr
+    const host = { ...uri, params: '' };
+    return staysAt(host, view) && (maddr === undefined || staysAt({ ...host, host: maddr }, view));
   });
 }
 
@@ -220,6 +222,8 @@ function fromServer(received: Received, view: View): Decision {
 
     const member = view.upstreams.memberAt(target.host, target.port === 0 ? 5060 : target.port);
     if (member !== undefined) return { do: 'pair', row: 15, pair: member.pair, pinned: true, remember: false };
+    // it would come back here as an Endpoint's, and go on to the server that sent it
+    if (view.identity.servesAor(target)) return answer(14, 404, 'Not Found');
   }
 
   if (received.route !== undefined)

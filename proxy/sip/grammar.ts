@@ -23,6 +23,7 @@ export const QUESTION = 63;
 const BRACKET_OPEN = 91;
 const BACKSLASH = 92;
 const BRACKET_CLOSE = 93;
+export const DELETE = 127;
 
 function charTable(chars: string): Uint8Array {
   const table = new Uint8Array(256);

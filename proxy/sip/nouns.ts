@@ -1,6 +1,6 @@
 import { cseqAt } from './cseq.ts';
 import { isDefect, type Defect } from './defects.ts';
-import { SPACE, decimal, skipLws, trimEnd } from './grammar.ts';
+import { DELETE, SPACE, decimal, skipLws, trimEnd } from './grammar.ts';
 import { STRIDE } from './head.ts';
 import { Header, headerName } from './header.ts';
 import type { HeaderId } from './header.ts';
@@ -98,7 +98,10 @@ function readNoun(nouns: Nouns, id: number, text: string, start: number, end: nu
       const from = skipLws(text, start, end);
       const to = trimEnd(text, from, end);
       nouns.callId = text.slice(from, to);
-      for (let pos = from; pos < to; pos++) if (text.charCodeAt(pos) <= SPACE) return false;
+      for (let pos = from; pos < to; pos++) {
+        const c = text.charCodeAt(pos);
+        if (c <= SPACE || c === DELETE) return false;
+      }
       return to > from;
     }
     case Header.CSeq: {

@@ -3,6 +3,7 @@ import {
   EQUAL,
   QUOTE,
   SEMICOLON,
+  SPACE,
   equalsIgnoreCase,
   isWhitespace,
   skipLws,
@@ -10,12 +11,15 @@ import {
   unquote,
 } from './grammar.ts';
 
-/** The offset after the value that starts at `pos`: a quoted string, or all up to `;`, `,` or LWS; -1: a quote is open. */
+/**
+ * The offset after the value that starts at `pos`: a quoted string, or all up to `;`, `,`, LWS or another control
+ * character, where a reader in C may take it to end; -1: a quote is open.
+ */
 export function skipParamValue(text: string, pos: number, end: number): number {
   if (pos < end && text.charCodeAt(pos) === QUOTE) return skipQuoted(text, pos, end);
   while (pos < end) {
     const c = text.charCodeAt(pos);
-    if (c <= SEMICOLON && (c === SEMICOLON || c === COMMA || isWhitespace(c))) break;
+    if (c <= SEMICOLON && (c === SEMICOLON || c === COMMA || c <= SPACE)) break;
     pos++;
   }
   return pos;

@@ -103,6 +103,26 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
       expect([sent.message.uri, routes(sent)]).to.deep.equal(['sip:x@example.com', ['<sip:203.0.113.8>']]);
     });
 
+    it('is one, too, that is in a domain of ours and by its maddr leads elsewhere (19.1.1)', async () => {
+      const route = '<sip:example.com;lr;maddr=203.0.113.8>';
+      scene.names.set('sip:example.com;lr;maddr=203.0.113.8', ['203.0.113.8']);
+      const sent = requestIn(
+        await scene.receives(invite({ ...server, uri: 'sip:x@203.0.113.1', route: [route] }), AT.ss1.primary),
+      );
+      expect([sent.hop.address, sent.message.uri, routes(sent)]).to.deep.equal([
+        '203.0.113.8',
+        'sip:x@203.0.113.1',
+        [route],
+      ]);
+      expect(statusesOf(await scene.receives(invite({ ...alice, route: [route] }), AT.alice))).to.deep.equal([403]);
+    });
+
+    it('is none that leads to us by its maddr', async () => {
+      const text = invite({ ...server, uri: 'sip:x@203.0.113.1', route: [`<sip:203.0.113.8;lr;maddr=${AT.proxy}>`] });
+      const sent = requestIn(await scene.receives(text, AT.ss1.primary));
+      expect([sent.hop.address, routes(sent)]).to.deep.equal(['203.0.113.1', []]);
+    });
+
     it('of a phone is refused', async () => {
       const text = invite({ ...alice, route: [`<sip:${AT.proxy};lr>`, '<sip:203.0.113.8;lr>'] });
       expect(statusesOf(await scene.receives(text, AT.alice))).to.deep.equal([403]);
@@ -124,6 +144,13 @@ describe('RFC 3261 16.4 and 16.6: Record-Route and Route', () => {
     it('that led to us is taken off, with port and transport (16.4)', async () => {
       const sent = await asServer(`sip:x@203.0.113.1:5060;a;maddr=${AT.proxy};Transport=UDP;b`);
       expect([sent.hop.address, sent.message.uri]).to.deep.equal(['203.0.113.1', 'sip:x@203.0.113.1;a;b']);
+    });
+
+    it('that leads elsewhere is not answered here, whatever the domain', async () => {
+      const uri = 'sip:example.com;maddr=203.0.113.8';
+      scene.names.set(uri, ['203.0.113.8']);
+      const sent = requestIn(await scene.receives(request('OPTIONS', { ...server, uri }), AT.ss1.primary));
+      expect([sent.hop.address, sent.message.uri]).to.deep.equal(['203.0.113.8', uri]);
     });
 
     it('of ours that names another transport than it came by stays', async () => {

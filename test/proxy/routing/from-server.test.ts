@@ -29,6 +29,11 @@ describe('the core with a call from a server', () => {
     expect(statuses(await scene.receives(fromServer('sip:nobody@example.com'), AT.ss1.primary))).to.deep.equal([480]);
   });
 
+  it('says 404 for what is ours and names nobody, which would come back to the server (RFC 3261 16.5)', async () => {
+    for (const uri of [`sip:${AT.proxy}:5060`, 'sip:example.com', 'sips:example.com'])
+      expect(statuses(await scene.receives(fromServer(uri), AT.ss1.primary)), uri).to.deep.equal([404]);
+  });
+
   it('reaches a phone that another data centre registered', async () => {
     await scene.hasProxy('q1', 'dc2', AT.farProxy);
     await scene.registers('bob', AT.bob);
