@@ -89,9 +89,9 @@ test-interop: $(INSTALLED) ## Real user agents through a real proxy and Kamailio
 	@node test/interop/run.ts --only '$(ONLY)' $(if $(DOCS),--docs)
 
 .PHONY: mutation
-mutation: $(INSTALLED) ## Break proxy/sip and proxy/transaction in thousands of places and see that a test fails: FILES=proxy/sip/via.ts
+mutation: $(INSTALLED) ## Break proxy/sip and proxy/transaction in thousands of places and see that a test fails: FILES=proxy/sip/via.ts TIMEOUT=10
 	@failed=0; for folder in $(or $(word 2,$(subst /, ,$(FILES))),sip transaction); do \
-	  FOLDER=$$folder NODE_COMPILE_CACHE=.sipcluster/compiled stryker run test/mutation/stryker.cjs $(if $(FILES),--mutate '$(FILES)') || failed=1; \
+	  FOLDER=$$folder $(if $(TIMEOUT),TIMEOUT='$(TIMEOUT)') NODE_COMPILE_CACHE=.sipcluster/compiled stryker run test/mutation/stryker.cjs $(if $(FILES),--mutate '$(FILES)') || failed=1; \
 	done; exit $$failed
 
 coverage: $(INSTALLED) etcd sipp promtool ## Run all tests and say which lines they ran; coverage/index.html shows them
