@@ -14,6 +14,11 @@ export class Invites {
   readonly #refused = new Map<number, ServerTransaction>();
   readonly #refusedHash = new Map<ServerTransaction, number>();
 
+  /** In all of its tables: 0 once each that was added is deleted. */
+  get size(): number {
+    return this.#byHash.size + this.#refused.size + this.#refusedHash.size;
+  }
+
   add(invite: ServerTransaction): void {
     const hash = hashOf(invite.key);
     if (!this.#byHash.has(hash)) this.#byHash.set(hash, invite);

@@ -39,6 +39,54 @@ describe('a server transaction', () => {
     expect([scene.server.final, ...scene.wire]).to.deep.equal([486, 486]);
   });
 
+  it('says whether its machine took a response', () => {
+    const scene = new Scene();
+    const request = options();
+    scene.receive(request);
+    expect(scene.server.respond(respond(request, 200), 200)).to.equal(true);
+    expect(scene.server.respond(respond(request, 486), 486)).to.equal(false);
+  });
+
+  it('has its 100 soon where another proxy handed it over, which takes a silence for death, and none after its end', () => {
+    const scene = new Scene();
+    const [slow, done] = [options(), options()];
+    scene.receive(slow);
+    scene.server.handedOver();
+    scene.receive(done);
+    scene.server.respond(respond(done, 200), 200);
+    scene.server.handedOver();
+    expect(scene.wire).to.deep.equal([200]);
+    scene.advance(300);
+    expect(scene.wire).to.deep.equal([200, 100]);
+  });
+
+  it('sends no 100 to an INVITE that was handed over: its user has done so at once', () => {
+    const scene = new Scene();
+    scene.receive(invite());
+    scene.server.handedOver();
+    scene.advance(1000);
+    expect(scene.wire).to.deep.equal([]);
+  });
+
+  it('that got a failure is not taken for one that sent a 2xx', () => {
+    const scene = new Scene();
+    const request = invite();
+    scene.receive(request);
+    expect(scene.server.began('SIP/2.0 200 OK')).to.equal(false);
+    scene.server.respond(respond(request, 300), 300);
+    expect(scene.server.began('SIP/2.0 200 OK')).to.equal(false);
+    expect(scene.server.began('SIP/2.0 300 ')).to.equal(true);
+  });
+
+  it('that sent a 2xx keeps none of it, and is taken for any', () => {
+    const scene = new Scene();
+    const request = invite();
+    scene.receive(request);
+    scene.server.respond(respond(request, 299), 299);
+    expect(scene.server.began('SIP/2.0 200 OK')).to.equal(true);
+    expect(scene.server.began('SIP/2.0 404 Not')).to.equal(false);
+  });
+
   it('sends 408 to an INVITE, and to nothing else (RFC 4320)', () => {
     const scene = new Scene();
     for (const request of [invite(), options()]) {
