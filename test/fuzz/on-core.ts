@@ -163,7 +163,8 @@ export class OnCore {
 
   #judgeResponse({ message, text, hop }: Sent, because: Message | undefined): void {
     this.#features.add(`${message.status} ${message.reason}`);
-    if (!/^SIP\/2\.0 [1-6]\d\d [^\r\n]*\r\n/i.test(text) || !text.includes('\r\n\r\n')) {
+    // a server's that has no reason phrase may lack the space before it, too
+    if (!/^SIP\/2\.0 [1-6]\d\d(?: [^\r\n]*)?\r\n/i.test(text) || !text.includes('\r\n\r\n')) {
       throw new Violation('what is sent back is a response', text);
     }
     // What a server writes below our Via goes on as it is, wrong or not; without a transaction a 2xx to INVITE (RFC 3261
