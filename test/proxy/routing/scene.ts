@@ -12,7 +12,7 @@ import { Replica } from '../../../proxy/store/replica.ts';
 import { TransactionLayer } from '../../../proxy/transaction/layer.ts';
 import { TimerWheel } from '../../../proxy/transaction/timers.ts';
 import type { Connection, Hop, Listener, Transport } from '../../../proxy/transport/hop.ts';
-import { type Reached, Resolver } from '../../../proxy/transport/resolve.ts';
+import { type Reached, Resolver, type Target } from '../../../proxy/transport/resolve.ts';
 import { Upstreams } from '../../../proxy/upstream/upstreams.ts';
 import { bye, invite, register, respond, type RegisterOptions, type RequestOptions } from '../../builders.ts';
 
@@ -170,8 +170,9 @@ export class Scene {
         if (hop === undefined || !/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
         if (reached === undefined) return [hop];
         const targets = this.#resolver.targets(parseUri(uri), 0, reached);
-        if (targets instanceof Promise) throw new Error(`${uri} is numeric and needs no waiting for`);
-        return targets.flatMap((target) => this.hop(target.transport, target.address, target.port) ?? []);
+        const hops = (found: readonly Target[]): Hop[] =>
+          found.flatMap((target) => this.hop(target.transport, target.address, target.port) ?? []);
+        return targets instanceof Promise ? targets.then(hops) : hops(targets);
       },
       reach,
     };
