@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import pino from 'pino';
 import type { ProxyConfig } from '../../../proxy/config.ts';
 import { trustOf } from '../../../proxy/routing/classify.ts';
@@ -167,9 +168,10 @@ export class Scene {
         if (named !== undefined) return Promise.resolve(named.flatMap((host) => this.hop(transport, host, 5060) ?? []));
         const [, host = '', port = '5060'] = /^sips?:(?:[^@]*@)?([^:;>]+)(?::(\d+))?/.exec(uri) ?? [];
         const hop = this.hop(transport, host, Number(port));
-        if (hop === undefined || !/^[\d.]+$/.test(host)) throw new Error(`no such host: ${host}`);
+        if (hop === undefined || isIP(host) === 0) throw new Error(`no such host: ${host}`);
         if (reached === undefined) return [hop];
         const targets = this.#resolver.targets(parseUri(uri), 0, reached);
+        // rejects for what nothing is sent by; an address is not looked up
         const hops = (found: readonly Target[]): Hop[] =>
           found.flatMap((target) => this.hop(target.transport, target.address, target.port) ?? []);
         return targets instanceof Promise ? targets.then(hops) : hops(targets);
