@@ -148,9 +148,10 @@ export class ResponseContext {
     return telling ? FIRST_OF_4XX + (status - 400) / 1000 : status;
   }
 
-  /** A registration that waited for its commit sends its 200 itself. */
+  /** A registration sends its 200 itself, which may be long after its server's: it waits for its commit. */
   respond(text: string, status: number): void {
     this.#respond(text, status);
+    this.server.letGo();
   }
 
   #respondBest(copy: Copying): void {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { ResponseContext } from '../../../proxy/routing/response-context.ts';
 import { Header } from '../../../proxy/sip/header.ts';
 import type { Waiting } from '../../../proxy/store/write-behind.ts';
 import type { Connection } from '../../../proxy/transport/hop.ts';
@@ -58,6 +59,24 @@ describe('a registration with a flow (RFC 5626)', () => {
     scene.core.flows.release(phone);
     await scene.receives(respond(asked.message, 200), asked.hop.address);
     expect([scene.core.flows.size, phone.holds]).to.deep.equal([0, 0]);
+  });
+});
+
+describe('a registration that waited for its commit', () => {
+  it('lets go of its REGISTER once it is answered, and keeps what answers a retransmission', async () => {
+    const scene = await Scene.begin();
+    const contexts: ResponseContext[] = [];
+    const ended = scene.core.ended.bind(scene.core);
+    scene.core.ended = (context, ...rest) => {
+      contexts.push(context);
+      ended(context, ...rest);
+    };
+    const text = register({ from: 'bob', contact: `<sip:bob@${AT.bob}>` });
+    const asked = requestIn(await scene.receives(text, AT.bob));
+    expect(statuses(await scene.receives(respond(asked.message, 200), asked.hop.address))).to.include(200);
+    expect(contexts).to.have.length(1);
+    expect(() => contexts[0]?.server.request).to.throw(RangeError, 'was let go');
+    expect(statuses(await scene.receives(text, AT.bob))).to.deep.equal([200]);
   });
 });
 
