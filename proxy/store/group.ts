@@ -34,7 +34,7 @@ const WAIT = 2;
  * millisecond of CPU whatever is in it, ten times an operation's.
  */
 const BUSY = 3;
-const BUSY_WAIT = 10;
+const BUSY_WAIT = 25;
 /** Transactions on their way at once: while one is committed the next is gathered. */
 const MAX_FLYING = 4;
 /** How long an operation is tried, unless told otherwise, ms. */

@@ -21,12 +21,12 @@ describe('writes to etcd, grouped', function () {
     expect(sizes).to.deep.equal([2]);
   });
 
-  it('wait 10 ms where three came in 2, for then a transaction costs more than the time', async () => {
+  it('wait 25 ms where three came in 2, for then a transaction costs more than the time', async () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     const { group, sizes } = etcdThatIsSilent();
     put(group, 0, 3);
     await pass(2);
-    await pass(7);
+    await pass(22);
     put(group, 3, 20);
     expect(sizes).to.deep.equal([]);
     await pass(1);
