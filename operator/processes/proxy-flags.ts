@@ -16,7 +16,7 @@ const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=4', '--max-semi-sp
 const V8_FLAGS: readonly string[] = [
   '--invocation-count-for-turbofan=300',
   '--no-maglev',
-  '--heap-growing-percent=300',
+  '--heap-growing-percent=100',
   '--initial-old-space-size=160',
 ];
 
