@@ -64,7 +64,8 @@ export function startB(transaction: ClientTransaction): void {
 
 /** "At least 32 seconds" (RFC 3261 17.1.1.2). */
 export function startD(transaction: ClientTransaction): void {
-  transaction.wait(Event.timerD, transaction.reliable ? 0 : 64 * transaction.setting.t1);
+  if (transaction.reliable) transaction.wait(Event.timerD, 0);
+  else transaction.linger(Event.timerD);
 }
 
 export function startE(transaction: ClientTransaction): void {
@@ -89,7 +90,7 @@ export function startK(transaction: ClientTransaction): void {
 
 /** RFC 6026 7.2: on every transport, since forks answer whenever they like. */
 export function startM(transaction: ClientTransaction): void {
-  transaction.wait(Event.timerM, 64 * transaction.setting.t1);
+  transaction.linger(Event.timerM);
 }
 
 export function startWait(transaction: ClientTransaction): void {

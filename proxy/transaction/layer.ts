@@ -7,8 +7,8 @@ import { Clients } from './clients.ts';
 import { serverKey } from './matching.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import { Servers } from './servers.ts';
-import type { TimerWheel } from './timers.ts';
-import type { Setting, TransactionCounts } from './transaction.ts';
+import type { Timer, TimerWheel } from './timers.ts';
+import { type Setting, Transaction, type TransactionCounts } from './transaction.ts';
 
 export type { ClientOwner, ClientTransaction, ServerTransaction };
 
@@ -50,17 +50,29 @@ export interface TransactionLayerOptions {
   readonly t1?: number;
   readonly t2?: number;
   readonly t4?: number;
-  /** A new request is refused while there are so many transactions, client and server ones; by default 250,000. */
+  /**
+   * A new request is refused while so many transactions are at work, client and server ones. As many may linger besides:
+   * beyond that those end that have lingered longest. By default 250,000: some 8,000 new ones a second linger their full time.
+   */
   readonly limits?: { readonly transactions: number };
   readonly log: Log;
 }
 
 const LOG_FULL_EVERY = 10_000;
+/** So many more than must end at once, as a part of all that may linger: to find them all timers may be looked at. */
+const ENDED_EARLY = 1 / 64;
 
 /** RFC 3261 17: matches messages to transactions, runs the machines, and tells the user what is new. */
 export class TransactionLayer {
   readonly counts: Readonly<TransactionCounts>;
-  readonly #counts: TransactionCounts = { clients: 0, servers: 0, refused: 0, resent: 0 };
+  readonly #counts: TransactionCounts = {
+    clients: 0,
+    servers: 0,
+    lingering: 0,
+    endedEarly: 0,
+    refused: 0,
+    resent: 0,
+  };
   readonly #setting: Setting;
   readonly #clients: Clients;
   readonly #servers: Servers;
@@ -68,6 +80,7 @@ export class TransactionLayer {
   readonly #limit: number;
   readonly #log: Log;
   #fullLoggedAt = -Infinity;
+  #earlyLoggedAt = -Infinity;
 
   constructor(options: TransactionLayerOptions) {
     this.counts = this.#counts;
@@ -183,13 +196,14 @@ export class TransactionLayer {
       known.receiveAgain();
       return;
     }
+    if (this.#counts.lingering > this.#limit) this.#endLingering();
     const invite = request.method === 'CANCEL' ? this.#servers.ofCancel(request, from) : undefined;
     if (invite !== undefined && this.#user.mayEnd(invite, from)) {
       // Not limited: there is one for an INVITE at most, and it makes transactions end
       this.#cancel(invite, this.#servers.begin(key, hash, request, back), from);
     } else if (invite !== undefined) {
       this.#user.foreignCancel(request, back);
-    } else if (this.#counts.clients + this.#counts.servers >= this.#limit) {
+    } else if (this.#counts.clients + this.#counts.servers - this.#counts.lingering >= this.#limit) {
       this.#refuse(request, back);
     } else {
       const transaction = this.#servers.begin(key, hash, request, back);
@@ -204,6 +218,24 @@ export class TransactionLayer {
     if (invite.final === 0) this.#user.cancel(invite, cancel.request, from);
   }
 
+  /**
+   * Of what comes again it is the latest that has to be known: most retransmissions come within some seconds, none of what
+   * they are of waits for them, and a new request refused instead would be a call lost.
+   */
+  #endLingering(): void {
+    const over = this.#counts.lingering - this.#limit;
+    const oldest = this.#setting.timers.upcoming(lingers, over + Math.floor(this.#limit * ENDED_EARLY));
+    for (const transaction of oldest) transaction.endEarly();
+    this.#counts.endedEarly += oldest.length;
+    const now = this.#setting.now();
+    if (now - this.#earlyLoggedAt < LOG_FULL_EVERY) return;
+    this.#earlyLoggedAt = now;
+    this.#log.info(
+      { limit: this.#limit, endedEarly: this.#counts.endedEarly },
+      'many transactions linger: those that have longest end early, and what is sent again later than that is taken for new',
+    );
+  }
+
   #refuse(request: Message, from: Hop): void {
     this.#counts.refused++;
     this.#setting.send(response(request, 503, 'Service Unavailable'), from);
@@ -212,4 +244,8 @@ export class TransactionLayer {
     this.#fullLoggedAt = now;
     this.#log.warn({ limit: this.#limit, refused: this.#counts.refused }, 'too many transactions: requests get 503');
   }
+}
+
+function lingers(timer: Timer): timer is Transaction {
+  return timer instanceof Transaction && timer.lingers;
 }

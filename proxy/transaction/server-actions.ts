@@ -61,10 +61,11 @@ export function startI(transaction: ServerTransaction): void {
 }
 
 export function startJ(transaction: ServerTransaction): void {
-  transaction.wait(Event.timerJ, transaction.reliable ? 0 : 64 * transaction.setting.t1);
+  if (transaction.reliable) transaction.wait(Event.timerJ, 0);
+  else transaction.linger(Event.timerJ);
 }
 
 /** RFC 6026 7.1: on every transport, since 2xx may come from several forks. */
 export function startL(transaction: ServerTransaction): void {
-  transaction.wait(Event.timerL, 64 * transaction.setting.t1);
+  transaction.linger(Event.timerL);
 }

@@ -107,6 +107,20 @@ export class TimerWheel {
     }
   }
 
+  /** Those that `wanted` takes, `count` at most, sooner ones first. One that is due after a turn of the wheel may be too soon among them. */
+  upcoming<Wanted extends Timer>(wanted: (timer: Timer) => timer is Wanted, count: number): Wanted[] {
+    const found: Wanted[] = [];
+    const first = this.#tick + 1;
+    for (let tick = first; tick < first + SLOTS && found.length < count; tick++) {
+      const slot = tick & (SLOTS - 1);
+      for (let place = this.#next(slot); place !== slot && found.length < count; place = this.#next(place)) {
+        const timer = this.#timers[place];
+        if (timer !== undefined && wanted(timer)) found.push(timer);
+      }
+    }
+    return found;
+  }
+
   /** When `advance` will next have something to fire, in ms; undefined: never. */
   next(): number | undefined {
     if (this.#size === 0) return undefined;

@@ -3,9 +3,13 @@ import { NEVER, NOWHERE, type Timer, type TimerWheel } from './timers.ts';
 
 /** What is there now and what has happened since the start. */
 export interface TransactionCounts {
-  /** Transactions there are now, waiting ones included. */
+  /** Transactions there are now, lingering ones included. */
   clients: number;
   servers: number;
+  /** Those that linger. */
+  lingering: number;
+  /** Those that were ended while they lingered, because there were too many. */
+  endedEarly: number;
   /** Requests answered 503 because there were too many transactions. */
   refused: number;
   /** Messages sent again: by timers A, E and G, and because a request or a final response came again. */
@@ -49,6 +53,7 @@ export abstract class Transaction implements Timer {
   #interval = 0;
   #endAt = NEVER;
   #endEvent = 0;
+  #lingers = false;
 
   constructor(setting: Setting, hop: Hop) {
     this.setting = setting;
@@ -102,6 +107,25 @@ export abstract class Transaction implements Timer {
     }
   }
 
+  /**
+   * All is done, and only what comes again is absorbed, for 64*T1 until `event`: half a minute, in which nearly all
+   * transactions are that there are.
+   */
+  linger(event: number): void {
+    this.#lingers = true;
+    this.setting.counts.lingering++;
+    this.wait(event, 64 * this.setting.t1);
+  }
+
+  get lingers(): boolean {
+    return this.#lingers;
+  }
+
+  /** It lingers, and is to do so no longer. */
+  endEarly(): void {
+    if (this.#lingers) this.fire(this.#endEvent);
+  }
+
   stopTimers(): void {
     this.#repeatAt = NEVER;
     this.#endAt = NEVER;
@@ -125,6 +149,7 @@ export abstract class Transaction implements Timer {
   /** Lets go of the timers and the connection; the sides call it once when the machine has come to its end. */
   protected release(): void {
     this.stopTimers();
+    if (this.#lingers) this.setting.counts.lingering--;
     if (this.hop.connection !== undefined) this.hop.connection.holds--;
   }
 

@@ -194,13 +194,87 @@ describe('the transaction layer', () => {
       for (let i = 0; i < 5; i++) {
         const request = options({ branch: `z9hG4bK${i}` });
         scene.receive(request);
-        scene.server.respond(respond(request, 200), 200);
         scene.receive(options());
+        scene.server.respond(respond(request, 200), 200);
         scene.advance(32_000);
       }
       expect(scene.told).to.have.length(5);
       expect(scene.layer.counts).to.include({ servers: 0, refused: 5 });
       expect(scene.timers.size).to.equal(0);
+    });
+  });
+
+  describe('with more transactions that linger than may', () => {
+    /** An INVITE that was answered so, or OPTIONS that were. */
+    function answered(scene: Scene, branch: string, status: number, make = options): string {
+      const request = make({ branch });
+      scene.receive(request);
+      scene.server.respond(respond(request, status), status);
+      return request;
+    }
+
+    it('still takes new requests, and ends what has lingered longest', () => {
+      const scene = new Scene({ transactions: 2 });
+      const requests = [];
+      for (let i = 0; i < 5; i++) {
+        requests.push(answered(scene, `z9hG4bK${i}`, 200));
+        scene.advance(1000);
+      }
+      expect(scene.told).to.have.length(5);
+      expect(scene.layer.counts).to.include({ servers: 3, lingering: 3, endedEarly: 2, refused: 0 });
+      // the third is still answered again, the second is new
+      scene.receive(requests[2] ?? '');
+      expect(scene.told).to.have.length(5);
+      scene.receive(requests[1] ?? '');
+      expect(scene.told).to.have.length(6);
+      scene.advance(40_000);
+      expect(scene.layer.counts).to.include({ servers: 0, clients: 0, lingering: 0 });
+      expect(scene.timers.size).to.equal(0);
+    });
+
+    it('ends none that waits for an answer, an ACK, or only for what the network holds back', () => {
+      const scene = new Scene({ transactions: 4 });
+      scene.receive(invite({ branch: 'z9hG4bKrings' }));
+      scene.receive(invite(SAME));
+      scene.server.respond(respond(invite(SAME), 486), 486);
+      const owner = new Owner();
+      const sent = options();
+      scene.send(sent, owner);
+      scene.receive(respond(sent, 200));
+      scene.advance(100);
+      for (let i = 0; i < 20; i++) answered(scene, `z9hG4bK${i}`, 200);
+      expect(scene.layer.counts).to.include({ servers: 7, clients: 1, lingering: 5, endedEarly: 15, refused: 0 });
+      scene.receive(ack({ ...SAME, toTag: parseMessage(respond(invite(SAME), 486)).toTag }));
+      expect(scene.told.filter((what) => what === 'ack')).to.deep.equal([]);
+    });
+
+    it('ends INVITEs and client transactions as well', () => {
+      const scene = new Scene({ transactions: 1 });
+      for (let i = 0; i < 4; i++) {
+        answered(scene, `z9hG4bK${i}`, 200, invite);
+        const sent = invite({ branch: `z9hG4bKsent${i}` });
+        scene.send(sent, new Owner());
+        scene.receive(respond(sent, 200));
+        scene.advance(1);
+      }
+      expect(scene.layer.counts.refused).to.equal(0);
+      expect(scene.layer.counts.clients + scene.layer.counts.servers).to.be.at.most(4);
+    });
+
+    it('says so in the log every ten seconds', () => {
+      const scene = new Scene({ transactions: 0 });
+      const linger = (branch: string): void => {
+        const sent = invite({ branch });
+        scene.send(sent, new Owner());
+        scene.receive(respond(sent, 200));
+      };
+      linger('z9hG4bK1');
+      scene.receive(options());
+      linger('z9hG4bK2');
+      scene.receive(options());
+      const lines = scene.logged.filter((line) => line.includes('linger'));
+      expect(lines).to.have.length(1);
+      expect(JSON.parse(lines[0] ?? '{}')).to.include({ limit: 0, endedEarly: 1 });
     });
   });
 

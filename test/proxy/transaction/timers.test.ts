@@ -124,6 +124,22 @@ describe('the timer wheel', () => {
     expect(log).to.deep.equal(['faulty@50', 'next@50']);
   });
 
+  it('names the soonest of those that are wanted', () => {
+    const wheel = new TimerWheel(0);
+    const timers = [500, 70, 30_000, 60, 80].map((at) => {
+      const timer = new Noted(`${at}`, []);
+      wheel.schedule(timer, at);
+      return timer;
+    });
+    const wanted = (timer: Timer): timer is Noted => timer instanceof Noted && timer !== timers[1];
+    const names = (count: number): string[] => wheel.upcoming(wanted, count).map(({ name }) => name);
+    expect(names(3)).to.deep.equal(['60', '80', '500']);
+    expect(names(9)).to.deep.equal(['60', '80', '500', '30000']);
+    wheel.advance(100);
+    expect(names(1)).to.deep.equal(['500']);
+    expect(wheel.size).to.equal(2);
+  });
+
   it('refuses a time that is none', () => {
     const wheel = new TimerWheel(0);
     for (const none of [Number.NaN, Infinity, -1])
