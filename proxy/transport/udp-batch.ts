@@ -23,6 +23,8 @@ interface Native {
     onFailed: (error: number, address: number, port: number) => void,
     onUndelivered: (count: number) => void,
   ): NativeSocket | number;
+  /** How often it has waited half a millisecond for more datagrams, since many came. */
+  pauses(): number;
 }
 
 interface NativeSocket {
@@ -32,7 +34,7 @@ interface NativeSocket {
 }
 
 // As native/udp.c has them.
-const VERSION = 3;
+const VERSION = 4;
 const BATCH = 64;
 const SLOT = 65_536;
 const QUEUE = 4096;

@@ -8,6 +8,9 @@
  *
  * ICMP errors come by the socket's error queue (IP_RECVERR), with the beginning of the datagram that each is about. It
  * is read only when the kernel says that something is in it, so that datagrams cost nothing more.
+ *
+ * While many datagrams come they are taken some at a time, every half millisecond: each sleep that ends early costs as
+ * much CPU as the work on some messages, on a virtual machine more than its share of a call.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
@@ -21,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Of libuv, which Node.js exports. Its handles are opaque here, and their sizes are asked for. */
@@ -32,6 +36,8 @@ extern const char *uv_handle_type_name(int type);
 extern void *uv_handle_get_data(const uv_handle_t *);
 extern void uv_handle_set_data(uv_handle_t *, void *);
 extern void uv_unref(uv_handle_t *);
+extern uv_loop_t *uv_handle_get_loop(const uv_handle_t *);
+extern int uv_backend_timeout(const uv_loop_t *);
 extern void uv_close(uv_handle_t *, void (*)(uv_handle_t *));
 extern int uv_poll_init(uv_loop_t *, uv_handle_t *, int fd);
 extern int uv_poll_start(uv_handle_t *, int events, void (*)(uv_handle_t *, int status, int events));
@@ -46,7 +52,7 @@ enum {
   RECEIVED_STRIDE = 3,      /* length, address, port; of IPv6 the length of its text in place of the address */
   SENT_HEAD = 2,            /* how many datagrams wait, how many bytes they take */
   SENT_STRIDE = 4,          /* offset, length, address, port */
-  VERSION = 3,              /* of all that is said here and of open()'s arguments */
+  VERSION = 4,              /* of all that is said here and of open()'s arguments */
   QUOTE = 576,              /* bytes for what an ICMP error quotes: Linux sends no larger ones (RFC 1812 4.3.2.3) */
   ERROR_STRIDE = 4,         /* length, address, port, error */
   NAME = 64,                /* bytes for the text of an IPv6 address: of those that come in, go out, are quoted, failed */
@@ -57,6 +63,12 @@ enum {
   NAMES = FAILED_NAME + 1,
   TURNS = 4,                /* batches taken before others get their turn */
   TRIES = 8                 /* of a call that brings an error which may be about something else */
+};
+
+enum {
+  PACE = 550,               /* µs from one turn to the next while datagrams are many */
+  MANY = 5000,              /* a second: from so many on turns would be nearer to each other than that */
+  JUDGED = 16000            /* µs over which they are counted */
 };
 
 /* An error of the queue, as ip(7) has it. */
@@ -77,7 +89,8 @@ typedef union {
   uint8_t bytes[CMSG_SPACE(sizeof(Extended) + sizeof(struct sockaddr_in6))];
 } Control;
 
-typedef struct {
+typedef struct Socket {
+  struct Socket *next;
   napi_env env;
   napi_async_context context;
   napi_ref self, received, failed, undelivered, keep[7];
@@ -92,6 +105,16 @@ typedef struct {
   Address peers[BATCH];
   Control controls[BATCH];
 } Socket;
+
+/* All sockets of this thread, which has one event loop. */
+static _Thread_local Socket *sockets;
+
+/* What has come since the last turn; since when (µs) it is counted, and how many there were; whether these are many. */
+static _Thread_local struct {
+  uint32_t came, counted, pauses;
+  uint64_t since, next;
+  bool many;
+} pace;
 
 /* What open returns where the system refuses: the negative number of the error, as libuv has them. */
 static napi_value refused(napi_env env, int error) {
@@ -259,6 +282,7 @@ static void receive(Socket *s) {
       tell(s, &s->peers[i], IN_NAMES + (uint32_t)i, one + 1);
     }
     error = 0;
+    pace.came += (uint32_t)count;
     call(s, s->received, (uint32_t)count, 0, 0);
     if (!s->closed && s->out_numbers[0] > 0) flush(s);
     /* What came meanwhile is taken at once: asking the kernel again costs less than a turn of the event loop. */
@@ -318,9 +342,41 @@ static void on_poll(uv_handle_t *handle, int status, int events) {
   if (!s->closed && (status < 0 || events & UV_READABLE)) receive(s);
 }
 
+static uint64_t microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Waits for what else is to come, if datagrams are many, the last turn was only just now, and nothing else is due. */
+static void keep_pace(const uv_loop_t *loop) {
+  if (pace.came == 0) return;
+  uint64_t now = microseconds(), elapsed = now - pace.since;
+  pace.counted += pace.came;
+  pace.came = 0;
+  if (elapsed >= JUDGED) {
+    pace.many = (uint64_t)pace.counted * 1000000 >= MANY * elapsed;
+    pace.since = now;
+    pace.counted = 0;
+  }
+  if (pace.many && now < pace.next && uv_backend_timeout(loop) != 0) {
+    struct timespec until = {.tv_sec = (time_t)(pace.next / 1000000), .tv_nsec = (long)(pace.next % 1000000) * 1000};
+    /* A signal ends it early. */
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    now = microseconds();
+    pace.pauses++;
+  }
+  pace.next = now + PACE;
+}
+
+/* The event loop is about to wait. */
 static void on_prepare(uv_handle_t *handle) {
-  Socket *s = uv_handle_get_data(handle);
-  if (!s->closed && s->out_numbers[0] > 0) flush(s);
+  for (Socket *s = sockets, *next; s != NULL; s = next) {
+    /* It may be closed by what it calls. */
+    next = s->next;
+    if (!s->closed && s->out_numbers[0] > 0) flush(s);
+  }
+  keep_pace(uv_handle_get_loop(handle));
 }
 
 static void release(Socket *s) {
@@ -351,6 +407,11 @@ static void stop(Socket *s) {
   if (s->closed) return;
   if (s->out_numbers[0] > 0) flush(s);
   s->closed = true;
+  for (Socket **one = &sockets; *one != NULL; one = &(*one)->next) {
+    if (*one != s) continue;
+    *one = s->next;
+    break;
+  }
   uv_close(s->poll, on_closed);
   uv_close(s->prepare, on_closed);
   close(s->fd);
@@ -468,6 +529,8 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   uv_handle_set_data(s->poll, s);
   uv_handle_set_data(s->prepare, s);
   s->open_handles = 2;
+  s->next = sockets;
+  sockets = s;
 
   napi_value self, name;
   napi_create_object(env, &self);
@@ -486,14 +549,24 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   return self;
 }
 
+/* How often datagrams were waited for although some were there. */
+static napi_value js_pauses(napi_env env, napi_callback_info info) {
+  (void)info;
+  napi_value number;
+  napi_create_uint32(env, pace.pauses, &number);
+  return number;
+}
+
 NAPI_MODULE_INIT() {
   if (strcmp(uv_handle_type_name(UV_POLL), "poll") != 0 || strcmp(uv_handle_type_name(UV_PREPARE), "prepare") != 0) {
     napi_throw_error(env, NULL, "this Node.js numbers libuv's handles in another way");
     return NULL;
   }
-  napi_value open, version;
+  napi_value open, pauses, version;
   napi_create_function(env, "open", NAPI_AUTO_LENGTH, js_open, NULL, &open);
   napi_set_named_property(env, exports, "open", open);
+  napi_create_function(env, "pauses", NAPI_AUTO_LENGTH, js_pauses, NULL, &pauses);
+  napi_set_named_property(env, exports, "pauses", pauses);
   napi_create_uint32(env, VERSION, &version);
   napi_set_named_property(env, exports, "version", version);
   return exports;

@@ -32,6 +32,47 @@ describe('A UDP socket that takes many datagrams a call', () => {
     await Promise.all([a.transports.close(), b.transports.close()]);
   });
 
+  /** Two sockets throw messages back and forth, at once and after `pause` ms by turns, until `enough` is; how many were sent and received. */
+  async function throwing(messages: number, pause: number, enough: (received: number) => boolean): Promise<number[]> {
+    const [sent, received] = [new Set<string>(), new Set<string>()];
+    const ended = Promise.withResolvers<void>();
+    const send = (by: Scene, hop: Hop): void => {
+      const text = `MESSAGE ${sent.size}`;
+      sent.add(text);
+      by.transports.send(text, hop);
+    };
+    const take = (by: Scene, text: string, from: Hop): void => {
+      received.add(text);
+      if (!enough(received.size)) {
+        if (pause === 0 || received.size % 2 === 1) send(by, from);
+        else setTimeout(send, pause, by, from);
+      } else if (received.size === sent.size) ended.resolve();
+    };
+    const a: Scene = await Scene.open({ onMessage: (text, from) => take(a, text, from) });
+    const b: Scene = await Scene.open({ onMessage: (text, from) => take(b, text, from) });
+    for (let i = 0; i < messages; i++) send(a, a.hopTo(b, 'UDP'));
+    await ended.promise;
+    await Promise.all([a.transports.close(), b.transports.close()]);
+    return [sent.size, received.size];
+  }
+
+  it('waits half a millisecond for more while many come, and loses none', async () => {
+    const before = native?.pauses() ?? 0;
+    const [sent, received] = await throwing(20, 0, (count) => (native?.pauses() ?? 0) > before + 10 || count > 100_000);
+    expect(native?.pauses()).to.be.above(before + 10);
+    expect(received).to.equal(sent);
+  });
+
+  it('takes what comes at once while that is not much', async () => {
+    let before: number | undefined;
+    // at first it may still think of what the tests before this one sent
+    await throwing(1, 2, (count) => {
+      if (count === 30) before = native?.pauses();
+      return count === 60;
+    });
+    expect(native?.pauses()).to.equal(before);
+  });
+
   it('sends what was still waiting when it is closed', async () => {
     const [a, b] = [await Scene.open(), await Scene.open()];
     a.transports.send('MESSAGE the last one', a.hopTo(b, 'UDP'));
@@ -150,7 +191,7 @@ describe('A UDP socket of IPv6 that takes many datagrams a call', () => {
 });
 
 describe('A UDP socket whose datagrams the kernel does not take', () => {
-  const stuck = { version: 3, open: () => ({ flush: () => undefined, close: () => undefined }) };
+  const stuck = { version: 4, open: () => ({ flush: () => undefined, close: () => undefined }), pauses: () => 0 };
 
   it('lets no more of them wait than it was told', () => {
     const socket = new BatchSocket(stuck, '127.0.0.1', 5060, 0, 100, user);
