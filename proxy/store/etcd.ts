@@ -3,7 +3,7 @@ import type { Logger as Log } from 'pino';
 import { etcdClient, storeError, type EtcdClientOptions } from './etcd-client.ts';
 import { Group } from './group.ts';
 import { ExpiryLeases, PresenceLease, type PresenceTimes } from './lease.ts';
-import type { Life, Store, StoreFollower } from './store.ts';
+import type { KeyChange, Life, Outcome, Store, StoreFollower } from './store.ts';
 import { Watch, type WatchTimes } from './watch.ts';
 
 export interface EtcdStoreOptions extends EtcdClientOptions {
@@ -94,6 +94,12 @@ export class EtcdStore implements Store {
   async remove(key: string, held?: string): Promise<void> {
     this.#present.delete(key);
     await this.#group.add('remove', key, '', undefined, held);
+  }
+
+  write({ key, value, life, held }: KeyChange, outcome: Outcome): void {
+    if (value === undefined) this.#present.delete(key);
+    else if (life === 'presence') this.#present.set(key, value);
+    this.#group.take(value === undefined ? 'remove' : 'put', key, value ?? '', life, held, outcome);
   }
 
   async create(key: string, value: string, life?: Life): Promise<boolean> {

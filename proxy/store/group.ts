@@ -5,6 +5,12 @@ import { storeError } from './etcd-client.ts';
 import type { ExpiryLeases, PresenceLease } from './lease.ts';
 import { StoreError, type Life } from './store.ts';
 
+/** Who waits for an operation; `created`: false if it was a `create` that found the key. */
+export interface OpOutcome {
+  committed(created: boolean): void;
+  failed(error: StoreError): void;
+}
+
 /** What is to be done to one key. */
 interface Op {
   readonly kind: 'put' | 'remove' | 'create';
@@ -13,7 +19,7 @@ interface Op {
   life: Life | undefined;
   /** Removed only if the store holds this. */
   readonly held: string | undefined;
-  readonly waiting: { resolve(created: boolean): void; reject(error: StoreError): void }[];
+  readonly waiting: OpOutcome[];
   readonly deadline: number;
   lease: string;
   /** It may have been done by a try whose answer was lost. */
@@ -99,40 +105,51 @@ export class Group {
     held: string | undefined,
   ): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      if (this.#end < Infinity) {
-        reject(new StoreError('Closed', `${kind} ${key}: the store is closed`));
-        return;
-      }
-      const last = this.#last.get(key);
-      if (last !== undefined && !last.sent && kind === 'put' && last.kind === 'put') {
-        last.value = value;
-        last.life = life;
-        last.waiting.push({ resolve, reject });
-        return;
-      }
-      if (this.#last.size >= MAX_QUEUED) {
-        reject(new StoreError('Deadline', `${kind} ${key}: ${MAX_QUEUED} writes wait already`));
-        return;
-      }
-      const deadline = performance.now() + this.#deadline;
-      const op: Op = {
-        kind,
-        key,
-        value,
-        life,
-        held,
-        waiting: [{ resolve, reject }],
-        deadline,
-        lease: '0',
-        tried: false,
-        sent: false,
-        next: undefined,
-      };
-      this.#last.set(key, op);
-      if (last !== undefined) last.next = op;
-      else this.#ready.push(op);
-      this.#schedule();
+      this.take(kind, key, value, life, held, { committed: resolve, failed: reject });
     });
+  }
+
+  /** The same, where who waits is told by a call, later than this one. */
+  take(
+    kind: Op['kind'],
+    key: string,
+    value: string,
+    life: Life | undefined,
+    held: string | undefined,
+    outcome: OpOutcome,
+  ): void {
+    if (this.#end < Infinity) {
+      refuse(outcome, new StoreError('Closed', `${kind} ${key}: the store is closed`));
+      return;
+    }
+    const last = this.#last.get(key);
+    if (last !== undefined && !last.sent && kind === 'put' && last.kind === 'put') {
+      last.value = value;
+      last.life = life;
+      last.waiting.push(outcome);
+      return;
+    }
+    if (this.#last.size >= MAX_QUEUED) {
+      refuse(outcome, new StoreError('Deadline', `${kind} ${key}: ${MAX_QUEUED} writes wait already`));
+      return;
+    }
+    const op: Op = {
+      kind,
+      key,
+      value,
+      life,
+      held,
+      waiting: [outcome],
+      deadline: performance.now() + this.#deadline,
+      lease: '0',
+      tried: false,
+      sent: false,
+      next: undefined,
+    };
+    this.#last.set(key, op);
+    if (last !== undefined) last.next = op;
+    else this.#ready.push(op);
+    this.#schedule();
   }
 
   /** Nothing more is taken; resolves when what is queued is written, or had its time. */
@@ -191,18 +208,20 @@ export class Group {
 
   async #send(ops: readonly Op[]): Promise<void> {
     const now = performance.now();
+    let responses: ITxnResponse['responses'] | undefined;
     try {
       await this.#lease(ops);
-      const response = await this.#client.kv.txn({ success: ops.map((op) => this.#request(op)) });
-      ops.forEach((op, i) => this.#done(op, response.responses[i]?.response_txn));
-      this.#report('');
+      responses = (await this.#client.kv.txn({ success: ops.map((op) => this.#request(op)) })).responses;
     } catch (error) {
       if (error instanceof EtcdLeaseInvalidError) this.#forgetLeases(ops);
       const failure = storeError(error, `write ${ops.length} keys, ${ops[0]?.key ?? ''} first`);
       for (const op of ops) op.tried = true;
       if (failure.reason === 'Refused' && !(error instanceof EtcdLeaseInvalidError)) await this.#split(ops, failure);
       else await this.#again(ops, failure, now);
+      return;
     }
+    this.#report('');
+    for (const [i, op] of ops.entries()) this.#done(op, responses[i]?.response_txn);
   }
 
   /** One operation that etcd refuses must not take the others with it. */
@@ -296,12 +315,12 @@ export class Group {
       created = response?.responses[0]?.response_range.kvs[0]?.value.toString() === op.value;
     }
     this.#finish(op);
-    for (const { resolve } of op.waiting) resolve(created);
+    for (const outcome of op.waiting) outcome.committed(created);
   }
 
   #fail(op: Op, error: StoreError): void {
     this.#finish(op);
-    for (const { reject } of op.waiting) reject(error);
+    for (const outcome of op.waiting) outcome.failed(error);
   }
 
   #finish(op: Op): void {
@@ -317,4 +336,8 @@ export class Group {
     if (reason === '') this.#backoff.reset();
     this.#trouble(reason);
   }
+}
+
+function refuse(outcome: OpOutcome, error: StoreError): void {
+  queueMicrotask(() => outcome.failed(error));
 }

@@ -1,4 +1,12 @@
-import { StoreError, type Life, type Store, type StoreFollower } from './store.ts';
+import {
+  StoreError,
+  writeByPromise,
+  type KeyChange,
+  type Life,
+  type Outcome,
+  type Store,
+  type StoreFollower,
+} from './store.ts';
 
 /** How long past its expiry a key is kept, and how often that is looked at, ms. */
 const CLEAN_UP = 60_000;
@@ -112,6 +120,10 @@ export class MemoryStore implements Store {
     const { held: keys } = this.#keys;
     if (held !== undefined && keys.get(key)?.value !== held) return;
     if (keys.delete(key)) this.#tell(key, undefined);
+  }
+
+  write(change: KeyChange, outcome: Outcome): void {
+    writeByPromise(this, change, outcome);
   }
 
   async create(key: string, value: string, life?: Life): Promise<boolean> {

@@ -1,5 +1,5 @@
 import type { Logger as Log } from 'pino';
-import { StoreError, type Life, type Store, type StoreFollower } from './store.ts';
+import { StoreError, type KeyChange, type Life, type Outcome, type Store, type StoreFollower } from './store.ts';
 
 /** How often the credentials are read again, ms. The kubelet brings a changed Secret within a minute or two. */
 const READ_EVERY = 10_000;
@@ -57,6 +57,17 @@ export class SecretStore<Credentials> implements Store {
   async remove(key: string, held?: string): Promise<void> {
     this.#present.delete(key);
     await this.#opened(`remove ${key}`).remove(key, held);
+  }
+
+  write(change: KeyChange, outcome: Outcome): void {
+    const { key, value, life } = change;
+    if (value === undefined) this.#present.delete(key);
+    else if (life === 'presence') this.#present.set(key, value);
+    try {
+      this.#opened(`write ${key}`).write(change, outcome);
+    } catch (error) {
+      queueMicrotask(() => outcome.failed(error));
+    }
   }
 
   async create(key: string, value: string, life?: Life): Promise<boolean> {

@@ -10,6 +10,8 @@ export interface Store {
   follow(follower: StoreFollower): void;
   /** Grouped with others; of several puts of one key the last wins. Resolves once committed; rejects with StoreError. */
   put(key: string, value: string, life?: Life): Promise<void>;
+  /** put(), or without a value remove(), where many are made a second: who waits is told by a call, later than this one. */
+  write(change: KeyChange, outcome: Outcome): void;
   /** Opens the watch anew, from where it was: it is up, but brings nothing. Absent where that can't be. */
   reopen?(why: string): void;
   /** With `held`, only if that is the value the store holds. */
@@ -18,6 +20,22 @@ export interface Store {
   create(key: string, value: string, life?: Life): Promise<boolean>;
   /** Ends the watch, flushes what is queued within its deadline and revokes the presence lease. */
   close(): Promise<void>;
+}
+
+export interface KeyChange {
+  readonly key: string;
+  /** Undefined: it is removed. */
+  readonly value: string | undefined;
+  readonly life: Life | undefined;
+  /** Of a removal: only if that is the value the store holds. */
+  readonly held: string | undefined;
+}
+
+/** Who waits for a write. */
+export interface Outcome {
+  committed(): void;
+  /** A StoreError, unless something is wrong with this program. */
+  failed(error: unknown): void;
 }
 
 /** How long the store keeps a key: until an absolute time (ms since the epoch; cleaned up a minute or so later), or as long as this process lives. */
@@ -44,4 +62,13 @@ export class StoreError extends Error {
     super(message, options);
     this.reason = reason;
   }
+}
+
+/** write(), by put() and remove(): for a store of which little is asked. */
+export function writeByPromise(store: Store, { key, value, life, held }: KeyChange, outcome: Outcome): void {
+  const written = value === undefined ? store.remove(key, held) : store.put(key, value, life);
+  written.then(
+    () => outcome.committed(),
+    (error: unknown) => outcome.failed(error),
+  );
 }

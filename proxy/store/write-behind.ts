@@ -1,5 +1,5 @@
 import type { Logger as Log } from 'pino';
-import { StoreError, type Life, type Store } from './store.ts';
+import { StoreError, type KeyChange, type Life, type Outcome, type Store } from './store.ts';
 
 /** Who waits for a write. */
 export interface Waiting {
@@ -9,18 +9,45 @@ export interface Waiting {
   readonly gaveUp?: boolean;
 }
 
-interface Write {
+/** What a write tells of. */
+interface Desk {
+  landed(write: Write): void;
+  lost(write: Write, error: unknown): void;
+}
+
+/** One key's; it is told itself how it went, since there may be thousands a second. */
+class Write implements KeyChange, Outcome {
+  readonly key: string;
   /** Undefined: the key is removed. */
   value: string | undefined;
   life: Life | undefined;
   /** For a removal: only what the store holds so. */
   held: string | undefined;
-  waiting: Waiting[];
-  flying: boolean;
+  readonly desk: Desk;
+  waiting: Waiting[] = [];
+  flying = false;
   /** It is on its way, but a newer version is known. */
-  stale: boolean;
-  /** Counts changes, so that what changed while it was on its way is written again. */
-  change: number;
+  stale = false;
+  /** It changed while it was on its way, and is written again. */
+  changed = false;
+  /** How many retries there had been when it was sent. */
+  retries = 0;
+
+  constructor(desk: Desk, key: string, value: string | undefined, life: Life | undefined, held: string | undefined) {
+    this.desk = desk;
+    this.key = key;
+    this.value = value;
+    this.life = life;
+    this.held = held;
+  }
+
+  committed(): void {
+    this.desk.landed(this);
+  }
+
+  failed(error: unknown): void {
+    this.desk.lost(this, error);
+  }
 }
 
 /** How many keys are on their way to the store at once. */
@@ -32,7 +59,7 @@ const COMPANY = 128;
  * What is to be written to the own store, one write a key, the last one wins. While the store is away they wait here,
  * and are tried again whenever it is back or retry() is called.
  */
-export class WriteBehind {
+export class WriteBehind implements Desk {
   readonly #store: Store;
   readonly #log: Log;
   readonly #limit: number;
@@ -138,7 +165,7 @@ export class WriteBehind {
         this.counters.writesOverflowed++;
         return false;
       }
-      write = { value, life, held, waiting: [], flying: false, stale: false, change: 0 };
+      write = new Write(this, key, value, life, held);
       this.#writes.set(key, write);
       this.#queue.set(key, write);
     } else {
@@ -146,7 +173,7 @@ export class WriteBehind {
       write.life = life;
       write.held = held;
       write.stale = false;
-      write.change++;
+      write.changed = true;
     }
     if (waiting !== undefined) {
       if (write.waiting.length > 0) write.waiting = write.waiting.filter(({ gaveUp }) => gaveUp !== true);
@@ -164,39 +191,31 @@ export class WriteBehind {
       this.#queue.delete(key);
       this.#flying++;
       write.flying = true;
-      const { change, value } = write;
-      const retries = this.#retries;
-      const sent = value === undefined ? this.#store.remove(key, write.held) : this.#store.put(key, value, write.life);
-      sent.then(
-        () => this.#landed(key, write, write.change === change),
-        (error: unknown) =>
-          this.#lost(key, write, { unchanged: write.change === change, isNews: retries === this.#retries }, error),
-      );
+      write.changed = false;
+      write.retries = this.#retries;
+      this.#store.write(write, write);
     }
     this.#due = false;
   }
 
-  #landed(key: string, write: Write, done: boolean): void {
+  landed(write: Write): void {
+    const { key } = write;
     this.#flying--;
     write.flying = false;
     if (this.#complained) {
       this.#complained = false;
       this.#log.info({ store: this.#store.geoLocation, waiting: this.#writes.size }, 'the store takes writes again');
     }
-    if (done) this.#finish(key, write);
-    else this.#wait(key, write);
+    if (write.changed) this.#wait(key, write);
+    else this.#finish(key, write);
     this.#send();
   }
 
-  #lost(
-    key: string,
-    write: Write,
-    { unchanged, isNews }: { unchanged: boolean; isNews: boolean },
-    error: unknown,
-  ): void {
+  lost(write: Write, error: unknown): void {
+    const { key } = write;
     this.#flying--;
     write.flying = false;
-    if (unchanged && error instanceof StoreError && error.reason === 'Refused') {
+    if (!write.changed && error instanceof StoreError && error.reason === 'Refused') {
       this.counters.writesRefused++;
       this.#log.error(
         { err: error, store: this.#store.geoLocation, key },
@@ -214,7 +233,7 @@ export class WriteBehind {
     }
     this.counters.writesRetried++;
     this.#wait(key, write);
-    if (isNews) {
+    if (write.retries === this.#retries) {
       this.#failed = true;
       this.#drain();
     } else {

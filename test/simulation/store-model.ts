@@ -1,4 +1,12 @@
-import { StoreError, type Life, type Store, type StoreFollower } from '../../proxy/store/store.ts';
+import {
+  StoreError,
+  writeByPromise,
+  type KeyChange,
+  type Life,
+  type Outcome,
+  type Store,
+  type StoreFollower,
+} from '../../proxy/store/store.ts';
 import { PRESENCE_TTL, type EtcdModel, type Lease } from './etcd-model.ts';
 import type { Host } from './network.ts';
 
@@ -70,6 +78,10 @@ export class EtcdClientModel implements Store {
       if (known === undefined || (held !== undefined && known.value !== held)) return;
       this.#etcd.commit(key, undefined, undefined);
     });
+  }
+
+  write(change: KeyChange, outcome: Outcome): void {
+    writeByPromise(this, change, outcome);
   }
 
   create(key: string, value: string, life?: Life): Promise<boolean> {

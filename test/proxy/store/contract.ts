@@ -92,6 +92,44 @@ export function storeContract(open: () => Store): void {
     expect(recorder.keys.get('binding/a/1')).to.equal('newer');
   });
 
+  it('tells who wrote by write() when it is committed or refused, and never at once', async () => {
+    const store = client();
+    const recorder = Recorder.of(client());
+    const told: string[] = [];
+    const write = (key: string, value: string | undefined, held?: string): Promise<void> => {
+      const ended = Promise.withResolvers<void>();
+      const outcome = {
+        committed: (): void => ended.resolve(void told.push(`${key} committed`)),
+        failed: (error: unknown): void =>
+          ended.resolve(void told.push(`${key} ${error instanceof StoreError ? error.reason : String(error)}`)),
+      };
+      store.write({ key, value, life: undefined, held }, outcome);
+      told.push(`${key} asked`);
+      return ended.promise;
+    };
+    await write('binding/a/1', 'one');
+    await write('binding/a/2', 'two');
+    await write('binding/a/2', undefined, 'another');
+    await write('binding/a/1', undefined);
+    await write('end', '');
+    await recorder.until((r) => r.keys.has('end'));
+    expect([...recorder.keys]).to.deep.equal([
+      ['binding/a/2', 'two'],
+      ['end', ''],
+    ]);
+    await store.close();
+    await write('late', '');
+    expect(told.filter((_, i) => i % 2 === 0).every((line) => line.endsWith('asked'))).to.equal(true);
+    expect(told.filter((_, i) => i % 2 === 1)).to.deep.equal([
+      'binding/a/1 committed',
+      'binding/a/2 committed',
+      'binding/a/2 committed',
+      'binding/a/1 committed',
+      'end committed',
+      'late Closed',
+    ]);
+  });
+
   it('creates a key once, whoever is first', async () => {
     const clients = [client(), client(), client()];
     const created = await Promise.all(clients.map((store, i) => store.create('key/dc1/7', `secret ${i}`)));

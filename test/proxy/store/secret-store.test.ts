@@ -42,6 +42,12 @@ describe('a store with credentials', () => {
     const error: unknown = await store.put('a', '1').catch((caught: unknown) => caught);
     expect(error).to.be.instanceOf(StoreError).with.property('reason', 'SecretMissing');
     expect(String(error)).to.include('no such file: password');
+    const told: unknown[] = [];
+    const outcome = { committed: () => told.push('committed'), failed: (caught: unknown) => told.push(caught) };
+    store.write({ key: 'a', value: '1', life: undefined, held: undefined }, outcome);
+    expect(told).to.deep.equal([]);
+    await until(() => told.length === 1);
+    expect(told[0]).to.be.instanceOf(StoreError).with.property('reason', 'SecretMissing');
     secret = 'there';
     await recorder.until((r) => r.isAvailable && r.loads === 1);
     await store.put('a', '1');

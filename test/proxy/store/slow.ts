@@ -1,5 +1,12 @@
 import { expect } from 'chai';
-import { StoreError, type Life, type Store } from '../../../proxy/store/store.ts';
+import {
+  StoreError,
+  writeByPromise,
+  type KeyChange,
+  type Life,
+  type Outcome,
+  type Store,
+} from '../../../proxy/store/store.ts';
 
 /** A store whose writes the test lets succeed or fail, one by one. */
 export class Slow implements Store {
@@ -13,6 +20,9 @@ export class Slow implements Store {
   }
   remove(key: string, held?: string): Promise<void> {
     return this.#ask(`remove ${key}${held === undefined ? '' : ` ${held}`}`);
+  }
+  write(change: KeyChange, outcome: Outcome): void {
+    writeByPromise(this, change, outcome);
   }
   create(): Promise<boolean> {
     return Promise.resolve(true);
