@@ -219,8 +219,8 @@ export class TransactionLayer {
   }
 
   /**
-   * Of what comes again it is the latest that has to be known: most retransmissions come within some seconds, none of what
-   * they are of waits for them, and a new request refused instead would be a call lost.
+   * Whoever had no answer sends again within seconds rather than half a minute later; a new request that is refused in
+   * favour of those is a call lost.
    */
   #endLingering(): void {
     const over = this.#counts.lingering - this.#limit;

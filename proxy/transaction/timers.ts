@@ -107,7 +107,7 @@ export class TimerWheel {
     }
   }
 
-  /** Those that `wanted` takes, `count` at most, sooner ones first. One that is due after a turn of the wheel may be too soon among them. */
+  /** Those that are `wanted`, at most `count`, sooner ones first; one that is due more than a turn of the wheel from now may be among them too soon. */
   upcoming<Wanted extends Timer>(wanted: (timer: Timer) => timer is Wanted, count: number): Wanted[] {
     const found: Wanted[] = [];
     const first = this.#tick + 1;
