@@ -66,7 +66,7 @@ enum {
 };
 
 enum {
-  PACE = 550,               /* µs from one turn to the next while datagrams are many */
+  PACE = 525,               /* µs from one turn to the next while datagrams are many */
   MANY = 5000,              /* a second: from so many on turns would be nearer to each other than that */
   JUDGED = 16000            /* µs over which they are counted */
 };
