@@ -3,7 +3,7 @@ import type { Logger as Log } from 'pino';
 import { etcdClient, storeError, type EtcdClientOptions } from './etcd-client.ts';
 import { Group } from './group.ts';
 import { ExpiryLeases, PresenceLease, type PresenceTimes } from './lease.ts';
-import type { KeyChange, Life, Outcome, Store, StoreFollower } from './store.ts';
+import { promiseOf, type KeyChange, type Life, type Outcome, type Store, type StoreFollower } from './store.ts';
 import { Watch, type WatchTimes } from './watch.ts';
 
 export interface EtcdStoreOptions extends EtcdClientOptions {
@@ -86,14 +86,12 @@ export class EtcdStore implements Store {
     this.#watch?.reopen(why);
   }
 
-  async put(key: string, value: string, life?: Life): Promise<void> {
-    if (life === 'presence') this.#present.set(key, value);
-    await this.#group.add('put', key, value, life, undefined);
+  put(key: string, value: string, life?: Life): Promise<void> {
+    return promiseOf(this, { key, value, life, held: undefined });
   }
 
-  async remove(key: string, held?: string): Promise<void> {
-    this.#present.delete(key);
-    await this.#group.add('remove', key, '', undefined, held);
+  remove(key: string, held?: string): Promise<void> {
+    return promiseOf(this, { key, value: undefined, life: undefined, held });
   }
 
   write({ key, value, life, held }: KeyChange, outcome: Outcome): void {
@@ -103,7 +101,9 @@ export class EtcdStore implements Store {
   }
 
   async create(key: string, value: string, life?: Life): Promise<boolean> {
-    const created = await this.#group.add('create', key, value, life, undefined);
+    const created = await new Promise<boolean>((resolve, reject) => {
+      this.#group.take('create', key, value, life, undefined, { committed: resolve, failed: reject });
+    });
     if (created && life === 'presence') this.#present.set(key, value);
     return created;
   }

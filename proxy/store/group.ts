@@ -96,20 +96,7 @@ export class Group {
     this.#deadline = options.deadline ?? DEADLINE;
   }
 
-  /** Resolves once committed, with false if `create` found the key; rejects with StoreError. */
-  add(
-    kind: Op['kind'],
-    key: string,
-    value: string,
-    life: Life | undefined,
-    held: string | undefined,
-  ): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      this.take(kind, key, value, life, held, { committed: resolve, failed: reject });
-    });
-  }
-
-  /** The same, where who waits is told by a call, later than this one. */
+  /** Who waits is told once it is committed, or with a StoreError; later than this call. */
   take(
     kind: Op['kind'],
     key: string,

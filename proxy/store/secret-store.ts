@@ -1,5 +1,13 @@
 import type { Logger as Log } from 'pino';
-import { StoreError, type KeyChange, type Life, type Outcome, type Store, type StoreFollower } from './store.ts';
+import {
+  promiseOf,
+  StoreError,
+  type KeyChange,
+  type Life,
+  type Outcome,
+  type Store,
+  type StoreFollower,
+} from './store.ts';
 
 /** How often the credentials are read again, ms. The kubelet brings a changed Secret within a minute or two. */
 const READ_EVERY = 10_000;
@@ -49,14 +57,12 @@ export class SecretStore<Credentials> implements Store {
     this.#store?.reopen?.(why);
   }
 
-  async put(key: string, value: string, life?: Life): Promise<void> {
-    if (life === 'presence') this.#present.set(key, value);
-    await this.#opened(`put ${key}`).put(key, value, life);
+  put(key: string, value: string, life?: Life): Promise<void> {
+    return promiseOf(this, { key, value, life, held: undefined });
   }
 
-  async remove(key: string, held?: string): Promise<void> {
-    this.#present.delete(key);
-    await this.#opened(`remove ${key}`).remove(key, held);
+  remove(key: string, held?: string): Promise<void> {
+    return promiseOf(this, { key, value: undefined, life: undefined, held });
   }
 
   write(change: KeyChange, outcome: Outcome): void {
@@ -64,7 +70,7 @@ export class SecretStore<Credentials> implements Store {
     if (value === undefined) this.#present.delete(key);
     else if (life === 'presence') this.#present.set(key, value);
     try {
-      this.#opened(`write ${key}`).write(change, outcome);
+      this.#opened(`${value === undefined ? 'remove' : 'put'} ${key}`).write(change, outcome);
     } catch (error) {
       queueMicrotask(() => outcome.failed(error));
     }

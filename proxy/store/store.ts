@@ -64,6 +64,13 @@ export class StoreError extends Error {
   }
 }
 
+/** put() and remove(), by write(). */
+export async function promiseOf(store: Store, change: KeyChange): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    store.write(change, { committed: resolve, failed: reject });
+  });
+}
+
 /** write(), by put() and remove(): for a store of which little is asked. */
 export function writeByPromise(store: Store, { key, value, life, held }: KeyChange, outcome: Outcome): void {
   const written = value === undefined ? store.remove(key, held) : store.put(key, value, life);

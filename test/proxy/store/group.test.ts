@@ -53,14 +53,15 @@ describe('writes to etcd, grouped', function () {
     const { group, sizes } = etcdThatIsSilent();
     put(group, 0, 20_000);
     // what waits takes a newer value without more room
-    void group.add('put', 'call/19999', 'y', undefined, undefined);
-    const refused: unknown = await group
-      .add('put', 'call/more', 'x', undefined, undefined)
-      .catch((error: unknown) => error);
-    expect(String(refused)).to.include('20000 writes wait already');
+    group.take('put', 'call/19999', 'y', undefined, undefined, nobody);
+    const refused = Promise.withResolvers<Error>();
+    group.take('put', 'call/more', 'x', undefined, undefined, { ...nobody, failed: refused.resolve });
+    expect(String(await refused.promise)).to.include('20000 writes wait already');
     expect(sizes.length, 'transactions on their way').to.be.at.most(4);
   });
 });
+
+const nobody = { committed: (): void => undefined, failed: (): void => undefined };
 
 /** `ms` go by, and what was waiting for that is done. */
 async function pass(ms: number): Promise<void> {
@@ -92,5 +93,5 @@ function etcdThatIsSilent(): { group: Group; sizes: number[] } {
 
 /** One to each key from `first` on, up to `end`. */
 function put(group: Group, first: number, end: number): void {
-  for (let i = first; i < end; i++) void group.add('put', `call/${i}`, 'x', undefined, undefined);
+  for (let i = first; i < end; i++) group.take('put', `call/${i}`, 'x', undefined, undefined, nobody);
 }

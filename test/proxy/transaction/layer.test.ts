@@ -272,9 +272,13 @@ describe('the transaction layer', () => {
       scene.receive(options());
       linger('z9hG4bK2');
       scene.receive(options());
-      const lines = scene.logged.filter((line) => line.includes('linger'));
-      expect(lines).to.have.length(1);
-      expect(JSON.parse(lines[0] ?? '{}')).to.include({ limit: 0, endedEarly: 1 });
+      const lines = (): string[] => scene.logged.filter((line) => line.includes('linger'));
+      expect(lines()).to.have.length(1);
+      expect(JSON.parse(lines()[0] ?? '{}')).to.include({ limit: 0, endedEarly: 1 });
+      scene.advance(10_000);
+      linger('z9hG4bK3');
+      scene.receive(options());
+      expect(lines()).to.have.length(2);
     });
   });
 
