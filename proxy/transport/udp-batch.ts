@@ -23,7 +23,7 @@ interface Native {
     onFailed: (error: number, address: number, port: number) => void,
     onUndelivered: (count: number) => void,
   ): NativeSocket | number;
-  /** How often it has waited half a millisecond for more datagrams, since many came. */
+  /** How often it has waited for more datagrams, since many came. */
   pauses(): number;
 }
 

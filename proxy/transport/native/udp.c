@@ -9,8 +9,8 @@
  * ICMP errors come by the socket's error queue (IP_RECVERR), with the beginning of the datagram that each is about. It
  * is read only when the kernel says that something is in it, so that datagrams cost nothing more.
  *
- * While many datagrams come they are taken some at a time, every half millisecond: to be woken costs as much CPU as the
- * work on several messages, on a virtual machine some 30 µs.
+ * While many datagrams come they are taken some at a time, every half millisecond, and every two while nearly all of them
+ * are about no call: to be woken costs as much CPU as the work on several messages, on a virtual machine some 30 µs.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
@@ -65,9 +65,13 @@ enum {
   TRIES = 8                 /* of a call that brings an error which may be about something else */
 };
 
+/* µs from one turn to the next while datagrams are many; how many that are, a second. */
+typedef struct {
+  uint32_t pace, many;
+} Traffic;
+static const Traffic CALLS = {.pace = 525, .many = 5000}, PATIENT = {.pace = 2000, .many = 1500};
 enum {
-  PACE = 525,               /* µs from one turn to the next while datagrams are many */
-  MANY = 5000,              /* a second: from so many on turns would be nearer to each other than that */
+  FEW = 8,                  /* of so many requests one may be of a call where the traffic is patient */
   JUDGED = 16000            /* µs over which they are counted */
 };
 
@@ -111,12 +115,28 @@ typedef struct Socket {
 /* All sockets of this thread, which has one event loop. */
 static _Thread_local Socket *sockets;
 
-/* What has come since the last turn; since when (µs) it is counted, and how many there were; whether these are many. */
+/*
+ * What has come since the last turn; since when (µs) it is counted, how many there were, and how many of them were
+ * requests of either kind; whether these are many, and how long is waited then (µs).
+ */
 static _Thread_local struct {
-  uint32_t came, counted, pauses;
+  uint32_t came, counted, patient, urgent, wait, pauses;
   uint64_t since, next;
   bool many;
 } pace;
+
+/*
+ * Counts what somebody may wait for on the line, and what only phones and servers wait for: REGISTER, OPTIONS,
+ * SUBSCRIBE, NOTIFY, PUBLISH. Responses are as many, and keep-alives are nobody's.
+ */
+static void judge(const uint8_t *text, uint32_t length) {
+  if (length < 4 || text[0] < 'A' || text[0] > 'Z' || memcmp(text, "SIP/", 4) == 0) return;
+  if (memcmp(text, "REGI", 4) == 0 || memcmp(text, "OPTI", 4) == 0 || memcmp(text, "SUBS", 4) == 0 ||
+      memcmp(text, "NOTI", 4) == 0 || memcmp(text, "PUBL", 4) == 0)
+    pace.patient++;
+  else
+    pace.urgent++;
+}
 
 /* What open returns where the system refuses: the negative number of the error, as libuv has them. */
 static napi_value refused(napi_env env, int error) {
@@ -287,6 +307,7 @@ static void receive(Socket *s) {
     for (int i = 0; i < count; i++) {
       uint32_t *one = s->in_numbers + i * RECEIVED_STRIDE;
       one[0] = s->arriving[i].msg_len;
+      judge(s->in + (size_t)i * SLOT, one[0]);
       tell(s, &s->peers[i], IN_NAMES + (uint32_t)i, one + 1);
     }
     error = 0;
@@ -364,9 +385,11 @@ static void keep_pace(const uv_loop_t *loop) {
   pace.counted += pace.came;
   pace.came = 0;
   if (elapsed >= JUDGED) {
-    pace.many = (uint64_t)pace.counted * 1000000 >= MANY * elapsed;
+    const Traffic *traffic = pace.patient >= FEW * pace.urgent && pace.patient > 0 ? &PATIENT : &CALLS;
+    pace.many = (uint64_t)pace.counted * 1000000 >= traffic->many * elapsed;
+    pace.wait = traffic->pace;
     pace.since = now;
-    pace.counted = 0;
+    pace.counted = pace.patient = pace.urgent = 0;
   }
   if (pace.many && now < pace.next && uv_backend_timeout(loop) != 0) {
     struct timespec until = {.tv_sec = (time_t)(pace.next / 1000000), .tv_nsec = (long)(pace.next % 1000000) * 1000};
@@ -375,7 +398,7 @@ static void keep_pace(const uv_loop_t *loop) {
     now = microseconds();
     pace.pauses++;
   }
-  pace.next = now + PACE;
+  pace.next = now + pace.wait;
 }
 
 /* The event loop is about to wait. */

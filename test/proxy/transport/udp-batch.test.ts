@@ -33,11 +33,16 @@ describe('A UDP socket that takes many datagrams a call', () => {
   });
 
   /** Two sockets throw messages back and forth, at once and after `pause` ms by turns, until `enough` is; how many were sent and received. */
-  async function throwing(messages: number, pause: number, enough: (received: number) => boolean): Promise<number[]> {
+  async function throwing(
+    messages: number,
+    pause: number,
+    enough: (received: number) => boolean,
+    method: (index: number) => string = () => 'MESSAGE',
+  ): Promise<number[]> {
     const [sent, received] = [new Set<string>(), new Set<string>()];
     const ended = Promise.withResolvers<void>();
     const send = (by: Scene, hop: Hop): void => {
-      const text = `MESSAGE ${sent.size}`;
+      const text = `${method(sent.size)} ${sent.size}`;
       sent.add(text);
       by.transports.send(text, hop);
     };
@@ -56,11 +61,40 @@ describe('A UDP socket that takes many datagrams a call', () => {
     return [sent.size, received.size];
   }
 
-  it('waits half a millisecond for more while many come, and loses none', async () => {
-    const before = native?.pauses() ?? 0;
-    const [sent, received] = await throwing(20, 0, (count) => (native?.pauses() ?? 0) > before + 10 || count > 100_000);
-    expect(native?.pauses()).to.be.above(before + 10);
+  /** Such messages thrown until it has waited often; ms from each of its last waits to the next. */
+  async function waits(method: (index: number) => string): Promise<number[]> {
+    const times: number[] = [];
+    let seen = native?.pauses() ?? 0;
+    const [sent, received] = await throwing(
+      20,
+      0,
+      (count) => {
+        const now = native?.pauses() ?? 0;
+        if (now !== seen) times.push(performance.now());
+        seen = now;
+        return times.length > 80 || count > 100_000;
+      },
+      method,
+    );
     expect(received).to.equal(sent);
+    expect(times).to.have.lengthOf.above(80);
+    // the first ones, of 32 ms, may be as what came before was
+    return times.slice(71).map((time, i) => time - (times[70 + i] ?? 0));
+  }
+
+  it('waits half a millisecond for more while many come, and loses none', async () => {
+    const apart = await waits(() => 'MESSAGE');
+    expect(Math.min(...apart)).to.be.within(0.5, 1.5);
+  });
+
+  it('waits two milliseconds while nearly all requests are of no call', async () => {
+    const apart = await waits((index) => (index % 20 === 0 ? 'INVITE' : 'REGISTER'));
+    expect(Math.min(...apart)).to.be.above(1.9);
+  });
+
+  it('waits no longer than for calls where one request of six is of one', async () => {
+    const apart = await waits((index) => (index % 6 === 0 ? 'INVITE' : 'OPTIONS'));
+    expect(Math.min(...apart)).to.be.within(0.5, 1.5);
   });
 
   it('takes what comes at once while that is not much', async () => {
