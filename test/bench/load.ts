@@ -82,7 +82,6 @@ export class Load {
 
   /** Rejects if it was stopped. */
   async run({ scenario, to, phones, rate, warm, window }: LoadOptions): Promise<LoadResult> {
-    if (this.#udp.to !== to) this.#server.forget();
     this.#udp.to = to;
     this.#phones = phones ?? this.#udp;
     this.#scenario = scenario;
@@ -131,6 +130,11 @@ export class Load {
     if (status > 299) this.#refuse(number, status, exchange);
     else if (methodOf(text) === 'INVITE') this.#inviteAnswered(number, exchange, text, status, now);
     else if (status > 199) this.#accepted(number, exchange, text, now);
+  }
+
+  /** A proxy has ended, and nothing of its calls and subscriptions matters any more. */
+  forget(): void {
+    this.#server.forget();
   }
 
   get stopped(): boolean {

@@ -104,6 +104,7 @@ export async function withProxy<T>(
   } finally {
     idle?.phones.close();
     await running.end();
+    load.forget();
     rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { filled, merged, type BenchRecord } from './record.ts';
+import { filled, merged, written, type BenchRecord } from './record.ts';
 import type { StepResult } from './report.ts';
 import { parseStep, titleOf } from './steps.ts';
 
@@ -46,5 +46,12 @@ describe("the benchmark's record", () => {
     expect(page).to.match(/<!-- \/bench -->\n\nrest\n$/);
     expect(page).to.not.include('old');
     expect(filled(page, before)).to.equal(page);
+  });
+
+  it('is written with a line for each round, and read as it was', () => {
+    const rounds = [1, 2].map((cpu) => ({ ours: { cpu }, theirs: { cpu: 3 } })) as unknown as StepResult['rounds'];
+    const whole = record({ ...result('call@500', '2026-01-01'), rounds });
+    expect(JSON.parse(written(whole))).to.deep.equal(JSON.parse(JSON.stringify(whole)));
+    expect(written(whole).split('\n')).to.include('        {"ours":{"cpu":1},"theirs":{"cpu":3}},');
   });
 });

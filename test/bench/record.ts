@@ -48,8 +48,13 @@ export function filled(page: string, { machine, results }: BenchRecord): string 
   );
 }
 
-function written(record: BenchRecord): string {
-  return `${JSON.stringify(record, undefined, 2)}\n`;
+/** A line for each round, so that one can read it. */
+export function written(record: BenchRecord): string {
+  const rounds: string[] = [];
+  const named = (key: string, value: unknown): unknown =>
+    key === 'rounds' && Array.isArray(value) ? value.map((one) => `@${rounds.push(JSON.stringify(one)) - 1}@`) : value;
+  const text = JSON.stringify(record, named, 2);
+  return `${text.replaceAll(/"@(\d+)@"/g, (_, index) => rounds[Number(index)] ?? '')}\n`;
 }
 
 function kamailioVersion(): string {

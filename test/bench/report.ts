@@ -16,7 +16,13 @@ export function spread(values: readonly number[]): Spread {
   return { min: sorted[0] ?? Number.NaN, median, max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** One step's rounds, ours and theirs in turn. */
+/** What both did in turn. */
+export interface Round {
+  readonly ours: Measurement;
+  readonly theirs: Measurement;
+}
+
+/** One step's rounds. */
 export interface StepResult {
   readonly step: Step;
   readonly title: string;
@@ -26,7 +32,7 @@ export interface StepResult {
   /** What the ratio is of. */
   readonly compared: 'cpu' | 'perSecond';
   readonly direct: { readonly p50: number; readonly p99: number; readonly p999: number };
-  readonly rounds: readonly { readonly ours: Measurement; readonly theirs: Measurement }[];
+  readonly rounds: readonly Round[];
 }
 
 const digits = (value: number, places: number): string => (Number.isFinite(value) ? value.toFixed(places) : '–');

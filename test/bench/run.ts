@@ -5,11 +5,12 @@ import { Load } from './load.ts';
 import { measure, measureDirect, type Measurement, type Timing } from './measure.ts';
 import { CORE, takePlace } from './place.ts';
 import { keep } from './record.ts';
-import { spread, type StepResult } from './report.ts';
+import { spread, type Round, type StepResult } from './report.ts';
 import { ALL_STEPS, kindOf, parseStep, QUICK_STEPS, titleOf, type Extent, type Step } from './steps.ts';
 import { withStore } from './stored.ts';
+import { measureByTurns } from './turns.ts';
 
-// Puts this proxy and Kamailio side by side: alternating, each on a core of its own, with phones and SIP Server on another.
+// Puts this proxy and Kamailio side by side: by turns on one core, with phones and SIP Server on another.
 
 const { values: args } = parseArgs({
   options: {
@@ -22,9 +23,11 @@ const { values: args } = parseArgs({
   },
 });
 
-const rounds = Number(args.rounds ?? (args.quick ? 2 : 3));
 // V8 compiles what is hot for some 20 s, in a thread that takes turns of 4 ms on the one core with that of the messages
-const timing: Timing = args.quick ? { warm: 9000, window: 6000 } : { warm: 20_000, window: 15_000 };
+const warm = args.quick ? 9000 : 20_000;
+/** Of proxies that run at the same time, and of those that are alone. */
+const byTurns = { warm, window: 2000, rounds: Number(args.rounds ?? (args.quick ? 12 : 20)) };
+const alone = { warm, window: args.quick ? 6000 : 15_000, rounds: Number(args.rounds ?? (args.quick ? 2 : 3)) };
 const extent: Extent = {
   connections: Number(args.connections ?? (args.quick ? 500 : 10_000)),
   minutes: Number(args.minutes),
@@ -52,29 +55,31 @@ if (results.length > 0) keep(results, args.docs);
 
 async function compare(step: Step): Promise<StepResult> {
   const title = titleOf(step);
-  const compared = kindOf(step).isSearch === true ? 'perSecond' : 'cpu';
-  const direct = await measureDirect(step, { warm: 0, window: Math.min(timing.window, 4000) }, load);
-  const done: StepResult['rounds'][number][] = [];
-  for (let round = 1; round <= (step.minutes === undefined ? rounds : 1); round++) {
-    const ours =
-      step.kind === 'stored'
-        ? await withStore(load, CORE.load, (stored) => take(stored, step))
-        : await take(sipcluster, step);
-    const theirs = await take(kamailio, step);
-    done.push({ ours, theirs });
-    const unit = compared === 'cpu' ? 'µs' : '/s';
-    console.error(
-      `${title}, round ${round}: ${ours[compared].toFixed(0)} ${unit} and ${theirs[compared].toFixed(0)} ${unit}, ratio ` +
-        `${(ours[compared] / theirs[compared]).toFixed(2)}; failed ${ours.failed} and ${theirs.failed}, ` +
-        `control ${(ours.generatorCpu / theirs.generatorCpu).toFixed(2)}`,
-    );
-  }
-  const control = spread(done.map(({ ours, theirs }) => ours.generatorCpu / theirs.generatorCpu));
-  if (compared === 'cpu' && (control.min < 0.9 || control.max > 1.1)) {
-    console.error(`${title}: the control left 0.9 to 1.1, so the machine was disturbed: repeat it with more rounds`);
-  }
+  const direct = await measureDirect(step, { warm: 0, window: 4000 }, load);
+  const isAlone = kindOf(step).isAlone === true;
+  const ours = (use: (contender: Contender) => Promise<Round[]>): Promise<Round[]> =>
+    step.kind === 'stored' ? withStore(load, CORE.load, use) : use(sipcluster);
+  const done = await ours((contender) => (isAlone ? inTurn(contender, step) : atOnce(contender, step)));
+  const { compared } = comparison(step);
   const window = compared === 'cpu' ? timingOf(step).window / 1000 : undefined;
   return { step, title, time: new Date().toISOString(), window, compared, direct, rounds: done };
+}
+
+async function atOnce(ours: Contender, step: Step): Promise<Round[]> {
+  console.error(`${titleOf(step)}: both are warmed up for ${warm / 1000} s, then each has the load in turn`);
+  return await measureByTurns([ours, kamailio], step, byTurns, load, CORE.proxy, (done) => {
+    if (done.length % 4 === 0 || done.length === byTurns.rounds) tell(step, done, byTurns.rounds);
+  });
+}
+
+async function inTurn(ours: Contender, step: Step): Promise<Round[]> {
+  const done: Round[] = [];
+  const rounds = step.minutes === undefined ? alone.rounds : 1;
+  while (done.length < rounds) {
+    done.push({ ours: await take(ours, step), theirs: await take(kamailio, step) });
+    tell(step, done, rounds);
+  }
+  return done;
 }
 
 async function take(contender: Contender, step: Step): Promise<Measurement> {
@@ -82,7 +87,25 @@ async function take(contender: Contender, step: Step): Promise<Measurement> {
   return await way(contender, step, timingOf(step), load, CORE.proxy);
 }
 
+/** The medians so far. */
+function tell(step: Step, done: readonly Round[], of: number): void {
+  const { compared, unit } = comparison(step);
+  const median = (value: (round: Round) => number): number => spread(done.map(value)).median;
+  const [ours, theirs] = [median((round) => round.ours[compared]), median((round) => round.theirs[compared])];
+  const ratio = median((round) => round.ours[compared] / round.theirs[compared]);
+  const failed = (side: keyof Round): number => done.reduce((sum, round) => sum + round[side].failed, 0);
+  console.error(
+    `${titleOf(step)}, ${done.length} of ${of} rounds: ${ours.toFixed(0)} ${unit} and ${theirs.toFixed(0)} ${unit}, ` +
+      `ratio ${ratio.toFixed(2)}; failed ${failed('ours')} and ${failed('theirs')}`,
+  );
+}
+
+function comparison(step: Step): { compared: 'cpu' | 'perSecond'; unit: string } {
+  return kindOf(step).isSearch === true ? { compared: 'perSecond', unit: '/s' } : { compared: 'cpu', unit: 'µs' };
+}
+
 /** What is flat after some time is so after a tenth of it. */
-function timingOf({ minutes }: Step): Timing {
-  return minutes === undefined ? timing : { warm: minutes * 6000, window: minutes * 60_000 };
+function timingOf(step: Step): Timing {
+  if (step.minutes !== undefined) return { warm: step.minutes * 6000, window: step.minutes * 60_000 };
+  return kindOf(step).isAlone === true ? alone : byTurns;
 }

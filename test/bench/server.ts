@@ -38,7 +38,7 @@ export class Server {
     return again;
   }
 
-  /** Another proxy comes: its subscriptions are none of this one's. */
+  /** Nothing of what was begun so far goes on. */
   forget(): void {
     this.#unanswered.clear();
     this.#routes.clear();

@@ -35,6 +35,8 @@ interface KindOfStep {
   readonly transport?: 'TLS' | 'WSS';
   /** One round, of minutes, in which memory is watched. */
   readonly isLong?: boolean;
+  /** Proxies have the core one after the other, started anew for each round: not by turns. */
+  readonly isAlone?: boolean;
   prepare(load: Load, to: Side): Setting | Promise<Setting>;
 }
 
@@ -43,14 +45,15 @@ const SEARCH_FROM = 1000;
 
 const KINDS: Readonly<Record<Kind, KindOfStep>> = {
   call: { probe: calls, prepare: () => ({ scenario: calls }) },
-  ceiling: { probe: calls, isSearch: true, prepare: () => ({ scenario: calls }) },
+  ceiling: { probe: calls, isSearch: true, isAlone: true, prepare: () => ({ scenario: calls }) },
   dialog: { probe: calls, prepare: async (load, to) => ({ scenario: await heldCalls(load, to) }) },
   mixed: { probe: calls, prepare: () => ({ scenario: contactCentre() }) },
   register: { probe: registrations, prepare: () => ({ scenario: registrations }) },
-  soak: { probe: calls, isLong: true, prepare: () => ({ scenario: calls }) },
+  soak: { probe: calls, isLong: true, isAlone: true, prepare: () => ({ scenario: calls }) },
   stored: { probe: registrations, prepare: () => ({ scenario: registrations }) },
-  tls: { probe: calls, transport: 'TLS', prepare: () => ({ scenario: calls }) },
-  wss: { probe: calls, transport: 'WSS', prepare: () => ({ scenario: calls }) },
+  // one process may not have the connections to both
+  tls: { probe: calls, transport: 'TLS', isAlone: true, prepare: () => ({ scenario: calls }) },
+  wss: { probe: calls, transport: 'WSS', isAlone: true, prepare: () => ({ scenario: calls }) },
 };
 
 export const ALL_STEPS = [
