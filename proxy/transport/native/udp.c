@@ -9,8 +9,9 @@
  * ICMP errors come by the socket's error queue (IP_RECVERR), with the beginning of the datagram that each is about. It
  * is read only when the kernel says that something is in it, so that datagrams cost nothing more.
  *
- * While many datagrams come they are taken some at a time, every half millisecond, and every two while nearly all of them
- * are about no call: to be woken costs as much CPU as the work on several messages, on a virtual machine some 30 µs.
+ * While many datagrams come they are taken some at a time, every half millisecond, or every two milliseconds while nearly
+ * all requests are of no call: to be woken costs as much CPU as the work on several messages, on a virtual machine some
+ * 30 µs.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
@@ -71,7 +72,7 @@ typedef struct {
 } Traffic;
 static const Traffic CALLS = {.pace = 525, .many = 5000}, PATIENT = {.pace = 2000, .many = 1500};
 enum {
-  FEW = 8,                  /* of so many requests one may be of a call where the traffic is patient */
+  FEW = 8,                  /* so many patient ones at least for each that is urgent */
   JUDGED = 16000            /* µs over which they are counted */
 };
 
@@ -116,22 +117,25 @@ typedef struct Socket {
 static _Thread_local Socket *sockets;
 
 /*
- * What has come since the last turn; since when (µs) it is counted, how many there were, and how many of them were
- * requests of either kind; whether these are many, and how long is waited then (µs).
+ * What has come since the last turn, and whether there may be more; since when (µs) it is counted, how many there were,
+ * and how many of them of either kind; whether these are many, and how long is waited then (µs).
  */
 static _Thread_local struct {
   uint32_t came, counted, patient, urgent, wait, pauses;
   uint64_t since, next;
-  bool many;
+  bool full, many;
 } pace;
 
 /*
  * Counts what somebody may wait for on the line, and what only phones and servers wait for: REGISTER, OPTIONS,
- * SUBSCRIBE, NOTIFY, PUBLISH. Responses are as many, and keep-alives are nobody's.
+ * SUBSCRIBE, NOTIFY, PUBLISH. Keep-alives are nobody's. A response is as its request, which may have come by TCP: that
+ * the called phone rings is said of calls alone (RFC 3261 21.1).
  */
 static void judge(const uint8_t *text, uint32_t length) {
-  if (length < 4 || text[0] < 'A' || text[0] > 'Z' || memcmp(text, "SIP/", 4) == 0) return;
-  if (memcmp(text, "REGI", 4) == 0 || memcmp(text, "OPTI", 4) == 0 || memcmp(text, "SUBS", 4) == 0 ||
+  if (length < 4 || text[0] < 'A' || text[0] > 'Z') return;
+  if (memcmp(text, "SIP/", 4) == 0) {
+    if (length > 9 && memcmp(text, "SIP/2.0 18", 10) == 0) pace.urgent++;
+  } else if (memcmp(text, "REGI", 4) == 0 || memcmp(text, "OPTI", 4) == 0 || memcmp(text, "SUBS", 4) == 0 ||
       memcmp(text, "NOTI", 4) == 0 || memcmp(text, "PUBL", 4) == 0)
     pace.patient++;
   else
@@ -315,7 +319,8 @@ static void receive(Socket *s) {
     call(s, s->received, (uint32_t)count, 0, 0);
     if (!s->closed && s->out_numbers[0] > 0) flush(s);
     /* What came meanwhile is taken at once, unless it is waited for anyway: to ask again costs less than a turn of the loop. */
-    if (pace.many && count < BATCH) return;
+    pace.full = count == BATCH;
+    if (pace.many && !pace.full) return;
   }
   if (error != 0 && error != EINTR && !s->closed) call(s, s->failed, (uint32_t)error, 0, 0);
 }
@@ -378,7 +383,10 @@ static uint64_t microseconds(void) {
   return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Waits for what else is to come, if datagrams are many, the last turn was only just now, and nothing else is due. */
+/*
+ * Waits for what else is to come, if datagrams are many, all that came were taken, the last turn was only just now, and
+ * no timer is due. One that becomes due meanwhile waits, too, and so do connections.
+ */
 static void keep_pace(const uv_loop_t *loop) {
   if (pace.came == 0) return;
   uint64_t now = microseconds(), elapsed = now - pace.since;
@@ -391,13 +399,14 @@ static void keep_pace(const uv_loop_t *loop) {
     pace.since = now;
     pace.counted = pace.patient = pace.urgent = 0;
   }
-  if (pace.many && now < pace.next && uv_backend_timeout(loop) != 0) {
+  if (pace.many && !pace.full && now < pace.next && uv_backend_timeout(loop) != 0) {
     struct timespec until = {.tv_sec = (time_t)(pace.next / 1000000), .tv_nsec = (long)(pace.next % 1000000) * 1000};
     /* A signal ends it early. */
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     now = microseconds();
     pace.pauses++;
   }
+  pace.full = false;
   pace.next = now + pace.wait;
 }
 
