@@ -98,9 +98,8 @@ export const kamailio: Contender = {
       template.replaceAll(/@([A-Z_]+)@/g, (_, name: keyof typeof values) => String(values[name])),
     );
     const defined = { UDP: [], TLS: ['-A', 'TLS'], WSS: ['-A', 'TLS', '-A', 'WSS'] }[at.stream?.transport ?? 'UDP'];
-    const memory = at.stream === undefined ? '1024' : '4096';
     return [
-      ...['kamailio', '-f', file, '-DD', '-E', ...defined, '-m', memory, '-M', '16', '-w', directory, '-Y', directory],
+      ...['kamailio', '-f', file, '-DD', '-E', ...defined, '-m', '4096', '-M', '16', '-w', directory, '-Y', directory],
     ];
   },
 };

@@ -132,7 +132,7 @@ export class Load {
     else if (status > 199) this.#accepted(number, exchange, text, now);
   }
 
-  /** A proxy has ended, and nothing of its calls and subscriptions matters any more. */
+  /** Nothing of any proxy's calls and subscriptions goes on. */
   forget(): void {
     this.#server.forget();
   }

@@ -16,7 +16,7 @@ export interface Measurement {
   readonly kind: string;
   readonly rate: number;
   readonly cpu: number;
-  /** The control: what the generator itself used, which has the same work whichever proxy it is. */
+  /** What phones and SIP Server used themselves. */
   readonly generatorCpu: number;
   /** Of a core, while the window lasts; above 1 where there was work left at its end. */
   readonly share: number;

@@ -5,7 +5,7 @@ import { Load } from './load.ts';
 import { measure, measureDirect, type Measurement, type Timing } from './measure.ts';
 import { CORE, takePlace } from './place.ts';
 import { keep } from './record.ts';
-import { spread, type Round, type StepResult } from './report.ts';
+import { together, type Round, type StepResult } from './report.ts';
 import { ALL_STEPS, kindOf, parseStep, QUICK_STEPS, titleOf, type Extent, type Step } from './steps.ts';
 import { withStore } from './stored.ts';
 import { measureByTurns } from './turns.ts';
@@ -26,7 +26,7 @@ const { values: args } = parseArgs({
 // V8 compiles what is hot for some 20 s, in a thread that takes turns of 4 ms on the one core with that of the messages
 const warm = args.quick ? 9000 : 20_000;
 /** Of proxies that run at the same time, and of those that are alone. */
-const byTurns = { warm, window: 2000, rounds: Number(args.rounds ?? (args.quick ? 12 : 20)) };
+const byTurns = { warm, window: 2000, rounds: Number(args.rounds ?? (args.quick ? 9 : 20)) };
 const alone = { warm, window: args.quick ? 6000 : 15_000, rounds: Number(args.rounds ?? (args.quick ? 2 : 3)) };
 const extent: Extent = {
   connections: Number(args.connections ?? (args.quick ? 500 : 10_000)),
@@ -87,12 +87,10 @@ async function take(contender: Contender, step: Step): Promise<Measurement> {
   return await way(contender, step, timingOf(step), load, CORE.proxy);
 }
 
-/** The medians so far. */
+/** What has come of the rounds so far. */
 function tell(step: Step, done: readonly Round[], of: number): void {
   const { compared, unit } = comparison(step);
-  const median = (value: (round: Round) => number): number => spread(done.map(value)).median;
-  const [ours, theirs] = [median((round) => round.ours[compared]), median((round) => round.theirs[compared])];
-  const ratio = median((round) => round.ours[compared] / round.theirs[compared]);
+  const { ours, theirs, ratio } = together(done, compared);
   const failed = (side: keyof Round): number => done.reduce((sum, round) => sum + round[side].failed, 0);
   console.error(
     `${titleOf(step)}, ${done.length} of ${of} rounds: ${ours.toFixed(0)} ${unit} and ${theirs.toFixed(0)} ${unit}, ` +

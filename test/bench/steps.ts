@@ -35,7 +35,7 @@ interface KindOfStep {
   readonly transport?: 'TLS' | 'WSS';
   /** One round, of minutes, in which memory is watched. */
   readonly isLong?: boolean;
-  /** Proxies have the core one after the other, started anew for each round: not by turns. */
+  /** Proxies run one at a time, started anew for each round. */
   readonly isAlone?: boolean;
   prepare(load: Load, to: Side): Setting | Promise<Setting>;
 }
@@ -51,7 +51,7 @@ const KINDS: Readonly<Record<Kind, KindOfStep>> = {
   register: { probe: registrations, prepare: () => ({ scenario: registrations }) },
   soak: { probe: calls, isLong: true, isAlone: true, prepare: () => ({ scenario: calls }) },
   stored: { probe: registrations, prepare: () => ({ scenario: registrations }) },
-  // one process may not have the connections to both
+  // a process may often not have so many files open as connections to both would be
   tls: { probe: calls, transport: 'TLS', isAlone: true, prepare: () => ({ scenario: calls }) },
   wss: { probe: calls, transport: 'WSS', isAlone: true, prepare: () => ({ scenario: calls }) },
 };

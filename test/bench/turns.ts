@@ -2,10 +2,11 @@ import type { Contender } from './contender.ts';
 import type { Load } from './load.ts';
 import { measureWindow, withProxy, type Timing } from './measure.ts';
 import type { Round } from './report.ts';
+import { T1 } from './server.ts';
 import type { Step } from './steps.ts';
 
-/** ms of load before each window: the other one had the core's caches. */
-const LEAD_IN = 250;
+/** ms of load before each window: the other one had the core's caches. What it left unanswered is sent again by then. */
+const LEAD_IN = T1 + 50;
 
 /**
  * Both proxies at once on the one core, each with the load in turn: a machine that others use changes from second to
@@ -25,10 +26,10 @@ export async function measureByTurns(
       const turn = { warm: LEAD_IN, window };
       const taken: Round[] = [];
       while (taken.length < rounds) {
-        taken.push({
-          ours: await measureWindow(a, step, turn, load),
-          theirs: await measureWindow(b, step, turn, load),
-        });
+        const isOdd = taken.length % 2 === 1;
+        const first = await measureWindow(isOdd ? b : a, step, turn, load);
+        const second = await measureWindow(isOdd ? a : b, step, turn, load);
+        taken.push(isOdd ? { ours: second, theirs: first } : { ours: first, theirs: second });
         told(taken);
       }
       return taken;
