@@ -23,6 +23,7 @@ import { NAT_PING, NatPings } from './transport/nat-ping.ts';
 import { Resolver, type Target } from './transport/resolve.ts';
 import { TlsMaterial } from './transport/tls-material.ts';
 import { Transports } from './transport/transports.ts';
+import { Ticker } from './ticker.ts';
 import { TurnClock } from './turn-clock.ts';
 import { Pinger } from './upstream/pinger.ts';
 import { Upstreams } from './upstream/upstreams.ts';
@@ -55,8 +56,6 @@ export interface RunningProxy {
   end(): Promise<void>;
 }
 
-/** The wheel's step and the longest that an answer waits for its turn, ms. */
-const TICK = 10;
 /** How long the end waits for the stores to take the last writes, ms. */
 const CLOSE_STORES = 1500;
 
@@ -77,6 +76,17 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     if (tracing) traceMessage(log, 'sent', text, hop);
     transports.send(text, hop);
   };
+  const ticker = new Ticker({
+    read: () => turn.read(),
+    due: () => Math.min(timers.next() ?? Infinity, upstreams.next() ?? Infinity),
+    tick(at) {
+      core.advance(at);
+      upstreams.tick(at);
+      natPings.tick(at, current.registration.natPing);
+      replica.tick(turn.wall());
+      shutdown?.tick(at);
+    },
+  });
   const tls = new TlsMaterial({ log, now });
   const transports = new Transports({
     log,
@@ -87,8 +97,9 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     user: {
       message: (text, from) => {
         if (tracing) traceMessage(log, 'received', text, from);
-        turn.read();
+        const at = turn.read();
         core.incoming.receive(text, from);
+        ticker.pass(at);
       },
       malformed: (error, from) => core.incoming.malformed(error, from),
       failed: (hop, error) => {
@@ -269,7 +280,8 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
   let shutdown: Shutdown | undefined;
   let ended: Promise<void> | undefined;
   const end = async (): Promise<void> => {
-    for (const timer of [tick, housekeeping, heartbeat]) clearInterval(timer);
+    ticker.stop();
+    for (const timer of [housekeeping, heartbeat]) clearInterval(timer);
     pinger.close();
     await transports.close();
     // a store out of reach must not hold up the end: what it lacks, the other proxies hold
@@ -296,14 +308,7 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     },
   });
 
-  const tick = setInterval(() => {
-    const at = turn.read();
-    core.advance(at);
-    upstreams.tick(at);
-    natPings.tick(at, current.registration.natPing);
-    replica.tick(turn.wall());
-    shutdown?.tick(at);
-  }, TICK);
+  ticker.start();
   const housekeeping = setInterval(() => replica.expire(wall()), 1000);
   const heartbeat = setInterval(() => report.publish(), HEARTBEAT);
 

@@ -16,6 +16,9 @@ export interface TransactionCounts {
   resent: number;
 }
 
+/** Waits end at multiples of this, ms. */
+const TOGETHER = 50;
+
 /** What every transaction shares. Times in ms. */
 export interface Setting {
   readonly timers: TimerWheel;
@@ -96,14 +99,17 @@ export abstract class Transaction implements Timer {
     this.#arm();
   }
 
-  /** Nothing more to send again: only waits until `event` after `delay`, which fires at once if that is 0. */
+  /**
+   * Nothing more to send again: only waits until `event` after `delay`, which fires at once if that is 0. Many end at one
+   * time then, so that a proxy with little to do is woken for all of them at once.
+   */
   wait(event: number, delay: number): void {
     this.#repeatAt = NEVER;
     if (delay === 0) {
       this.#endAt = NEVER;
       this.fire(event);
     } else {
-      this.until(event, this.setting.now() + delay);
+      this.until(event, Math.ceil((this.setting.now() + delay) / TOGETHER) * TOGETHER);
     }
   }
 
