@@ -9,8 +9,8 @@
  * ICMP errors come by the socket's error queue (IP_RECVERR), with the beginning of the datagram that each is about. It
  * is read only when the kernel says that something is in it, so that datagrams cost nothing more.
  *
- * While many datagrams come they are taken some at a time, every half millisecond, or every two milliseconds while nearly
- * all requests are of no call: to be woken costs as much CPU as the work on several messages, on a virtual machine some
+ * While many datagrams come they are taken some at a time, every half millisecond, or every three milliseconds while
+ * nearly all requests are of no call: to be woken costs as much CPU as the work on several messages, on a virtual machine some
  * 30 µs.
  */
 #define _GNU_SOURCE
@@ -70,9 +70,9 @@ enum {
 typedef struct {
   uint32_t pace, many;
 } Traffic;
-static const Traffic CALLS = {.pace = 525, .many = 5000}, PATIENT = {.pace = 2000, .many = 1500};
+static const Traffic CALLS = {.pace = 525, .many = 5000}, PATIENT = {.pace = 3000, .many = 1500};
 enum {
-  FEW = 8,                  /* so many patient ones at least for each that is urgent */
+  FEW = 16,                 /* so many patient ones at least for each that is urgent */
   JUDGED = 16000            /* µs over which they are counted */
 };
 
