@@ -69,7 +69,7 @@ storm: $(INSTALLED) ## 10,000 phones of a lost data centre at a pair that holds 
 neighbour: $(INSTALLED) ## Phones calling each other beside one endpoint that sends 10,000 bad messages a second, some 50 s
 	@node test/load/bad-neighbour.ts
 
-bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=20 STEPS=call@1000,ceiling CONNECTIONS=10000 MINUTES=10 DOCS=1
+bench: $(INSTALLED) ## CPU a call beside Kamailio's, in one run: QUICK=1 ROUNDS=8 STEPS=call@1000,ceiling CONNECTIONS=10000 MINUTES=10 DOCS=1
 	@test/tools/install-debian.sh kamailio:kamailio util-linux:taskset \
 	  'kamailio-tls-modules:/usr/lib/*/kamailio/modules/tls.so' \
 	  'kamailio-websocket-modules:/usr/lib/*/kamailio/modules/websocket.so'
