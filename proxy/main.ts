@@ -76,14 +76,15 @@ export async function startProxy(config: ProxyConfig, options: ProxyOptions): Pr
     if (tracing) traceMessage(log, 'sent', text, hop);
     transports.send(text, hop);
   };
+  let isMoreLeft = false;
   const ticker = new Ticker({
     read: () => turn.read(),
-    due: () => Math.min(timers.next() ?? Infinity, upstreams.next() ?? Infinity),
+    due: () => (isMoreLeft ? 0 : Math.min(timers.next() ?? Infinity, upstreams.next() ?? Infinity)),
     tick(at) {
       core.advance(at);
       upstreams.tick(at);
       natPings.tick(at, current.registration.natPing);
-      replica.tick(turn.wall());
+      isMoreLeft = replica.tick(turn.wall());
       shutdown?.tick(at);
     },
   });

@@ -4,7 +4,7 @@ const [LEAST, MOST] = [10, 50];
 export interface TickerOptions {
   /** A turn begins: the time, ms. */
   read(): number;
-  /** When a tick is next needed, as far as that is known; Infinity: at no known time. */
+  /** When a tick is next needed, as far as that is known; Infinity: at no known time; 0: as soon as may be. */
   due(): number;
   tick(now: number): void;
 }
@@ -34,8 +34,10 @@ export class Ticker {
     this.#options.tick(now);
   }
 
+  /** Nothing happens any more, also where a tick calls this. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#last = Infinity;
   }
 
   #wakeAfter(now: number): NodeJS.Timeout {
@@ -49,7 +51,7 @@ export class Ticker {
     try {
       this.pass(now);
     } finally {
-      this.#timer = this.#wakeAfter(now);
+      if (this.#last !== Infinity) this.#timer = this.#wakeAfter(now);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** How long nothing may happen before a process must have stood still, ms: it looks at its timers every ten. */
+/** How long nothing may happen before a process must have stood still, ms: it looks at its timers every 50. */
 const STILL = 3_000;
 /** How long after that it still reads what came meanwhile, ms. */
 const CATCHES_UP = 1_000;
@@ -16,7 +16,7 @@ export class Arrivals {
     this.#lived = now;
   }
 
-  /** The process runs: call it every ten ms or so. `now`: what timers go by, ms; `wall`: the time of day, ms since the epoch. */
+  /** The process runs: call it every 50 ms or more often. `now`: what timers go by, ms; `wall`: the time of day, ms since the epoch. */
   lives(now: number, wall: number): void {
     const still = now - this.#lived;
     this.#lived = now;

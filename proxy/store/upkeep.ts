@@ -136,8 +136,8 @@ export class Upkeep {
     this.#plan(origin, now + ADOPTION, SECOND_ADOPTION);
   }
 
-  /** Goes on with what is left to do; call it every ten ms or so while the store is in reach. */
-  tend(now: number): void {
+  /** Goes on with what is left to do; call it every 50 ms while the store is in reach, and ten ms after it returned true. */
+  tend(now: number): boolean {
     if (this.#sweep === undefined && this.#writes.overflowed && this.#writes.hasRoom) {
       this.#writes.overflowed = false;
       this.#planned.push({ origin: OWN, all: true, at: now });
@@ -149,6 +149,7 @@ export class Upkeep {
       if (next === undefined || next.done === true) this.#sweep = undefined;
       else if (this.#check(next.value, this.#sweep, now)) room--;
     }
+    return this.#sweep !== undefined;
   }
 
   /** Two sweeps, the second of which is for what a colleague should have written; in place of those of before. */

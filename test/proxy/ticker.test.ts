@@ -78,6 +78,19 @@ describe('the ticker', () => {
   it('wakes nobody once it is stopped', () => {
     ticker.stop();
     pass(200);
+    ticker.pass(now);
     expect(ticks).to.deep.equal([]);
+  });
+
+  it('may be stopped by a tick', () => {
+    const tick = (at: number): void => {
+      ticks.push(at);
+      ticker.stop();
+    };
+    ticker.stop();
+    ticker = new Ticker({ read: () => now, due: () => due, tick });
+    ticker.start();
+    pass(200);
+    expect(ticks).to.deep.equal([1050]);
   });
 });

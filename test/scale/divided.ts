@@ -33,7 +33,7 @@ const [REFRESH, WINDOW, SETTLED] = [1800, 10_000, 1000];
 const LOADED = 20_000;
 /** Whoever comes next is far from whoever came before. */
 const STRIDE = 7919;
-/** As proxy/main.ts has them, ms. */
+/** As proxies have them that have much to do (proxy/ticker.ts, proxy/main.ts), ms. */
 const [TICK, HOUSEKEEPING] = [10, 1000];
 /** Promises that wait for one another have all had their turn after so many. */
 const TURNS = 10;

@@ -87,7 +87,7 @@ describe('binding table', () => {
       bindings.take(binding({ aor: `u${i}@example.com`, id: `${i}`, contact: `sip:${i}@h` }), 0, NOW);
     const changed: number[] = [];
     for (let before = phones; before > 0; before = bindings.live) {
-      bindings.expire(NOW + HOUR);
+      expect(bindings.expire(NOW + HOUR), 'whether there are more').to.equal(true);
       changed.push(before - bindings.live);
     }
     expect([Math.max(...changed), changed.length]).to.deep.equal([250, phones / 250]);
@@ -98,7 +98,7 @@ describe('binding table', () => {
       looks++;
       return due(row);
     };
-    bindings.expire(NOW + HOUR);
+    expect(bindings.expire(NOW + HOUR), 'whether there are more').to.equal(false);
     expect(looks).to.equal(2000);
   });
 
