@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Gauge, type Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
 /** ms from one sample to the next: each wakes the process, which costs an idle one more than all else. */
 const EVERY = 50;
@@ -7,22 +7,23 @@ const EVERY = 50;
 const REPLACED = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
   (name) => `nodejs_eventloop_lag_${name}_seconds`,
 );
-/** So long that it takes no sample. */
-export const NO_SAMPLES = 2 ** 31 - 1;
+/** So long that it takes no sample, ms. */
+const NO_SAMPLES = 2 ** 31 - 1;
 
-/** By how much turns of the event loop begin late, since the last scrape, in place of prom-client's own. */
-export function eventLoopLag(registry: Registry): void {
+/**
+ * prom-client's default metrics, with another lag of the event loop: by how much samples were late since the last scrape.
+ * What holds up the loop for less than from one to the next may show as less, or not at all.
+ */
+export function defaultMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NO_SAMPLES });
   for (const name of REPLACED) registry.removeSingleMetric(name);
   const delay = monitorEventLoopDelay({ resolution: EVERY });
   delay.enable();
   const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - EVERY / 1000);
-  const gauge = (name: string, help: string): Gauge =>
-    new Gauge({ name: `nodejs_eventloop_lag_${name}_seconds`, help, registers: [registry] });
-  const p50 = gauge('p50', 'Half of the turns of the event loop began no later than this since the last scrape.');
-  const p99 = gauge('p99', '99 of 100 turns of the event loop began no later than this since the last scrape.');
+  // the first of them reads for all three: they are collected in this order
   const max = new Gauge({
     name: 'nodejs_eventloop_lag_max_seconds',
-    help: 'The latest that a turn of the event loop began since the last scrape.',
+    help: 'The latest sample of the event loop since the last scrape, one being due every 50 ms.',
     registers: [registry],
     collect() {
       max.set(late(delay.max));
@@ -31,4 +32,8 @@ export function eventLoopLag(registry: Registry): void {
       delay.reset();
     },
   });
+  const share = (name: string, help: string): Gauge =>
+    new Gauge({ name: `nodejs_eventloop_lag_${name}_seconds`, help, registers: [registry] });
+  const p50 = share('p50', 'Half of the samples of the event loop since the last scrape were no later.');
+  const p99 = share('p99', '99 of 100 samples of the event loop since the last scrape were no later.');
 }

@@ -1,5 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import { eventLoopLag, NO_SAMPLES } from './event-loop-lag.ts';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { defaultMetrics } from './event-loop-lag.ts';
 import type { ProxyStatus } from './status.ts';
 
 const STATES = ['Unknown', 'InService', 'Standby', 'Down'] as const;
@@ -16,8 +16,7 @@ export class Metrics {
 
   constructor(status: () => ProxyStatus) {
     this.#status = status;
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NO_SAMPLES });
-    eventLoopLag(this.#registry);
+    defaultMetrics(this.#registry);
   }
 
   async text(): Promise<string> {
