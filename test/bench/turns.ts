@@ -24,7 +24,7 @@ export async function measureByTurns(
 ): Promise<Round[]> {
   return await withProxy(ours, step, load, core, (a) =>
     withProxy(theirs, step, load, core, async (b) => {
-      // the turn's own lead-in is Kamailio's
+      // Kamailio compiles nothing: the lead-in of its first turn will do
       await load.run({ ...a.setting, rate: step.rate, to: a.at, warm: warm - LEAD_IN, window: 0 });
       const turn = { warm: LEAD_IN, window };
       const taken: Round[] = [];

@@ -10,8 +10,8 @@
  * is read only when the kernel says that something is in it, so that datagrams cost nothing more.
  *
  * While many datagrams come they are taken some at a time, every half millisecond, or every three milliseconds while
- * nearly all requests are of no call: to be woken costs as much CPU as the work on several messages, on a virtual machine some
- * 30 µs.
+ * nearly all requests are of no call: to be woken costs as much CPU as the work on several messages, on a virtual
+ * machine some 30 µs.
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
@@ -319,8 +319,8 @@ static void receive(Socket *s) {
     call(s, s->received, (uint32_t)count, 0, 0);
     if (!s->closed && s->out_numbers[0] > 0) flush(s);
     /* What came meanwhile is taken at once, unless it is waited for anyway: to ask again costs less than a turn of the loop. */
-    pace.full = count == BATCH;
-    if (pace.many && !pace.full) return;
+    if (turn == TURNS - 1 && count == BATCH) pace.full = true;
+    if (pace.many && count < BATCH) return;
   }
   if (error != 0 && error != EINTR && !s->closed) call(s, s->failed, (uint32_t)error, 0, 0);
 }

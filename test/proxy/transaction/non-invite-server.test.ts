@@ -97,6 +97,20 @@ describe('a non-INVITE server transaction', () => {
     expect(state()).to.equal('Terminated');
   });
 
+  it('ends together with one that was answered some ms sooner', () => {
+    const { scene, answer, state } = requested();
+    scene.advance(10);
+    answer(200);
+    scene.advance(30);
+    const other = register({ branch: 'z9hG4bKother' });
+    scene.receive(other);
+    scene.server.respond(respond(other, 200), 200);
+    scene.advance(32_009);
+    expect([state(), scene.server.state.name]).to.deep.equal(['Completed', 'Completed']);
+    scene.advance(1);
+    expect([state(), scene.server.state.name]).to.deep.equal(['Terminated', 'Terminated']);
+  });
+
   it('ends after 64*T1 without a response, and sends none after that', () => {
     const { scene, answer, state } = requested();
     scene.advance(32_000);

@@ -61,11 +61,8 @@ describe('A UDP socket that takes many datagrams a call', () => {
     return [sent.size, received.size];
   }
 
-  /** Such messages thrown until it has waited often; the least and the middle of the ms from one wait to the next. */
-  async function waits(
-    messages: number,
-    method: (index: number) => string,
-  ): Promise<{ least: number; middle: number }> {
+  /** Such messages thrown until it has waited often; the lower quartile and the middle of the ms from one wait to the next. */
+  async function waits(messages: number, method: (index: number) => string): Promise<{ low: number; middle: number }> {
     const times: number[] = [];
     let seen = native?.pauses() ?? 0;
     const [sent, received] = await throwing(
@@ -84,12 +81,12 @@ describe('A UDP socket that takes many datagrams a call', () => {
     // the first ones, of 32 ms, may be as what came before was
     const apart = times.slice(71).map((time, i) => time - (times[70 + i] ?? 0));
     apart.sort((x, y) => x - y);
-    return { least: apart[0] ?? 0, middle: apart[apart.length >> 1] ?? 0 };
+    return { low: apart[apart.length >> 2] ?? 0, middle: apart[apart.length >> 1] ?? 0 };
   }
 
   it('waits half a millisecond for more while many come, and loses none', async () => {
-    const { least, middle } = await waits(20, () => 'MESSAGE');
-    expect(least).to.be.below(1.5);
+    const { low, middle } = await waits(20, () => 'MESSAGE');
+    expect(low).to.be.below(1.5);
     expect(middle).to.be.above(0.5);
   });
 
@@ -98,19 +95,19 @@ describe('A UDP socket that takes many datagrams a call', () => {
     expect(middle).to.be.above(2.9);
   });
 
-  it('waits so also for what are not many calls', async () => {
+  it('waits so from fewer on than for calls', async () => {
     const { middle } = await waits(8, () => 'SUBSCRIBE');
     expect(middle).to.be.above(2.9);
   });
 
   it('waits no longer than for calls while one request of six is of a call', async () => {
-    const { least } = await waits(20, (index) => (index % 6 === 0 ? 'INVITE' : 'OPTIONS'));
-    expect(least).to.be.below(1.5);
+    const { low } = await waits(20, (index) => (index % 6 === 0 ? 'INVITE' : 'OPTIONS'));
+    expect(low).to.be.below(1.5);
   });
 
   it('waits no longer than for calls while phones ring whose calls come by TCP', async () => {
-    const { least } = await waits(20, (index) => (index % 6 === 0 ? 'SIP/2.0 180 Ringing' : 'REGISTER'));
-    expect(least).to.be.below(1.5);
+    const { low } = await waits(20, (index) => (index % 6 === 0 ? 'SIP/2.0 180 Ringing' : 'REGISTER'));
+    expect(low).to.be.below(1.5);
   });
 
   for (const method of ['MESSAGE', 'REGISTER']) {
