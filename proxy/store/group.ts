@@ -253,7 +253,7 @@ export class Group {
       if (op.life === undefined || op.kind === 'remove') {
         op.lease = '0';
       } else if (op.life === 'presence') {
-        await this.#presence.open();
+        if (this.#presence.id === undefined) await this.#presence.open();
         // lost again already: without a lease the key would outlive this process
         if (this.#presence.id === undefined) throw new StoreError('Unreachable', 'there is no presence lease');
         op.lease = this.#presence.id;
