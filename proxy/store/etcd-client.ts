@@ -16,7 +16,7 @@ import {
 } from 'etcd3';
 import { limitConnecting } from './connect-limit.ts';
 import { EtcdHosts, isLearners, noRetry } from './etcd-hosts.ts';
-import { readHere } from './etcd-wire.ts';
+import { byHand } from './etcd-wire.ts';
 import { StoreError } from './store.ts';
 
 export interface EtcdClientOptions {
@@ -55,7 +55,7 @@ export function etcdClient(options: EtcdClientOptions): Etcd3 {
       'grpc.max_receive_message_length': 64 << 20,
       // a page comes in one go, and not in as many turns of the event loop as it has times 64 KiB
       'grpc-node.flow_control_window': 4 << 20,
-      callInvocationTransformer: readHere,
+      callInvocationTransformer: byHand,
       interceptors: [renewsToken],
     },
     // gRPC compares deadlines with the real clock

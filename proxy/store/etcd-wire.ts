@@ -1,28 +1,40 @@
 import type { ClientOptions } from '@grpc/grpc-js';
-import type { IEvent, IKeyValue, IRangeResponse, IResponseHeader, IWatchResponse } from 'etcd3';
+import type { IEvent, IKeyValue, IRangeResponse, IResponseHeader, ITxnRequest, IWatchResponse } from 'etcd3';
+import { isGrouped, writeTxn } from './etcd-txn.ts';
 import { bytesTag, Reader, varintTag } from './protobuf.ts';
 
+const TXN = '/etcdserverpb.KV/Txn';
+
 /**
- * The two answers of etcd that come by the hundred thousand, lists and watch events, read from their bytes
- * (protocol buffers, https://protobuf.dev/programming-guides/encoding). The general decoder takes some 20 µs a key.
+ * The answers of etcd that come by the hundred thousand, read from their bytes: lists, watch events and what a
+ * transaction did. The general decoder takes some 20 µs a key of a list.
  */
 const READERS: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
   '/etcdserverpb.KV/Range': readRangeResponse,
   '/etcdserverpb.Watch/Watch': readWatchResponse,
+  [TXN]: readTxnResponse,
 };
 
 type Transformer = NonNullable<ClientOptions['callInvocationTransformer']>;
 
-/** For a gRPC client's options: has its answers read here. */
-export const readHere: Transformer = (call) => {
-  const { methodDefinition } = call;
-  const read = READERS[methodDefinition.path];
-  return read === undefined ? call : { ...call, methodDefinition: { ...methodDefinition, responseDeserialize: read } };
+/** For a gRPC client's options: has its answers read here, and grouped writes made bytes of by etcd-txn.ts. */
+export const byHand: Transformer = (call) => {
+  const { path, requestSerialize } = call.methodDefinition;
+  const read = READERS[path];
+  if (read === undefined) return call;
+  const methodDefinition = { ...call.methodDefinition, responseDeserialize: read };
+  if (path === TXN)
+    methodDefinition.requestSerialize = (request: ITxnRequest) =>
+      isGrouped(request) ? writeTxn(request) : requestSerialize(request);
+  return { ...call, methodDefinition };
 };
 
 /** message RangeResponse, as etcd3 has it; of its keys' numbers only the last change, as nothing here asks for others. */
 export function readRangeResponse(bytes: Buffer): IRangeResponse {
-  const reader = new Reader(bytes);
+  return readRange(new Reader(bytes));
+}
+
+function readRange(reader: Reader): IRangeResponse {
   const kvs: IKeyValue[] = [];
   const response = { header: NO_HEADER, kvs, more: false, count: '0' };
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
@@ -63,6 +75,58 @@ export function readWatchResponse(
     else reader.skip(tag);
   }
   return response;
+}
+
+/** message TxnResponse, as etcd3 has it but for what OpResponse leaves out. */
+interface TxnResponse {
+  readonly header: IResponseHeader;
+  readonly succeeded: boolean;
+  readonly responses: readonly OpResponse[];
+}
+
+/** message ResponseOp, but for what is said to a put or a removal. */
+interface OpResponse {
+  readonly response_range?: IRangeResponse;
+  readonly response_txn?: TxnResponse;
+}
+
+/** To all that wrote or removed a key: nobody here asks for more than that it was done. */
+const DONE: OpResponse = Object.freeze({});
+
+/** message TxnResponse. Throws RangeError, as the two above do, where it is cut or no message. */
+export function readTxnResponse(bytes: Buffer): TxnResponse {
+  return readTxn(new Reader(bytes));
+}
+
+function readTxn(reader: Reader): TxnResponse {
+  const responses: OpResponse[] = [];
+  const response = { header: NO_HEADER, succeeded: false, responses };
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === bytesTag(1)) response.header = readHeader(reader);
+    else if (tag === varintTag(2)) response.succeeded = reader.bool();
+    else if (tag === bytesTag(3)) responses.push(readOpResponse(reader));
+    else reader.skip(tag);
+  }
+  return response;
+}
+
+function readOpResponse(reader: Reader): OpResponse {
+  let response = DONE;
+  const end = reader.enter();
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === bytesTag(1)) response = { response_range: within(reader, readRange) };
+    else if (tag === bytesTag(4)) response = { response_txn: within(reader, readTxn) };
+    else reader.skip(tag);
+  }
+  reader.leave(end);
+  return response;
+}
+
+function within<T>(reader: Reader, read: (reader: Reader) => T): T {
+  const end = reader.enter();
+  const message = read(reader);
+  reader.leave(end);
+  return message;
 }
 
 const NO_HEADER: IResponseHeader = { cluster_id: '0', member_id: '0', revision: '0', raft_term: '0' };

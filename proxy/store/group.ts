@@ -1,7 +1,8 @@
-import { EtcdLeaseInvalidError, type Etcd3, type IRequestOp, type ITxnResponse } from 'etcd3';
+import { EtcdLeaseInvalidError, type Etcd3, type ITxnResponse } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { storeError } from './etcd-client.ts';
+import type { GroupedWrites, Write } from './etcd-txn.ts';
 import type { ExpiryLeases, PresenceLease } from './lease.ts';
 import { StoreError, type Life } from './store.ts';
 
@@ -11,14 +12,10 @@ export interface OpOutcome {
   failed(error: StoreError): void;
 }
 
-/** What is to be done to one key. */
-interface Op {
-  readonly kind: 'put' | 'remove' | 'create';
-  readonly key: string;
+/** A write and who waits for it. */
+interface Op extends Write {
   value: string;
   life: Life | undefined;
-  /** Removed only if the store holds this. */
-  readonly held: string | undefined;
   readonly waiting: OpOutcome[];
   readonly deadline: number;
   lease: string;
@@ -198,7 +195,8 @@ export class Group {
     let responses: ITxnResponse['responses'] | undefined;
     try {
       await this.#lease(ops);
-      responses = (await this.#client.kv.txn({ success: ops.map((op) => this.#request(op)) })).responses;
+      const request: GroupedWrites = { prefix: this.#prefix, writes: ops };
+      responses = (await this.#client.kv.txn(request)).responses;
     } catch (error) {
       if (error instanceof EtcdLeaseInvalidError) this.#forgetLeases(ops);
       const failure = storeError(error, `write ${ops.length} keys, ${ops[0]?.key ?? ''} first`);
@@ -279,20 +277,6 @@ export class Group {
       else if (this.#expiry.forget(id)) early = true;
     }
     if (early) this.#leaseLost();
-  }
-
-  #request(op: Op): IRequestOp {
-    const key = Buffer.from(this.#prefix + op.key);
-    const put: IRequestOp = { request_put: { key, value: Buffer.from(op.value), lease: op.lease } };
-    const remove: IRequestOp = { request_delete_range: { key } };
-    if (op.kind === 'put') return put;
-    if (op.kind === 'create') {
-      const isAbsent = { target: 'Create', result: 'Equal', key, create_revision: 0 } as const;
-      return { request_txn: { compare: [isAbsent], success: [put], failure: [{ request_range: { key } }] } };
-    }
-    if (op.held === undefined) return remove;
-    const isHeld = { target: 'Value', result: 'Equal', key, value: Buffer.from(op.held) } as const;
-    return { request_txn: { compare: [isHeld], success: [remove], failure: [] } };
   }
 
   #done(op: Op, response: ITxnResponse | null | undefined): void {

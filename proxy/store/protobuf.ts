@@ -127,3 +127,101 @@ export class Reader {
     return this.whole[this.at++] ?? 0;
   }
 }
+
+/** Writes fields, the last one first: then the length of what a message has in it is known when it is due. */
+export class Writer {
+  #buffer: Buffer;
+  /** What is written begins here and ends where the buffer does. */
+  #at: number;
+  /** The 64-bit number written last: a few leases have all keys. */
+  #int64 = '0';
+  #int64Bytes: readonly number[] = [0];
+
+  /** `room`, bytes: more is made where it does not do. */
+  constructor(room: number) {
+    this.#buffer = Buffer.allocUnsafe(room);
+    this.#at = room;
+  }
+
+  /** How many bytes are written. */
+  get length(): number {
+    return this.#buffer.length - this.#at;
+  }
+
+  /** All that is written. Nothing may be written after. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(this.#at);
+  }
+
+  /** A string or bytes: `prefix`, and `text` as UTF-8. */
+  text(tag: number, text: string, prefix: Buffer = NOTHING): void {
+    const length = prefix.length + Buffer.byteLength(text);
+    this.#take(length);
+    if (prefix.length > 0) this.#buffer.set(prefix, this.#at);
+    this.#buffer.write(text, this.#at + prefix.length);
+    this.#varint(length);
+    this.#varint(tag);
+  }
+
+  /** What is written since `length` was `before` becomes a message, in this field. */
+  message(tag: number, before: number): void {
+    this.#varint(this.length - before);
+    this.#varint(tag);
+  }
+
+  /** From 0 up to 2^31 - 1. */
+  small(tag: number, value: number): void {
+    this.#varint(value);
+    this.#varint(tag);
+  }
+
+  /** Decimal text. Throws SyntaxError where it is no number. */
+  int64(tag: number, value: string): void {
+    if (value !== this.#int64) {
+      this.#int64Bytes = varint(BigInt(value));
+      this.#int64 = value;
+    }
+    const bytes = this.#int64Bytes;
+    this.#take(bytes.length);
+    for (let i = 0; i < bytes.length; i++) this.#buffer[this.#at + i] = bytes[i] ?? 0;
+    this.#varint(tag);
+  }
+
+  #varint(value: number): void {
+    if (value < 0x80) {
+      this.#take(1);
+      this.#buffer[this.#at] = value;
+      return;
+    }
+    let size = 2;
+    for (let rest = value >>> 14; rest > 0; rest >>>= 7) size++;
+    this.#take(size);
+    let at = this.#at;
+    let rest = value;
+    for (; rest >= 0x80; rest >>>= 7) this.#buffer[at++] = (rest & 0x7f) | 0x80;
+    this.#buffer[at] = rest;
+  }
+
+  #take(size: number): void {
+    if (this.#at < size) this.#grow(size);
+    this.#at -= size;
+  }
+
+  #grow(size: number): void {
+    const larger = Buffer.allocUnsafe(2 * this.#buffer.length + size);
+    const at = larger.length - this.length;
+    this.#buffer.copy(larger, at, this.#at);
+    this.#buffer = larger;
+    this.#at = at;
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function varint(value: bigint): number[] {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, value);
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  bytes.push(Number(rest));
+  return bytes;
+}

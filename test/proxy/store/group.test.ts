@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import type { Etcd3, IRequestOp } from 'etcd3';
+import type { Etcd3 } from 'etcd3';
 import { mock } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import type { GroupedWrites } from '../../../proxy/store/etcd-txn.ts';
 import { Group } from '../../../proxy/store/group.ts';
 import { ExpiryLeases, PresenceLease } from '../../../proxy/store/lease.ts';
 import { NOW, silent } from './records.ts';
@@ -73,8 +74,8 @@ async function pass(ms: number): Promise<void> {
 function etcdThatIsSilent(): { group: Group; sizes: number[] } {
   const sizes: number[] = [];
   const kv = {
-    txn: ({ success }: { success: readonly IRequestOp[] }) => {
-      sizes.push(success.length);
+    txn: ({ writes }: GroupedWrites) => {
+      sizes.push(writes.length);
       return new Promise<never>(() => undefined);
     },
   };
