@@ -117,6 +117,22 @@ export class BindingRows {
     return texts.aor === aor && (id === undefined || texts.id === id);
   }
 
+  /** Whether this very binding is in the row: no object is made of it. */
+  has(row: number, binding: Binding): boolean {
+    const { stamp, transport, removed = false, flow = -1, until = 0, sourcePort, q } = binding;
+    const { reals, whole } = this.#chunk(row);
+    const real = (row & MASK) * REAL_COLUMNS;
+    const at = (row & MASK) * WHOLE_COLUMNS;
+    // the clock first: of two versions it hardly ever is the same
+    if (reals[real + COMMIT] !== stamp.commit || reals[real + FIRST] !== stamp.first) return false;
+    if (reals[real + EXPIRES] !== binding.expires || reals[real + UNTIL] !== until) return false;
+    if ((whole[at + CSEQ] ?? 0) >>> 0 !== stamp.cseq || reals[real + FLOW] !== flow) return false;
+    if (whole[at + SOURCE] !== ((q << 16) | sourcePort) || this.#kind(row) !== kindOf(transport, removed)) return false;
+    const owner = this.#owners.get(whole[at + OWNER] ?? UNOWNED);
+    if (owner?.name !== binding.owner || owner?.boot !== binding.boot) return false;
+    return this.#texts.get(whole[at + TEXT] ?? 0) === packTexts(binding);
+  }
+
   /** Where the binding in a row is reached, if `owner` holds its flow and that is over UDP: no object is made for others. */
   natSource(row: number, owner: string): { address: string; port: number } | undefined {
     if (this.#kind(row) !== OVER_UDP || this.#owners.get(this.#whole(row, OWNER))?.name !== owner) return undefined;
@@ -227,7 +243,7 @@ export class BindingRows {
     chunk.whole[whole + SOURCE] = (binding.q << 16) | binding.sourcePort;
     const owner = chunk.whole[whole + OWNER] ?? UNOWNED;
     chunk.whole[whole + OWNER] = this.#owners.change(owner, binding.owner, binding.boot);
-    chunk.kinds[at] = USED | TRANSPORTS.indexOf(transport) | (removed === true ? REMOVED : 0);
+    chunk.kinds[at] = kindOf(transport, removed === true);
   }
 
   #round(origin: number): number {
@@ -271,7 +287,11 @@ const [TEXT, OWNER, HELD, WHOLE_COLUMNS] = [6, 7, 8, 9];
 const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
 /** A kind: the place in TRANSPORTS, and what else it is. */
 const [TRANSPORT, REMOVED, USED] = [7, 8, 16];
-const OVER_UDP = USED | TRANSPORTS.indexOf('UDP');
+const OVER_UDP = kindOf('UDP', false);
+
+function kindOf(transport: Transport, removed: boolean): number {
+  return USED | TRANSPORTS.indexOf(transport) | (removed ? REMOVED : 0);
+}
 
 /** The columns of so many rows: they grow a piece at a time, so that none is ever copied. */
 class Chunk {

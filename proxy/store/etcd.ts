@@ -1,5 +1,6 @@
 import type { Etcd3 } from 'etcd3';
 import type { Logger as Log } from 'pino';
+import { Echoes } from './echoes.ts';
 import { etcdClient, storeError, type EtcdClientOptions } from './etcd-client.ts';
 import { Group } from './group.ts';
 import { ExpiryLeases, PresenceLease, type PresenceTimes } from './lease.ts';
@@ -24,6 +25,7 @@ export class EtcdStore implements Store {
   readonly #log: Log;
   readonly #presence: PresenceLease;
   readonly #group: Group;
+  readonly #echoes = new Echoes();
   /** What is under the presence lease, to be written again when that is lost. */
   readonly #present = new Map<string, string>();
   #watch: Watch | undefined;
@@ -50,6 +52,7 @@ export class EtcdStore implements Store {
       prefix,
       expiry: new ExpiryLeases({ client: this.#client, now }),
       presence: this.#presence,
+      echoes: this.#echoes,
       log: this.#log,
       trouble: (reason) => {
         this.#writing = reason;
@@ -66,6 +69,7 @@ export class EtcdStore implements Store {
     this.#watch = new Watch({
       client: this.#client,
       prefix: this.#options.prefix,
+      echoes: this.#echoes,
       log: this.#log,
       ...(times === undefined ? {} : { times }),
       follower: {

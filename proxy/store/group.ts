@@ -2,6 +2,7 @@ import { EtcdLeaseInvalidError, type Etcd3, type ITxnResponse } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { storeError } from './etcd-client.ts';
+import type { Echo, Echoes } from './echoes.ts';
 import type { GroupedWrites, Write } from './etcd-txn.ts';
 import type { ExpiryLeases, PresenceLease } from './lease.ts';
 import { StoreError, type Life } from './store.ts';
@@ -10,20 +11,48 @@ import { StoreError, type Life } from './store.ts';
 export interface OpOutcome {
   committed(created: boolean): void;
   failed(error: StoreError): void;
+  /** As Outcome.heard. */
+  heard?(): boolean;
 }
 
 /** A write and who waits for it. */
-interface Op extends Write {
+class Op implements Write, Echo {
+  readonly kind: Write['kind'];
+  readonly key: string;
   value: string;
   life: Life | undefined;
+  readonly held: string | undefined;
   readonly waiting: OpOutcome[];
   readonly deadline: number;
-  lease: string;
+  lease = '0';
   /** It may have been done by a try whose answer was lost. */
-  tried: boolean;
-  sent: boolean;
+  tried = false;
+  sent = false;
   /** To be done to the same key after it. */
-  next: Op | undefined;
+  next: Op | undefined = undefined;
+
+  constructor(
+    kind: Write['kind'],
+    key: string,
+    value: string,
+    life: Life | undefined,
+    held: string | undefined,
+    outcome: OpOutcome,
+    deadline: number,
+  ) {
+    this.kind = kind;
+    this.key = key;
+    this.value = value;
+    this.life = life;
+    this.held = held;
+    this.waiting = [outcome];
+    this.deadline = deadline;
+  }
+
+  /** What was written is the last one's. */
+  heard(): boolean {
+    return this.waiting.at(-1)?.heard?.() === true;
+  }
 }
 
 /** etcd's default for operations in a transaction (--max-txn-ops). */
@@ -52,6 +81,7 @@ export class Group {
   readonly #prefix: string;
   readonly #expiry: ExpiryLeases;
   readonly #presence: PresenceLease;
+  readonly #echoes: Echoes;
   readonly #log: Log;
   readonly #trouble: (reason: string) => void;
   readonly #leaseLost: () => void;
@@ -78,6 +108,7 @@ export class Group {
     prefix: string;
     expiry: ExpiryLeases;
     presence: PresenceLease;
+    echoes: Echoes;
     log: Log;
     trouble(reason: string): void;
     leaseLost(): void;
@@ -87,6 +118,7 @@ export class Group {
     this.#prefix = options.prefix;
     this.#expiry = options.expiry;
     this.#presence = options.presence;
+    this.#echoes = options.echoes;
     this.#log = options.log;
     this.#trouble = (reason) => options.trouble(reason);
     this.#leaseLost = () => options.leaseLost();
@@ -117,19 +149,7 @@ export class Group {
       refuse(outcome, new StoreError('Deadline', `${kind} ${key}: ${MAX_QUEUED} writes wait already`));
       return;
     }
-    const op: Op = {
-      kind,
-      key,
-      value,
-      life,
-      held,
-      waiting: [outcome],
-      deadline: performance.now() + this.#deadline,
-      lease: '0',
-      tried: false,
-      sent: false,
-      next: undefined,
-    };
+    const op = new Op(kind, key, value, life, held, outcome, performance.now() + this.#deadline);
     this.#last.set(key, op);
     if (last !== undefined) last.next = op;
     else this.#ready.push(op);
@@ -192,11 +212,11 @@ export class Group {
 
   async #send(ops: readonly Op[]): Promise<void> {
     const now = performance.now();
-    let responses: ITxnResponse['responses'] | undefined;
+    let answer: ITxnResponse;
     try {
       await this.#lease(ops);
       const request: GroupedWrites = { prefix: this.#prefix, writes: ops };
-      responses = (await this.#client.kv.txn(request)).responses;
+      answer = await this.#client.kv.txn(request);
     } catch (error) {
       if (error instanceof EtcdLeaseInvalidError) this.#forgetLeases(ops);
       const failure = storeError(error, `write ${ops.length} keys, ${ops[0]?.key ?? ''} first`);
@@ -206,7 +226,8 @@ export class Group {
       return;
     }
     this.#report('');
-    for (const [i, op] of ops.entries()) this.#done(op, responses[i]?.response_txn);
+    if (ops.every(({ kind }) => kind === 'put')) this.#echoes.committed(Number(answer.header.revision), ops);
+    for (const [i, op] of ops.entries()) this.#done(op, answer.responses[i]?.response_txn);
   }
 
   /** One operation that etcd refuses must not take the others with it. */

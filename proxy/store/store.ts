@@ -36,6 +36,8 @@ export interface Outcome {
   committed(): void;
   /** A StoreError, unless something is wrong with this program. */
   failed(error: unknown): void;
+  /** A put's: the store's watch says what was written. False, or absent: that must be read as a put by anybody is. */
+  heard?(): boolean;
 }
 
 /** How long the store keeps a key: until an absolute time (ms since the epoch; cleaned up a minute or so later), or as long as this process lives. */

@@ -6,7 +6,7 @@ import type { Colleagues } from './colleagues.ts';
 import { bindingKey } from './keys.ts';
 import { compareStamps, compareVersions, keptUntil, storedUntil } from './merge.ts';
 import type { Binding } from './records.ts';
-import type { Waiting, WriteBehind } from './write-behind.ts';
+import type { Waiting, WriteBehind, Writer } from './write-behind.ts';
 
 /**
  * How many bindings are looked at in one go for being in the store, and how many of them are written, which takes some
@@ -24,6 +24,21 @@ const ADOPTION = 6000;
 const SECOND_ADOPTION = 2000;
 /** A key that goes so long before its record may be forgotten was not cleaned up, ms. */
 const TOO_SOON = 60_000;
+
+/** A binding as it was written. */
+class Written implements Writer {
+  readonly #upkeep: Upkeep;
+  readonly #binding: Binding;
+
+  constructor(upkeep: Upkeep, binding: Binding) {
+    this.#upkeep = upkeep;
+    this.#binding = binding;
+  }
+
+  heard(): boolean {
+    return this.#upkeep.hasWritten(this.#binding);
+  }
+}
 
 /** A look at all bindings of one store for those that it is not known to hold. */
 interface Sweep {
@@ -58,7 +73,17 @@ export class Upkeep {
 
   /** True if `waiting` will be told when the store has it. */
   write(binding: Binding, waiting?: Waiting): boolean {
-    return this.#writes.put(bindingKey(binding), encodeBinding(binding), { expires: storedUntil(binding) }, waiting);
+    const life = { expires: storedUntil(binding) };
+    return this.#writes.put(bindingKey(binding), encodeBinding(binding), life, waiting, new Written(this, binding));
+  }
+
+  /** Our store tells that it has what this proxy wrote. False unless that is the version that is known. */
+  hasWritten(binding: Binding): boolean {
+    const { rows } = this.#bindings;
+    const row = this.#bindings.find(binding.aor, binding.id);
+    if (row === NONE || rows.origin(row) !== OWN || !rows.has(row, binding)) return false;
+    rows.setHeld(row, true);
+    return true;
   }
 
   /** Whether our store tells no more than that it has what this proxy is writing, which need not be read again. */

@@ -10,6 +10,7 @@ import {
 } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
+import type { Echoes } from './echoes.ts';
 import { rangeOf, requireLeader, storeError } from './etcd-client.ts';
 import { isLearners, passBySilent } from './etcd-hosts.ts';
 import { firstPage, pagesFrom } from './listing.ts';
@@ -27,6 +28,8 @@ export interface WatchOptions {
   readonly client: Etcd3;
   readonly prefix: string;
   readonly follower: StoreFollower;
+  /** What this process wrote, if it does. */
+  readonly echoes?: Echoes;
   /** For log lines: the data centre and its endpoints. */
   readonly log: Log;
   readonly times?: WatchTimes;
@@ -52,6 +55,7 @@ export class Watch {
   readonly #range: { key: Buffer; range_end: Buffer };
   readonly #prefixLength: number;
   readonly #follower: StoreFollower;
+  readonly #echoes: Echoes | undefined;
   readonly #log: Log;
   readonly #times: WatchTimes;
   readonly #backoff = new Backoff();
@@ -74,6 +78,7 @@ export class Watch {
     this.#range = rangeOf(options.prefix);
     this.#prefixLength = this.#range.key.length;
     this.#follower = options.follower;
+    this.#echoes = options.echoes;
     this.#log = options.log;
     this.#times = options.times ?? TIMES;
   }
@@ -182,7 +187,7 @@ export class Watch {
         if (this.#closed) throw new StoreError('Closed', 'closed while listing');
         end = performance.now() + TURN;
       }
-      this.#put(key, value);
+      this.#follower.put(this.#relative(key), value.toString());
     }
   }
 
@@ -192,6 +197,7 @@ export class Watch {
       interceptors: [requireLeader],
     });
     this.#stream = stream;
+    this.#echoes?.clear();
     let heard = performance.now();
     let asked = false;
     let check: NodeJS.Timeout | undefined;
@@ -269,8 +275,9 @@ export class Watch {
 
   #takeEvents(events: readonly IEvent[]): void {
     for (const { type, kv } of events) {
-      if (type === 'Put') this.#put(kv.key, kv.value);
-      else this.#follower.remove(this.#relative(kv.key));
+      const key = this.#relative(kv.key);
+      if (type !== 'Put') this.#follower.remove(key);
+      else if (this.#echoes?.hear(Number(kv.mod_revision), key) !== true) this.#follower.put(key, kv.value.toString());
     }
   }
 
@@ -312,10 +319,6 @@ export class Watch {
     if (revision < this.#past.seen) return;
     this.#past.saw(revision, last);
     this.#next = revision + 1n;
-  }
-
-  #put(key: Buffer, value: Buffer): void {
-    this.#follower.put(this.#relative(key), value.toString());
   }
 
   #relative(key: Buffer): string {

@@ -9,6 +9,12 @@ export interface Waiting {
   readonly gaveUp?: boolean;
 }
 
+/** Who need not read what was written when the store's watch brings it back. */
+export interface Writer {
+  /** The store holds it. False if that says nothing any more. */
+  heard(): boolean;
+}
+
 /** What a write tells of. */
 interface Desk {
   landed(write: Write): void;
@@ -24,6 +30,7 @@ class Write implements KeyChange, Outcome {
   /** For a removal: only what the store holds so. */
   held: string | undefined;
   readonly desk: Desk;
+  writer: Writer | undefined;
   waiting: Waiting[] = [];
   flying = false;
   /** It is on its way, but a newer version is known. */
@@ -33,12 +40,20 @@ class Write implements KeyChange, Outcome {
   /** How many retries there had been when it was sent. */
   retries = 0;
 
-  constructor(desk: Desk, key: string, value: string | undefined, life: Life | undefined, held: string | undefined) {
+  constructor(
+    desk: Desk,
+    key: string,
+    value: string | undefined,
+    life: Life | undefined,
+    held: string | undefined,
+    writer: Writer | undefined,
+  ) {
     this.desk = desk;
     this.key = key;
     this.value = value;
     this.life = life;
     this.held = held;
+    this.writer = writer;
   }
 
   committed(): void {
@@ -47,6 +62,11 @@ class Write implements KeyChange, Outcome {
 
   failed(error: unknown): void {
     this.desk.lost(this, error);
+  }
+
+  /** What comes back while it is on its way again, or about to be, may be what it was before. */
+  heard(): boolean {
+    return !this.flying && !this.changed && this.writer?.heard() === true;
   }
 }
 
@@ -110,13 +130,13 @@ export class WriteBehind implements Desk {
   }
 
   /** True if `waiting` will be told once the key's last write is committed, later than this call. */
-  put(key: string, value: string, life: Life | undefined, waiting?: Waiting): boolean {
-    return this.#add(key, value, life, undefined, waiting);
+  put(key: string, value: string, life: Life | undefined, waiting?: Waiting, writer?: Writer): boolean {
+    return this.#add(key, value, life, undefined, waiting, writer);
   }
 
   /** Removes the key, a second later at most; with `held`, only if that is what the store holds. */
   remove(key: string, held?: string): void {
-    this.#add(key, undefined, undefined, held, undefined);
+    this.#add(key, undefined, undefined, held, undefined, undefined);
   }
 
   /** A put that need not be made any more. One that is on its way can't be called back, and what it does must be looked at. */
@@ -157,6 +177,7 @@ export class WriteBehind implements Desk {
     life: Life | undefined,
     held: string | undefined,
     waiting: Waiting | undefined,
+    writer: Writer | undefined,
   ): boolean {
     let write = this.#writes.get(key);
     if (write === undefined) {
@@ -165,13 +186,14 @@ export class WriteBehind implements Desk {
         this.counters.writesOverflowed++;
         return false;
       }
-      write = new Write(this, key, value, life, held);
+      write = new Write(this, key, value, life, held, writer);
       this.#writes.set(key, write);
       this.#queue.set(key, write);
     } else {
       write.value = value;
       write.life = life;
       write.held = held;
+      write.writer = writer;
       write.stale = false;
       write.changed = true;
     }
@@ -199,15 +221,14 @@ export class WriteBehind implements Desk {
   }
 
   landed(write: Write): void {
-    const { key } = write;
     this.#flying--;
     write.flying = false;
     if (this.#complained) {
       this.#complained = false;
       this.#log.info({ store: this.#store.geoLocation, waiting: this.#writes.size }, 'the store takes writes again');
     }
-    if (write.changed) this.#wait(key, write);
-    else this.#finish(key, write);
+    if (write.changed) this.#wait(write);
+    else this.#finish(write);
     this.#send();
   }
 
@@ -221,7 +242,7 @@ export class WriteBehind implements Desk {
         { err: error, store: this.#store.geoLocation, key },
         'the store refuses this write for good; it is not tried again',
       );
-      this.#finish(key, write);
+      this.#finish(write);
       return;
     }
     if (!this.#complained) {
@@ -232,7 +253,7 @@ export class WriteBehind implements Desk {
       );
     }
     this.counters.writesRetried++;
-    this.#wait(key, write);
+    this.#wait(write);
     if (write.retries === this.#retries) {
       this.#failed = true;
       this.#drain();
@@ -242,13 +263,13 @@ export class WriteBehind implements Desk {
   }
 
   /** It was on its way, and must go again. */
-  #wait(key: string, write: Write): void {
-    this.#queue.set(key, write);
+  #wait(write: Write): void {
+    this.#queue.set(write.key, write);
     this.#due = true;
   }
 
-  #finish(key: string, write: Write): void {
-    this.#writes.delete(key);
+  #finish(write: Write): void {
+    this.#writes.delete(write.key);
     for (const waiting of write.waiting) waiting.committed();
     if (this.#writes.size === 0) this.#drain();
   }

@@ -41,6 +41,11 @@ const bindings: fc.Arbitrary<Binding> = fc
   )
   .map((made) => JSON.parse(JSON.stringify(made)) as Binding);
 
+const FIELDS = [
+  ...(['contact', 'q', 'transport', 'sourceAddress', 'sourcePort', 'expires', 'stamp', 'instance', 'regId'] as const),
+  ...(['path', 'owner', 'boot', 'flow', 'until', 'more'] as const),
+];
+
 describe('binding rows', () => {
   it('give back what was put into them, whatever is in its texts', () => {
     const rows = new BindingRows();
@@ -50,6 +55,21 @@ describe('binding rows', () => {
         expect(rows.get(row)).to.deep.equal(made);
         expect(rows.is(row, made.aor, made.id)).to.equal(true);
         expect(rows.is(row, made.aor, undefined)).to.equal(true);
+        rows.drop(row);
+      }),
+    );
+  });
+
+  it('know the very binding that is in them, and no other of its contact', () => {
+    const rows = new BindingRows();
+    fc.assert(
+      fc.property(bindings, bindings, fc.constantFrom(...FIELDS), (made, other, field) => {
+        const row = rows.add(made);
+        expect(rows.has(row, { ...made })).to.equal(true);
+        const changed = { ...made, [field]: other[field] };
+        const isSame = JSON.stringify(changed[field]) === JSON.stringify(made[field]);
+        expect(rows.has(row, changed), field).to.equal(isSame);
+        expect(rows.has(row, { ...made, removed: true })).to.equal(false);
         rows.drop(row);
       }),
     );

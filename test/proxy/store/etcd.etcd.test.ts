@@ -56,6 +56,35 @@ describe('etcd store', function () {
     expect([...recorder.keys]).to.deep.equal([['binding/a/1', 'inside']]);
   });
 
+  it('asks whoever wrote a key whether its follower need hear of it', async () => {
+    const store = client();
+    const recorder = Recorder.of(store);
+    const asked: string[] = [];
+    const write = (key: string, isKnown: boolean): Promise<void> =>
+      new Promise((committed, failed) =>
+        store.write(
+          { key, value: 'x', life: undefined, held: undefined },
+          {
+            committed,
+            failed,
+            heard() {
+              asked.push(key);
+              return isKnown;
+            },
+          },
+        ),
+      );
+    await recorder.until((r) => r.isAvailable);
+    // one or another may come back before its answer
+    const askedOf = (start: string): string => asked.find((key) => key.startsWith(start)) ?? '';
+    for (let i = 0; askedOf('binding/a/') === ''; i++) await write(`binding/a/${i}`, true);
+    for (let i = 0; askedOf('binding/b/') === ''; i++) await write(`binding/b/${i}`, false);
+    await client().put('binding/c/1', 'of another');
+    await recorder.until((r) => r.keys.has('binding/c/1'));
+    expect(recorder.keys.has(askedOf('binding/a/'))).to.equal(false);
+    expect(recorder.keys.has(askedOf('binding/b/'))).to.equal(true);
+  });
+
   it('groups what comes together into few transactions', async () => {
     const store = client();
     await store.put('first', '', { expires: Date.now() + HOUR });

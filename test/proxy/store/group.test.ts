@@ -3,6 +3,7 @@ import type { Etcd3 } from 'etcd3';
 import { mock } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { GroupedWrites } from '../../../proxy/store/etcd-txn.ts';
+import { Echoes } from '../../../proxy/store/echoes.ts';
 import { Group } from '../../../proxy/store/group.ts';
 import { ExpiryLeases, PresenceLease } from '../../../proxy/store/lease.ts';
 import { NOW, silent } from './records.ts';
@@ -85,6 +86,7 @@ function etcdThatIsSilent(): { group: Group; sizes: number[] } {
     prefix: '/test/',
     expiry: new ExpiryLeases({ client, now: () => NOW }),
     presence: new PresenceLease({ client, log: silent, lost: () => undefined }),
+    echoes: new Echoes(),
     log: silent,
     trouble: () => undefined,
     leaseLost: () => undefined,

@@ -5,7 +5,7 @@ import { Colleagues } from '../../../proxy/store/colleagues.ts';
 import { bindingKey } from '../../../proxy/store/keys.ts';
 import { Upkeep } from '../../../proxy/store/upkeep.ts';
 import { WriteBehind } from '../../../proxy/store/write-behind.ts';
-import { binding, NOW, silent } from './records.ts';
+import { binding, NOW, silent, stamp } from './records.ts';
 import { Slow } from './slow.ts';
 
 describe('upkeep', () => {
@@ -28,5 +28,26 @@ describe('upkeep', () => {
     expect(writes.size).to.equal(1);
     upkeep.tend(NOW + 1000);
     expect(writes.has(last)).to.equal(true);
+  });
+
+  it('knows what it wrote again when our store tells of it, as long as that is what is known', () => {
+    const bindings = new BindingTable(100);
+    const writes = new WriteBehind({ store: new Slow(), limit: 4, log: silent });
+    const upkeep = new Upkeep({ writes, bindings, colleagues: new Colleagues('p1') });
+    const phone = binding({ stamp: stamp({ cseq: 1 }) });
+    expect(upkeep.hasWritten(phone), 'gone').to.equal(false);
+    const row = bindings.take(phone, OWN, NOW)?.row ?? expect.fail();
+    expect(bindings.rows.isHeld(row)).to.equal(false);
+    expect(upkeep.hasWritten(phone)).to.equal(true);
+    expect(bindings.rows.isHeld(row)).to.equal(true);
+    bindings.rows.setHeld(row, false);
+    // another proxy has written with the same stamp, and its content is the greater
+    bindings.take({ ...phone, owner: 'p2', boot: 'b2' }, OWN, NOW);
+    bindings.take({ ...phone, owner: 'p0', boot: 'b0' }, OWN, NOW);
+    expect(upkeep.hasWritten(phone)).to.equal(false);
+    expect(bindings.rows.isHeld(row)).to.equal(false);
+    bindings.rows.set(row, phone);
+    bindings.rows.setOrigin(row, 1);
+    expect(upkeep.hasWritten(phone), "another data centre's").to.equal(false);
   });
 });

@@ -139,4 +139,28 @@ describe('write-behind', () => {
     await store.answer('Unreachable');
     expect(drained).to.equal(2);
   });
+
+  it('asks who wrote it whether what comes back need be read, but not while it is on its way again', async () => {
+    let hears = 0;
+    const writer = { heard: () => ++hears > 0 };
+    const written: (() => boolean | undefined)[] = [];
+    store.write = ({ key, value }, outcome) => {
+      written.push(() => outcome.heard?.());
+      void store.put(key, value ?? '').then(() => outcome.committed());
+    };
+    writes.put('a', '1', undefined, undefined, writer);
+    expect(written[0]?.(), 'on its way').to.equal(false);
+    await store.answer();
+    expect(written[0]?.()).to.equal(true);
+    expect(hears).to.equal(1);
+    writes.put('b', '1', undefined, undefined, writer);
+    writes.put('b', '2', undefined, undefined, writer);
+    await store.answer();
+    expect(written[1]?.(), 'on its way again').to.equal(false);
+    await store.answer();
+    expect(written[2]?.()).to.equal(true);
+    writes.put('c', '1', undefined);
+    await store.answer();
+    expect(written[3]?.(), 'nobody knows it').to.equal(false);
+  });
 });
