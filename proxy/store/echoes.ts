@@ -48,7 +48,8 @@ export class Echoes {
     }
     const write = this.#writes[this.#next];
     if (write?.key !== key) return false;
-    this.#next++;
+    // nothing of it is held any longer than it need be: it would be copied by the garbage collector
+    if (++this.#next === this.#writes.length) this.#writes = NONE;
     return write.heard();
   }
 

@@ -18,9 +18,9 @@ export interface Write {
  * A transaction that etcd3 sends as any other, and only writeTxn() makes bytes of: as objects of etcd3's own, with a
  * Buffer for each key and value, writes take its general encoder twice as long.
  */
-export interface GroupedWrites extends ITxnRequest {
+export interface GroupedWrites<Each extends Write = Write> extends ITxnRequest {
   readonly prefix: string;
-  readonly writes: readonly Write[];
+  writes: readonly Each[];
 }
 
 export function isGrouped(request: ITxnRequest): request is GroupedWrites {

@@ -4,6 +4,7 @@ import { Backoff } from './backoff.ts';
 import { storeError } from './etcd-client.ts';
 import type { Echo, Echoes } from './echoes.ts';
 import type { GroupedWrites, Write } from './etcd-txn.ts';
+import { KeyTable, type Keyed } from './key-table.ts';
 import type { ExpiryLeases, PresenceLease } from './lease.ts';
 import { StoreError, type Life } from './store.ts';
 
@@ -16,7 +17,7 @@ export interface OpOutcome {
 }
 
 /** A write and who waits for it. */
-class Op implements Write, Echo {
+class Op implements Write, Echo, Keyed {
   readonly kind: Write['kind'];
   readonly key: string;
   value: string;
@@ -25,6 +26,8 @@ class Op implements Write, Echo {
   readonly waiting: OpOutcome[];
   readonly deadline: number;
   lease = '0';
+  /** The table's own. */
+  hash = 0;
   /** It may have been done by a try whose answer was lost. */
   tried = false;
   sent = false;
@@ -88,7 +91,7 @@ export class Group {
   readonly #deadline: number;
   readonly #backoff = new Backoff();
   /** The last operation of each key that has any. */
-  readonly #last = new Map<string, Op>();
+  readonly #last = new KeyTable<Op>();
   /** Those that may be sent now: the first of their key. */
   #ready: Op[] = [];
   #flying = 0;
@@ -150,7 +153,7 @@ export class Group {
       return;
     }
     const op = new Op(kind, key, value, life, held, outcome, performance.now() + this.#deadline);
-    this.#last.set(key, op);
+    this.#last.set(op);
     if (last !== undefined) last.next = op;
     else this.#ready.push(op);
     this.#schedule();
@@ -187,9 +190,9 @@ export class Group {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     while (this.#ready.length > 0 && !this.#pausing && this.#flying < MAX_FLYING) {
-      const ops = this.#nextOps();
+      const request = this.#requestOf(this.#nextOps());
       this.#flying++;
-      void this.#send(ops).finally(() => {
+      void this.#send(request).finally(() => {
         this.#flying--;
         if (this.#ready.length > 0) this.#schedule();
         if (this.#last.size === 0) for (const drained of this.#drained.splice(0)) drained();
@@ -210,24 +213,33 @@ export class Group {
     return ops;
   }
 
-  async #send(ops: readonly Op[]): Promise<void> {
+  #requestOf(ops: readonly Op[]): GroupedWrites<Op> {
+    return { prefix: this.#prefix, writes: ops };
+  }
+
+  /** While it waits only `request` holds the operations: see landed(). */
+  async #send(request: GroupedWrites<Op>): Promise<void> {
     const now = performance.now();
     let answer: ITxnResponse;
     try {
-      await this.#lease(ops);
-      const request: GroupedWrites = { prefix: this.#prefix, writes: ops };
+      await this.#lease(request);
       answer = await this.#client.kv.txn(request);
     } catch (error) {
-      if (error instanceof EtcdLeaseInvalidError) this.#forgetLeases(ops);
-      const failure = storeError(error, `write ${ops.length} keys, ${ops[0]?.key ?? ''} first`);
-      for (const op of ops) op.tried = true;
-      if (failure.reason === 'Refused' && !(error instanceof EtcdLeaseInvalidError)) await this.#split(ops, failure);
-      else await this.#again(ops, failure, now);
+      await this.#failed(landed(request), error, now);
       return;
     }
     this.#report('');
+    const ops = landed(request);
     if (ops.every(({ kind }) => kind === 'put')) this.#echoes.committed(Number(answer.header.revision), ops);
     for (const [i, op] of ops.entries()) this.#done(op, answer.responses[i]?.response_txn);
+  }
+
+  async #failed(ops: readonly Op[], error: unknown, startedAt: number): Promise<void> {
+    if (error instanceof EtcdLeaseInvalidError) this.#forgetLeases(ops);
+    const failure = storeError(error, `write ${ops.length} keys, ${ops[0]?.key ?? ''} first`);
+    for (const op of ops) op.tried = true;
+    if (failure.reason === 'Refused' && !(error instanceof EtcdLeaseInvalidError)) await this.#split(ops, failure);
+    else await this.#again(ops, failure, startedAt);
   }
 
   /** One operation that etcd refuses must not take the others with it. */
@@ -238,8 +250,8 @@ export class Group {
       return;
     }
     const half = Math.ceil(ops.length / 2);
-    await this.#send(ops.slice(0, half));
-    await this.#send(ops.slice(half));
+    await this.#send(this.#requestOf(ops.slice(0, half)));
+    await this.#send(this.#requestOf(ops.slice(half)));
   }
 
   async #again(ops: readonly Op[], failure: StoreError, startedAt: number): Promise<void> {
@@ -267,8 +279,8 @@ export class Group {
     return Math.min(op.deadline, this.#end);
   }
 
-  async #lease(ops: readonly Op[]): Promise<void> {
-    for (const op of ops) {
+  async #lease(request: GroupedWrites<Op>): Promise<void> {
+    for (const op of request.writes) {
       if (op.life === undefined || op.kind === 'remove') {
         op.lease = '0';
       } else if (op.life === 'presence') {
@@ -317,7 +329,7 @@ export class Group {
 
   #finish(op: Op): void {
     if (op.next !== undefined) this.#ready.push(op.next);
-    else this.#last.delete(op.key);
+    else this.#last.delete(op);
   }
 
   #report(reason: string, failure?: StoreError): void {
@@ -328,6 +340,16 @@ export class Group {
     if (reason === '') this.#backoff.reset();
     this.#trouble(reason);
   }
+}
+
+/**
+ * The operations of a request that was answered, of which it lets go: gRPC's call, which is done, is found dead only when
+ * the whole memory is collected, and until then all that it leads to is taken for alive.
+ */
+function landed(request: GroupedWrites<Op>): readonly Op[] {
+  const ops = request.writes;
+  request.writes = [];
+  return ops;
 }
 
 function refuse(outcome: OpOutcome, error: StoreError): void {

@@ -1,4 +1,5 @@
 import type { Logger as Log } from 'pino';
+import { KeyTable, type Keyed } from './key-table.ts';
 import { StoreError, type KeyChange, type Life, type Outcome, type Store } from './store.ts';
 
 /** Who waits for a write. */
@@ -22,7 +23,7 @@ interface Desk {
 }
 
 /** One key's; it is told itself how it went, since there may be thousands a second. */
-class Write implements KeyChange, Outcome {
+class Write implements KeyChange, Outcome, Keyed {
   readonly key: string;
   /** Undefined: the key is removed. */
   value: string | undefined;
@@ -30,6 +31,12 @@ class Write implements KeyChange, Outcome {
   /** For a removal: only what the store holds so. */
   held: string | undefined;
   readonly desk: Desk;
+  /** The table's own. */
+  hash = 0;
+  /** Neighbours among those that wait. */
+  earlier: Write | undefined = undefined;
+  later: Write | undefined = undefined;
+  waits = false;
   writer: Writer | undefined;
   waiting: Waiting[] = [];
   flying = false;
@@ -70,6 +77,40 @@ class Write implements KeyChange, Outcome {
   }
 }
 
+/**
+ * Those that wait, in order, linked through themselves: see KeyTable for what a Map would cost.
+ */
+class Queue {
+  first: Write | undefined = undefined;
+  #last: Write | undefined = undefined;
+  size = 0;
+
+  /** Nothing happens if it waits already. */
+  add(write: Write): void {
+    if (write.waits) return;
+    write.waits = true;
+    write.earlier = this.#last;
+    if (this.#last === undefined) this.first = write;
+    else this.#last.later = write;
+    this.#last = write;
+    this.size++;
+  }
+
+  /** Nothing happens if it does not wait. */
+  delete(write: Write): void {
+    if (!write.waits) return;
+    const { earlier, later } = write;
+    if (earlier === undefined) this.first = later;
+    else earlier.later = later;
+    if (later === undefined) this.#last = earlier;
+    else later.earlier = earlier;
+    write.waits = false;
+    write.earlier = undefined;
+    write.later = undefined;
+    this.size--;
+  }
+}
+
 /** How many keys are on their way to the store at once. */
 const IN_FLIGHT = 2048;
 /** A removal waits for a put to go with, for so many of its kind, or for retry(): each transaction costs all who watch. */
@@ -84,9 +125,8 @@ export class WriteBehind implements Desk {
   readonly #log: Log;
   readonly #limit: number;
   /** Those on their way and those that wait. */
-  readonly #writes = new Map<string, Write>();
-  /** Those that wait, in order. */
-  readonly #queue = new Map<string, Write>();
+  readonly #writes = new KeyTable<Write>();
+  readonly #queue = new Queue();
   #flying = 0;
   /** Not only removals wait, or enough of them. */
   #due = false;
@@ -118,7 +158,7 @@ export class WriteBehind implements Desk {
   }
 
   has(key: string): boolean {
-    return this.#writes.has(key);
+    return this.#writes.get(key) !== undefined;
   }
 
   /** `value` is what is being written to the key, and nothing newer waits or is known. */
@@ -147,8 +187,8 @@ export class WriteBehind implements Desk {
       write.stale = true;
       return;
     }
-    this.#writes.delete(key);
-    this.#queue.delete(key);
+    this.#writes.delete(write);
+    this.#queue.delete(write);
     for (const waiting of write.waiting) waiting.committed();
   }
 
@@ -187,8 +227,8 @@ export class WriteBehind implements Desk {
         return false;
       }
       write = new Write(this, key, value, life, held, writer);
-      this.#writes.set(key, write);
-      this.#queue.set(key, write);
+      this.#writes.set(write);
+      this.#queue.add(write);
     } else {
       write.value = value;
       write.life = life;
@@ -208,9 +248,9 @@ export class WriteBehind implements Desk {
 
   #send(): void {
     if (this.#failed || !this.#due) return;
-    for (const [key, write] of this.#queue) {
+    for (let write = this.#queue.first; write !== undefined; write = this.#queue.first) {
       if (this.#flying >= IN_FLIGHT) return;
-      this.#queue.delete(key);
+      this.#queue.delete(write);
       this.#flying++;
       write.flying = true;
       write.changed = false;
@@ -264,12 +304,12 @@ export class WriteBehind implements Desk {
 
   /** It was on its way, and must go again. */
   #wait(write: Write): void {
-    this.#queue.set(write.key, write);
+    this.#queue.add(write);
     this.#due = true;
   }
 
   #finish(write: Write): void {
-    this.#writes.delete(write.key);
+    this.#writes.delete(write);
     for (const waiting of write.waiting) waiting.committed();
     if (this.#writes.size === 0) this.#drain();
   }
