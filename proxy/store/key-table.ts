@@ -71,11 +71,6 @@ export class KeyTable<Value extends Keyed> {
     this.#close(place);
   }
 
-  /** All of them, in no order. */
-  *values(): Generator<Value> {
-    for (const value of this.#values) if (value !== undefined) yield value;
-  }
-
   hashOf(key: string): number {
     return hashOf(key, this.#seed);
   }
