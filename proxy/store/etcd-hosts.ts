@@ -82,6 +82,9 @@ export function passBySilent(stream: object): void {
 /** etcd3 retries and breaks circuits by itself unless told not to; we do it, where we know what a retry may do. */
 export const noRetry: Policy = policyOf((call) => call());
 
+/** Of calls that nobody can stop. */
+const NEVER = new AbortController().signal;
+
 function policyOf(execute: <T>(call: () => PromiseLike<T> | T) => Promise<T> | PromiseLike<T> | T): Policy {
   return {
     get _altReturn(): never {
@@ -89,7 +92,7 @@ function policyOf(execute: <T>(call: () => PromiseLike<T> | T) => Promise<T> | P
     },
     onSuccess: () => ({ dispose: () => undefined }),
     onFailure: () => ({ dispose: () => undefined }),
-    execute: async (call, signal = new AbortController().signal) => execute(async () => call({ signal })),
+    execute: async (call, signal = NEVER) => execute(async () => call({ signal })),
   };
 }
 

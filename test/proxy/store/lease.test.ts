@@ -26,10 +26,10 @@ describe('leases shared by keys that expire at about one time', () => {
     return ids;
   }
 
-  it('are full with 100 keys', async () => {
+  it('are full with 250 keys', async () => {
     const { shared } = leases(() => NOW);
-    const ids = await fill(shared, 240, NOW + HOUR);
-    expect(['1', '2', '3'].map((id) => ids.filter((one) => one === id).length)).to.deep.equal([100, 100, 40]);
+    const ids = await fill(shared, 600, NOW + HOUR);
+    expect(['1', '2', '3'].map((id) => ids.filter((one) => one === id).length)).to.deep.equal([250, 250, 100]);
   });
 
   it('end a minute after the last expiry in them, and never before', async () => {
@@ -41,12 +41,12 @@ describe('leases shared by keys that expire at about one time', () => {
     expect(granted[1]).to.be.within((HOUR + MINUTE) / 1000 + 1, (HOUR + MINUTE) / 1000 + 30);
   });
 
-  it('end one after the other though very many keys expire together: etcd removes 100 at a time', async () => {
+  it('end one after the other though very many keys expire together: etcd removes 250 at a time', async () => {
     const { shared, granted } = leases(() => NOW);
-    await fill(shared, 180_000, NOW + HOUR);
+    await fill(shared, 450_000, NOW + HOUR);
     expect(granted).to.have.length(1800);
     expect(new Set(granted).size).to.equal(1800);
-    await fill(shared, 100_000, NOW + HOUR);
+    await fill(shared, 250_000, NOW + HOUR);
     const perSecond = Map.groupBy(granted, (ttl) => ttl);
     expect(Math.max(...[...perSecond.values()].map((list) => list.length))).to.equal(2);
   });
