@@ -32,8 +32,11 @@ export interface Contacts {
   readonly fault: 'Bad Contact' | undefined;
 }
 
-/** All Contact values of a message that are SIP addresses, in order. Never throws: what to do about a bad one is the caller's. */
-export function contactsOf(message: Message): Contacts {
+/**
+ * All Contact values of a message that are SIP addresses, in order. Never throws: what to do about a bad one is the caller's.
+ * @param known of the request, where the message is its answer, which mostly names the same: such a URI is not read again
+ */
+export function contactsOf(message: Message, known: readonly Contact[] = NONE): Contacts {
   const contacts: Contact[] = [];
   let wildcard = false;
   let fault: Contacts['fault'];
@@ -42,7 +45,7 @@ export function contactsOf(message: Message): Contacts {
     for (let start = 0; start < text.length || start === 0;) {
       const end = valueEnd(text, start, text.length);
       const value = start === 0 && end === text.length ? text : text.slice(start, end);
-      const contact = readContact(value, field, start, end);
+      const contact = readContact(value, known, field, start, end);
       if (contact === '*') wildcard = true;
       else if (contact === 'Bad Contact') fault ??= contact;
       else if (contact !== undefined) contacts.push(contact);
@@ -52,12 +55,15 @@ export function contactsOf(message: Message): Contacts {
   return { contacts, wildcard, fault };
 }
 
+const NONE: readonly Contact[] = [];
+
 /** The parameters of a contact that decide what is bound. */
 const TELLING: readonly string[] = ['expires', 'q', '+sip.instance', 'reg-id'];
 
 /** Undefined for one that is no SIP address: RFC 3261 10.2.1 allows it, and a server may keep it, but nobody is reached there. */
 function readContact(
   value: string,
+  known: readonly Contact[],
   field: number,
   start: number,
   end: number,
@@ -65,7 +71,7 @@ function readContact(
   try {
     const address = parseNameAddr(value);
     if (address.wildcard) return '*';
-    const uri = parseUri(address.uri);
+    const uri = knownUri(address.uri, known) ?? parseUri(address.uri);
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return undefined;
     const { params } = address;
     if (params === '')
@@ -87,6 +93,11 @@ function readContact(
     if (error instanceof SipError) return 'Bad Contact';
     throw error;
   }
+}
+
+function knownUri(text: string, known: readonly Contact[]): SipUri | undefined {
+  for (const { address, uri } of known) if (address.uri === text) return uri;
+  return undefined;
 }
 
 /** Seconds; undefined if absent. RFC 3261 20.19, 10.2.1.1: a malformed one counts as 3600. */

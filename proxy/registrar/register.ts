@@ -105,7 +105,7 @@ export function grant(
   if (response.status < 200 || response.status > 299) return NOTHING;
   if (named.wildcard) return { ...NOTHING, all: true };
   if (named.contacts.length === 0) return NOTHING; // a query
-  const listed = contactsOf(response).contacts;
+  const listed = contactsOf(response, named.contacts).contacts;
   const grantedToAll = deltaSeconds(response.value(Header.Expires));
   const longest = Math.floor(config.maxExpires / 1000);
   const outbound = named.contacts.some(({ regId }) => regId !== undefined) && usesFlows(request);

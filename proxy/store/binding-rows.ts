@@ -16,6 +16,8 @@ export class BindingRows {
   #free = NONE;
   /** How often each store began to name anew what it holds. */
   readonly #rounds: number[] = [];
+  /** The version given last. */
+  #version = 0;
   /** Rows ever used: all in use are below it. */
   end = 0;
 
@@ -37,6 +39,7 @@ export class BindingRows {
     this.#texts.drop(this.#whole(row, TEXT));
     this.#owners.give(this.#whole(row, OWNER));
     this.#setWhole(row, OWNER, UNOWNED);
+    this.#setWhole(row, VERSION, 0);
     this.#chunk(row).kinds[row & MASK] = 0;
     this.setNext(row, this.#free);
     this.#free = row;
@@ -117,20 +120,9 @@ export class BindingRows {
     return texts.aor === aor && (id === undefined || texts.id === id);
   }
 
-  /** Whether this very binding is in the row: no object is made of it. */
-  has(row: number, binding: Binding): boolean {
-    const { stamp, transport, removed = false, flow = -1, until = 0, sourcePort, q } = binding;
-    const { reals, whole } = this.#chunk(row);
-    const real = (row & MASK) * REAL_COLUMNS;
-    const at = (row & MASK) * WHOLE_COLUMNS;
-    // the clock first: of two versions it hardly ever is the same
-    if (reals[real + COMMIT] !== stamp.commit || reals[real + FIRST] !== stamp.first) return false;
-    if (reals[real + EXPIRES] !== binding.expires || reals[real + UNTIL] !== until) return false;
-    if ((whole[at + CSEQ] ?? 0) >>> 0 !== stamp.cseq || reals[real + FLOW] !== flow) return false;
-    if (whole[at + SOURCE] !== ((q << 16) | sourcePort) || this.#kind(row) !== kindOf(transport, removed)) return false;
-    const owner = this.#owners.get(whole[at + OWNER] ?? UNOWNED);
-    if (owner?.name !== binding.owner || owner?.boot !== binding.boot) return false;
-    return this.#texts.get(whole[at + TEXT] ?? 0) === packTexts(binding);
+  /** A number that no other content of this row has: what is read of it now is there as long as that is the same. */
+  version(row: number): number {
+    return this.#whole(row, VERSION);
   }
 
   /** Where the binding in a row is reached, if `owner` holds its flow and that is over UDP: no object is made for others. */
@@ -239,6 +231,9 @@ export class BindingRows {
     chunk.reals[reals + COMMIT] = stamp.commit;
     chunk.reals[reals + FLOW] = flow ?? -1;
     const whole = at * WHOLE_COLUMNS;
+    // 0 is no content's
+    this.#version = (this.#version + 1) | 0 || 1;
+    chunk.whole[whole + VERSION] = this.#version;
     chunk.whole[whole + CSEQ] = stamp.cseq;
     chunk.whole[whole + SOURCE] = (binding.q << 16) | binding.sourcePort;
     const owner = chunk.whole[whole + OWNER] ?? UNOWNED;
@@ -282,7 +277,7 @@ const MASK = CHUNK - 1;
 
 const [EXPIRES, UNTIL, FIRST, COMMIT, FLOW, REAL_COLUMNS] = [0, 1, 2, 3, 4, 5];
 const [CSEQ, SOURCE, NEXT, PEER, AOR_HASH, CONTACT_HASH] = [0, 1, 2, 3, 4, 5];
-const [TEXT, OWNER, HELD, WHOLE_COLUMNS] = [6, 7, 8, 9];
+const [TEXT, OWNER, HELD, VERSION, WHOLE_COLUMNS] = [6, 7, 8, 9, 10];
 
 const TRANSPORTS: readonly Transport[] = ['UDP', 'TCP', 'TLS', 'WS', 'WSS'];
 /** A kind: the place in TRANSPORTS, and what else it is. */

@@ -1,6 +1,7 @@
 import { fnv1aBits } from '../hash.ts';
-import { readUri, uriEquals, uriPlace, type SipUri } from '../sip/uri.ts';
+import { readUri, uriEquals, type SipUri } from '../sip/uri.ts';
 import { BindingRows, NONE, OWN } from './binding-rows.ts';
+import { contactHash } from './contact-hash.ts';
 import { compareVersions, keptUntil, merge, rememberedUntil } from './merge.ts';
 import type { Binding, Stamp } from './records.ts';
 import { RowIndex } from './row-index.ts';
@@ -290,9 +291,4 @@ function areEqual(a: SipUri | undefined, b: SipUri | undefined): boolean {
 /** As a column holds it. */
 function hashOf(text: string): number {
   return fnv1aBits(text);
-}
-
-/** Equal for equal URIs (RFC 3261 19.1.4); parameters, which few of a place differ by, are left to who compares them. */
-function contactHash(text: string): number {
-  return hashOf(uriPlace(text));
 }

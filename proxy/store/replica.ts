@@ -249,7 +249,7 @@ export class Replica {
       this.#counters.storeOutdated++;
       return false;
     }
-    return this.#own.store.isVolatile !== true && this.#upkeep.write(taken.binding, waiting);
+    return this.#own.store.isVolatile !== true && this.#upkeep.write(taken.row, taken.binding, waiting);
   }
 
   call(callId: string): CallRecord | undefined {

@@ -25,18 +25,20 @@ const SECOND_ADOPTION = 2000;
 /** A key that goes so long before its record may be forgotten was not cleaned up, ms. */
 const TOO_SOON = 60_000;
 
-/** A binding as it was written. */
+/** What was in a row when it was written. */
 class Written implements Writer {
   readonly #upkeep: Upkeep;
-  readonly #binding: Binding;
+  readonly #row: number;
+  readonly #version: number;
 
-  constructor(upkeep: Upkeep, binding: Binding) {
+  constructor(upkeep: Upkeep, row: number, version: number) {
     this.#upkeep = upkeep;
-    this.#binding = binding;
+    this.#row = row;
+    this.#version = version;
   }
 
   heard(): boolean {
-    return this.#upkeep.hasWritten(this.#binding);
+    return this.#upkeep.hasWritten(this.#row, this.#version);
   }
 }
 
@@ -71,17 +73,17 @@ export class Upkeep {
     this.#colleagues = options.colleagues;
   }
 
-  /** True if `waiting` will be told when the store has it. */
-  write(binding: Binding, waiting?: Waiting): boolean {
+  /** Writes what is in `row`, which is `binding`. True if `waiting` will be told when the store has it. */
+  write(row: number, binding: Binding, waiting?: Waiting): boolean {
+    const written = new Written(this, row, this.#bindings.rows.version(row));
     const life = { expires: storedUntil(binding) };
-    return this.#writes.put(bindingKey(binding), encodeBinding(binding), life, waiting, new Written(this, binding));
+    return this.#writes.put(bindingKey(binding), encodeBinding(binding), life, waiting, written);
   }
 
-  /** Our store tells that it has what this proxy wrote. False unless that is the version that is known. */
-  hasWritten(binding: Binding): boolean {
+  /** Our store tells that it has what this proxy wrote of a row. False unless that is the version that is known. */
+  hasWritten(row: number, version: number): boolean {
     const { rows } = this.#bindings;
-    const row = this.#bindings.find(binding.aor, binding.id);
-    if (row === NONE || rows.origin(row) !== OWN || !rows.has(row, binding)) return false;
+    if (rows.version(row) !== version || rows.origin(row) !== OWN) return false;
     rows.setHeld(row, true);
     return true;
   }
@@ -110,11 +112,11 @@ export class Upkeep {
     if (binding === seen || compareVersions(seen, binding) === 0) {
       rows.setOrigin(row, OWN);
       rows.setHeld(row, true);
-      if (keptUntil(seen) < keptUntil(binding)) this.#repair(key, binding, now);
+      if (keptUntil(seen) < keptUntil(binding)) this.#repair(key, row, binding, now);
     } else if (rows.origin(row) === OWN) {
       // two proxies wrote, and the older version came last
       rows.setHeld(row, false);
-      this.#repair(key, binding, now);
+      this.#repair(key, row, binding, now);
     } else if (this.#colleagues.isMine(key)) {
       this.counters.storeSuperseded++;
       this.#writes.remove(key, text);
@@ -128,7 +130,7 @@ export class Upkeep {
     if (this.#bindings.keptUntil(row) - TOO_SOON <= now || this.#writes.has(key) || !this.#colleagues.isMine(key))
       return;
     this.counters.storeRepaired++;
-    this.write(rows.get(row));
+    this.write(row, rows.get(row));
   }
 
   /** Another data centre's store, the one at the index `origin`, holds `seen`. */
@@ -147,7 +149,7 @@ export class Upkeep {
     }
     // what ours replaced lasts longer than ours: it must be remembered as long
     const isOwn = this.#bindings.rows.origin(row) === OWN;
-    if (!isNews && isOwn && keptUntil(binding) > keptUntil(before)) this.#repair(key, binding, now);
+    if (!isNews && isOwn && keptUntil(binding) > keptUntil(before)) this.#repair(key, row, binding, now);
   }
 
   /** Our store has named all it holds: what it lacks is written again. */
@@ -205,7 +207,7 @@ export class Upkeep {
       rows.setOrigin(row, OWN);
       rows.setHeld(row, false);
     }
-    this.write(binding);
+    this.write(row, binding);
     return true;
   }
 
@@ -229,15 +231,15 @@ export class Upkeep {
     if (!isLaterOfCall(ours.stamp, theirs.stamp)) return false;
     const again = { ...ours, stamp: { ...ours.stamp, first: theirs.stamp.first } };
     const taken = this.#bindings.take(again, OWN, now);
-    if (taken !== undefined) this.#repair(key, taken.binding, now);
+    if (taken !== undefined) this.#repair(key, taken.row, taken.binding, now);
     return true;
   }
 
-  #repair(key: string, binding: Binding, now: number): void {
+  #repair(key: string, row: number, binding: Binding, now: number): void {
     // a write of ours that is on its way may say less than is known by now
     if (this.#writes.has(key) || this.#colleagues.isMine(key)) {
       this.counters.storeRepaired++;
-      this.write(binding);
+      this.write(row, binding);
       return;
     }
     // a colleague's: it may be dead, and not know it when it is back

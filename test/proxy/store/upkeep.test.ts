@@ -16,8 +16,7 @@ describe('upkeep', () => {
     const upkeep = new Upkeep({ writes, bindings, colleagues: new Colleagues('p1') });
     const phones = Array.from({ length: 5 }, (_, i) => binding({ aor: `u${i}@example.com` }));
     for (const phone of phones) {
-      bindings.take(phone, OWN, NOW);
-      upkeep.write(phone);
+      upkeep.write(bindings.take(phone, OWN, NOW)?.row ?? expect.fail(), phone);
     }
     const last = bindingKey(phones[4] ?? expect.fail());
     expect([writes.size, writes.has(last)]).to.deep.equal([4, false]);
@@ -35,19 +34,23 @@ describe('upkeep', () => {
     const writes = new WriteBehind({ store: new Slow(), limit: 4, log: silent });
     const upkeep = new Upkeep({ writes, bindings, colleagues: new Colleagues('p1') });
     const phone = binding({ stamp: stamp({ cseq: 1 }) });
-    expect(upkeep.hasWritten(phone), 'gone').to.equal(false);
+    const { rows } = bindings;
     const row = bindings.take(phone, OWN, NOW)?.row ?? expect.fail();
-    expect(bindings.rows.isHeld(row)).to.equal(false);
-    expect(upkeep.hasWritten(phone)).to.equal(true);
-    expect(bindings.rows.isHeld(row)).to.equal(true);
-    bindings.rows.setHeld(row, false);
+    const version = rows.version(row);
+    expect(rows.isHeld(row)).to.equal(false);
+    expect(upkeep.hasWritten(row, version)).to.equal(true);
+    expect(rows.isHeld(row)).to.equal(true);
+    rows.setHeld(row, false);
+    rows.setOrigin(row, 1);
+    expect(upkeep.hasWritten(row, version), "another data centre's").to.equal(false);
+    rows.setOrigin(row, OWN);
     // another proxy has written with the same stamp, and its content is the greater
     bindings.take({ ...phone, owner: 'p2', boot: 'b2' }, OWN, NOW);
     bindings.take({ ...phone, owner: 'p0', boot: 'b0' }, OWN, NOW);
-    expect(upkeep.hasWritten(phone)).to.equal(false);
-    expect(bindings.rows.isHeld(row)).to.equal(false);
-    bindings.rows.set(row, phone);
-    bindings.rows.setOrigin(row, 1);
-    expect(upkeep.hasWritten(phone), "another data centre's").to.equal(false);
+    expect(upkeep.hasWritten(row, version)).to.equal(false);
+    expect(rows.isHeld(row)).to.equal(false);
+    const last = rows.version(row);
+    rows.drop(row);
+    expect(upkeep.hasWritten(row, last), 'gone').to.equal(false);
   });
 });
