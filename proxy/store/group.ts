@@ -2,61 +2,12 @@ import { EtcdLeaseInvalidError, type Etcd3, type ITxnResponse } from 'etcd3';
 import type { Logger as Log } from 'pino';
 import { Backoff } from './backoff.ts';
 import { storeError } from './etcd-client.ts';
-import type { Echo, Echoes } from './echoes.ts';
-import type { GroupedWrites, Write } from './etcd-txn.ts';
-import { KeyTable, type Keyed } from './key-table.ts';
+import type { Echoes } from './echoes.ts';
+import type { GroupedWrites } from './etcd-txn.ts';
+import { Op, type OpOutcome } from './group-op.ts';
+import { KeyTable } from './key-table.ts';
 import type { ExpiryLeases, PresenceLease } from './lease.ts';
 import { StoreError, type Life } from './store.ts';
-
-/** Who waits for an operation; `created`: false if it was a `create` that found the key. */
-export interface OpOutcome {
-  committed(created: boolean): void;
-  failed(error: StoreError): void;
-  /** As Outcome.heard. */
-  heard?(): boolean;
-}
-
-/** A write and who waits for it. */
-class Op implements Write, Echo, Keyed {
-  readonly kind: Write['kind'];
-  readonly key: string;
-  value: string;
-  life: Life | undefined;
-  readonly held: string | undefined;
-  readonly waiting: OpOutcome[];
-  readonly deadline: number;
-  lease = '0';
-  /** The table's own. */
-  hash = 0;
-  /** It may have been done by a try whose answer was lost. */
-  tried = false;
-  sent = false;
-  /** To be done to the same key after it. */
-  next: Op | undefined = undefined;
-
-  constructor(
-    kind: Write['kind'],
-    key: string,
-    value: string,
-    life: Life | undefined,
-    held: string | undefined,
-    outcome: OpOutcome,
-    deadline: number,
-  ) {
-    this.kind = kind;
-    this.key = key;
-    this.value = value;
-    this.life = life;
-    this.held = held;
-    this.waiting = [outcome];
-    this.deadline = deadline;
-  }
-
-  /** What was written is the last one's. */
-  heard(): boolean {
-    return this.waiting.at(-1)?.heard?.() === true;
-  }
-}
 
 /** etcd's default for operations in a transaction (--max-txn-ops). */
 const MAX_OPS = 128;

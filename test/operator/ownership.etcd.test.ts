@@ -3,21 +3,26 @@ import { Etcd3 } from 'etcd3';
 import { pino } from 'pino';
 import { Ownership } from '../../operator/ownership.ts';
 import { realClock } from '../../operator/real-clock.ts';
+import { etcdClient } from '../../proxy/store/etcd-client.ts';
 import { eventually } from '../peers/deadline.ts';
 import { Etcd } from '../peers/etcd.ts';
 
 describe('who runs a data centre', function () {
   this.timeout(60_000);
   let etcd: Etcd;
+  /** As the operator has it. */
   let client: Etcd3;
+  let direct: Etcd3;
   const running: Ownership[] = [];
 
   before(async () => {
     etcd = await Etcd.start();
-    client = new Etcd3({ hosts: etcd.endpoint });
+    client = etcdClient({ endpoints: [etcd.endpoint] });
+    direct = new Etcd3({ hosts: etcd.endpoint });
   });
   after(async () => {
     client.close();
+    direct.close();
     await etcd.stop();
   });
   afterEach(async () => {
@@ -44,11 +49,11 @@ describe('who runs a data centre', function () {
 
   it('is the first that says so, under a lease; another cluster is told who that is', async () => {
     await until(claims('uid-a', '/one/'), 'Held');
-    const lease = (await client.get('/one/owner/dc1').exec()).kvs[0]?.lease;
+    const lease = (await direct.get('/one/owner/dc1').exec()).kvs[0]?.lease;
     expect(lease).not.to.be.oneOf([undefined, '0']);
     const second = claims('uid-b', '/one/');
     await until(second, { other: 'uid-a' });
-    expect(JSON.parse((await client.get('/one/owner/dc1')) ?? '')).to.deep.equal({ v: 1, uid: 'uid-a' });
+    expect(JSON.parse((await direct.get('/one/owner/dc1')) ?? '')).to.deep.equal({ v: 1, uid: 'uid-a' });
   });
 
   it('is another as soon as the first gives it up', async () => {
@@ -68,16 +73,16 @@ describe('who runs a data centre', function () {
     await until(other, { other: 'uid-a' });
     const next = claims('uid-a', '/three/');
     await until(next, 'Held');
-    const { kvs } = await client.get('/three/owner/dc1').exec();
+    const { kvs } = await direct.get('/three/owner/dc1').exec();
     expect(JSON.parse(kvs[0]?.value.toString() ?? '')).to.deep.equal({ v: 1, uid: 'uid-a' });
   });
 
   it('claims it again when its lease was lost', async () => {
     const first = claims('uid-a', '/four/');
     await until(first, 'Held');
-    const lease = (await client.get('/four/owner/dc1').exec()).kvs[0]?.lease ?? '';
-    await client.leaseClient.leaseRevoke({ ID: lease });
-    await eventually(10_000, 'it is there again', async () => (await client.get('/four/owner/dc1')) !== null);
+    const lease = (await direct.get('/four/owner/dc1').exec()).kvs[0]?.lease ?? '';
+    await direct.leaseClient.leaseRevoke({ ID: lease });
+    await eventually(10_000, 'it is there again', async () => (await direct.get('/four/owner/dc1')) !== null);
     await until(first, 'Held');
   });
 

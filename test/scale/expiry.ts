@@ -104,10 +104,15 @@ try {
   while (watcher.held < COUNT) await pause(10);
   const quiet = performance.now() + 10_000;
   tell('before', await writes(writer, () => performance.now() > quiet));
+  say('they go as their leases end, those of a proxy a second apart');
   await writes(writer, () => watcher.held < COUNT);
   const begin = performance.now();
   const gone = (): boolean => watcher.held <= 0;
+  const progress = setInterval(() => {
+    say(`${watcher.held} of ${COUNT} are left after ${((performance.now() - begin) / 1000).toFixed(0)} s`);
+  }, 60_000);
   const [took, beside] = await Promise.all([writes(writer, gone), writes(control, gone)]);
+  clearInterval(progress);
   const longest = tell('while they go', took);
   const usual = tell('at an etcd beside it', beside);
   const seconds = (performance.now() - begin) / 1000;

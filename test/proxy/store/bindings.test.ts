@@ -102,6 +102,17 @@ describe('binding table', () => {
     expect(looks).to.equal(2000);
   });
 
+  it('asks to be called again at once where every 50 ms would not bring it round to all rows in five seconds', () => {
+    const bindings = new BindingTable(300_000);
+    const more: boolean[] = [];
+    for (let i = 0; i <= 200_000; i++) {
+      const id = `sip:${i}@h`;
+      bindings.take(binding({ aor: `${i}@h`, id, contact: id, expires: NOW + HOUR }), 0, NOW);
+      if (i >= 199_999) more.push(bindings.expire(NOW));
+    }
+    expect(more).to.deep.equal([false, true]);
+  });
+
   it('drops a binding when its last version ends, and not when one before did', () => {
     const bindings = table();
     const refreshed = (cseq: number, expires: number): Binding => phone(1, { expires, stamp: stamp({ cseq }) });

@@ -29,6 +29,25 @@ describe('upkeep', () => {
     expect(writes.has(last)).to.equal(true);
   });
 
+  it('asks to be called again at once until it has looked at all bindings', () => {
+    const bindings = new BindingTable(10_000);
+    const writes = new WriteBehind({ store: new Slow(), limit: 10_000, log: silent });
+    const upkeep = new Upkeep({ writes, bindings, colleagues: new Colleagues('p1') });
+    for (let i = 0; i < 3000; i++) {
+      const { row } = bindings.take(binding({ aor: `u${i}@example.com` }), OWN, NOW) ?? expect.fail();
+      bindings.rows.setHeld(row, true);
+    }
+    expect(upkeep.tend(NOW), 'nothing to do').to.equal(false);
+    upkeep.loaded(NOW);
+    expect(upkeep.tend(NOW), 'the rest').to.equal(false);
+    expect([upkeep.tend(NOW + 5000), upkeep.tend(NOW + 5000)], 'once more').to.deep.equal([true, false]);
+    expect(writes.size).to.equal(0);
+    for (let row = 0; row < 120; row++) bindings.rows.setHeld(row, false);
+    upkeep.loaded(NOW + 6000);
+    expect(writes.size, 'of 120 that are not held').to.equal(50);
+    expect([upkeep.tend(NOW + 6000), writes.size]).to.deep.equal([true, 100]);
+  });
+
   it('knows what it wrote again when our store tells of it, as long as that is what is known', () => {
     const bindings = new BindingTable(100);
     const writes = new WriteBehind({ store: new Slow(), limit: 4, log: silent });
