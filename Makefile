@@ -113,7 +113,7 @@ package: $(INSTALLED) ## Make the npm package, with the types stripped: dist/sip
 	@node --disable-warning=ExperimentalWarning test/tools/package.ts dist
 
 .PHONY: scale
-scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs, 6 minutes, and how half of them end, 10 more: COUNT=1000000
+scale: $(INSTALLED) etcd ## What a proxy with a million bindings costs, and how half of them end, 11 minutes: COUNT=1000000
 	@node --expose-gc test/scale/bindings.ts '$(or $(COUNT),1000000)'
 	@node test/scale/registers.ts '$(or $(COUNT),1000000)'
 	@node test/scale/expiry.ts $(if $(COUNT),$$(( $(COUNT) / 2 )),500000) 5
@@ -127,7 +127,7 @@ restart: $(INSTALLED) etcd ## A proxy killed and started with a million bindings
 	@node test/scale/restart.ts '$(or $(COUNT),1000000)' '$(or $(SAMPLE),10000)'
 
 .PHONY: sizing
-sizing: $(INSTALLED) etcd ## What REGISTERs and calls cost with 1 to 8 proxies and 1 to 3 data centres, 6 minutes: SECONDS=10 DOCS=1
+sizing: $(INSTALLED) etcd ## What REGISTERs and calls cost with 1 to 8 proxies and 1 to 3 data centres, 8 minutes: SECONDS=10 DOCS=1
 	@node test/scale/sizing.ts '$(or $(SECONDS),10)' $(if $(DOCS),--docs)
 
 .PHONY: divided

@@ -22,6 +22,11 @@ describe('what growth costs', () => {
     expect(costOf(seen)).to.include({ etcd: 10.5, etcdEach: 0, bytesEach: 0 });
   });
 
+  it('is nothing where it seems to be less', () => {
+    const seen = [2, 4].map((proxies) => ({ proxies, own: 1, other: -proxies, etcd: 1, bytes: 1 }));
+    expect(costOf(seen).other).to.equal(0);
+  });
+
   it('is little for a small site: two pods in each data centre', () => {
     const sizing = sizingFor(SMALL, COSTS);
     expect(sizing?.pods).to.equal(2);
@@ -39,6 +44,11 @@ describe('what growth costs', () => {
   });
 
   it('has no answer where the news of others fill each pod', () => {
-    expect(sizingFor({ ...SMALL, phones: 1800 * 13_000 }, COSTS)).to.equal(undefined);
+    expect(sizingFor({ ...SMALL, phones: 2_000_000, refresh: 160 }, COSTS)).to.equal(undefined);
+    expect(sizingFor({ ...SMALL, phones: 2_000_000 }, COSTS)?.pods).to.equal(2);
+  });
+
+  it('has none where there are more bindings than a proxy holds', () => {
+    expect(sizingFor({ ...SMALL, phones: 2_000_001 }, COSTS)).to.equal(undefined);
   });
 });

@@ -38,7 +38,8 @@ export function costOf(seen: readonly Seen[]): Cost {
   const bytes = line(seen.map(({ proxies, bytes: y }) => [proxies, y]));
   return {
     own: spread(seen.map(({ own }) => own)).median,
-    other: spread(seen.map(({ other }) => other).filter((other) => !Number.isNaN(other))).median,
+    // less than what a proxy does anyway varies by: then it may seem to be less than nothing
+    other: Math.max(0, spread(seen.map(({ other }) => other).filter((other) => !Number.isNaN(other))).median),
     etcd: etcd.at0,
     etcdEach: etcd.slope,
     bytesEach: bytes.slope,
@@ -73,11 +74,14 @@ export interface Sizing {
 /** Of a core, at most so much while one pod of the data centre is gone: calls wait for a core that is busier. */
 const FULL = 0.5;
 const MOST_PODS = 100;
+/** A proxy's bindings (proxy/store/replica.ts). */
+const MOST_BINDINGS = 2_000_000;
 /** Bytes a binding in a proxy's memory, and what a proxy without any has, MiB. */
 const [BINDING, BARE] = [400, 160];
 
-/** Undefined where no number of pods is enough: the news alone are too much for each, and the DN has to be divided. */
+/** Undefined where no number of pods is enough: the news alone or the bindings are too many for each, and the DN has to be divided. */
 export function sizingFor(demand: Demand, costs: Costs): Sizing | undefined {
+  if (demand.phones > MOST_BINDINGS) return undefined;
   const registers = demand.phones / demand.refresh;
   const calls = (demand.calls * demand.legs) / 3600;
   const { register, call, idle } = costs;

@@ -110,7 +110,7 @@ try {
   const gone = (): boolean => watcher.held <= 0;
   const progress = setInterval(() => {
     say(`${watcher.held} of ${COUNT} are left after ${((performance.now() - begin) / 1000).toFixed(0)} s`);
-  }, 60_000);
+  }, 60_000).unref();
   const [took, beside] = await Promise.all([writes(writer, gone), writes(control, gone)]);
   clearInterval(progress);
   const longest = tell('while they go', took);

@@ -14,7 +14,7 @@ import type { Scenario } from '../bench/scenarios/scenario.ts';
 import { cpuTime, mainThreadTime } from '../peers/cpu-time.ts';
 import { Etcd } from '../peers/etcd.ts';
 import { ownAddress } from '../peers/loopback.ts';
-import { resting } from '../simulation/resting-cluster.ts';
+import { resting as restingCluster } from '../simulation/resting-cluster.ts';
 import { costOf, sizingFor, type Costs, type Seen } from './cost-model.ts';
 import { RealProxy } from './real-proxy.ts';
 
@@ -33,7 +33,7 @@ const LAYOUTS = [
   [3, 2],
 ] as const;
 /** A second, all through the first proxy: so what others do is the news alone. */
-const [REGISTERS, CALLS] = [1000, 200];
+const [REGISTERS, CALLS] = [1000, 500];
 const USERS = 1000;
 /** Ten seconds of calls: what ends at once is never told to anybody. */
 const UP = 2000;
@@ -114,11 +114,15 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
     const calls = lastingCalls(UP);
     // one begins and one ends
     await load.run({ scenario: calls, rate: 2 * CALLS, to, warm: 2 * WARM, window: 0 });
-    const begin = await read();
-    await pause(SECONDS * 1000);
-    const idle = await read();
-    const still = difference(begin, idle, idle.at - begin.at);
+    const resting = async (): Promise<Difference> => {
+      const begin = await read();
+      await pause(SECONDS * 1000);
+      const end = await read();
+      return difference(begin, end, end.at - begin.at);
+    };
     const shares: number[] = [];
+    // of what they do anyway, which is less the longer they run; before each load and after it
+    const still = [await resting()];
     const loaded = async (scenario: Scenario, rate: number, parts = 1): Promise<Seen> => {
       // so that all of the window are refreshes
       await load.run({ scenario, rate, to, warm: (USERS * 1000) / REGISTERS, window: 0 });
@@ -127,23 +131,26 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
       const after = await read();
       if (failed > 0)
         throw new Error(`${failed} of ${completed + failed} failed, by status ${JSON.stringify(refused)}`);
+      still.push(await resting());
+      const idle = between(still.at(-2), still.at(-1));
       const used = difference(before, after, 1);
       shares.push(used.main / (used.proxies[0] ?? Number.NaN));
       const time = after.at - before.at;
       const done = completed / parts;
-      const [own = 0, ...others] = used.proxies.map((cpu, i) => (cpu - (still.proxies[i] ?? 0) * time) / done);
+      const [own = 0, ...others] = used.proxies.map((cpu, i) => (cpu - (idle.proxies[i] ?? 0) * time) / done);
       return {
         proxies: proxies.length,
         own,
         other: mean(others),
-        etcd: (used.etcd - still.etcd * time) / done,
-        bytes: (used.bytes - still.bytes * time) / done,
+        etcd: (used.etcd - idle.etcd * time) / done,
+        bytes: (used.bytes - idle.bytes * time) / done,
       };
     };
     const register = await loaded(refreshes(USERS), REGISTERS);
     const call = await loaded(calls, 2 * CALLS, 2);
     const layout = `${dataCentres} × ${each}`;
-    return { layout, proxies: proxies.length, idle: mean(still.proxies) * 1000, main: mean(shares), register, call };
+    const idle = mean(still.map((one) => mean(one.proxies))) * 1000;
+    return { layout, proxies: proxies.length, idle, main: mean(shares), register, call };
   } finally {
     load.close();
     await Promise.all(proxies.map((proxy) => proxy.kill()));
@@ -152,7 +159,18 @@ async function measure(dataCentres: number, each: number): Promise<Row> {
   }
 }
 
-function difference(from: Reading, to: Reading, by: number): Omit<Reading, 'at'> {
+type Difference = Omit<Reading, 'at'>;
+
+function between(a: Difference | undefined, b: Difference | undefined): Pick<Difference, 'proxies' | 'etcd' | 'bytes'> {
+  if (a === undefined || b === undefined) throw new RangeError('nothing was measured at rest');
+  return {
+    proxies: a.proxies.map((cpu, i) => mean([cpu, b.proxies[i] ?? Number.NaN])),
+    etcd: mean([a.etcd, b.etcd]),
+    bytes: mean([a.bytes, b.bytes]),
+  };
+}
+
+function difference(from: Reading, to: Reading, by: number): Difference {
   return {
     proxies: to.proxies.map((cpu, i) => (cpu - (from.proxies[i] ?? 0)) / by),
     main: (to.main - from.main) / by,
@@ -170,7 +188,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Whether a hundred proxies do what the model takes for granted: a write a REGISTER, and what each proxy says of itself. */
 async function many(): Promise<string> {
-  const { violations, granted, writes, known } = await resting(MANY, MANY_TIME);
+  const { violations, granted, writes, known } = await restingCluster(MANY, MANY_TIME);
   const proxies = known.length;
   if (violations > 0 || known.some((bindings) => bindings !== MANY.phones)) throw new Error('not all proxies know all');
   const each = ((writes['health'] ?? 0) / proxies / MANY_TIME) * 1000;
