@@ -1,7 +1,7 @@
-import { createSocket } from 'node:dgram';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../peers/free-port.ts';
 import { Authority } from '../proxy/transport/certificates.ts';
 import { Running, type Contender, type Listening } from './contender.ts';
 import { growthOf, sampling } from './growth.ts';
@@ -83,7 +83,7 @@ export async function withProxy<T>(
   use: (proxy: Proxy) => Promise<T>,
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), 'sipcluster-bench-'));
-  const side: Side = { address: load.server.address, port: await freePort(load.server.address) };
+  const side: Side = { address: load.server.address, port: await freePort() };
   const { transport } = kindOf(step);
   const connections = step.connections ?? 0;
   const stream =
@@ -189,14 +189,4 @@ function drops(): number {
     .split('\n')
     .filter((line) => line.startsWith('Udp:'));
   return Number(values.split(' ')[names.split(' ').indexOf('RcvbufErrors')]);
-}
-
-export async function freePort(address: string): Promise<number> {
-  const socket = createSocket('udp4');
-  const { promise, resolve } = Promise.withResolvers<void>();
-  socket.bind(0, address, resolve);
-  await promise;
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Etcd } from '../peers/etcd.ts';
+import { freePort } from '../peers/free-port.ts';
 import { proxy, Running, type Contender } from './contender.ts';
 import type { Load } from './load.ts';
-import { freePort } from './measure.ts';
 
 /**
  * Runs `use` with a proxy that commits what it registers to an etcd, from which a second proxy takes it. These two are
@@ -15,7 +15,7 @@ export async function withStore<T>(load: Load, core: number, use: (contender: Co
   const directory = mkdtempSync(join(tmpdir(), 'sipcluster-bench-'));
   try {
     const { address } = load.server;
-    const at = { address, port: await freePort(address) };
+    const at = { address, port: await freePort() };
     const second = new Running(proxy('proxy-1', etcd.endpoint), at, load.server, directory, core);
     try {
       return await use(proxy('proxy-0', etcd.endpoint));
